@@ -1,0 +1,1 @@
+"""Floor 1: `auditor.yaml` → rules: schema, loading, name patterns, signer patterns, waivers, baseline."""

@@ -1,0 +1,1 @@
+"""Floor 7: evidence + rules + waivers → findings. One function per rule; pure."""

@@ -1,0 +1,71 @@
+"""Every bound on what is read, in one place, with its unit and its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on hostile input. Bytes, counts, or seconds as the name says."""
+
+    # Trees -----------------------------------------------------------------------------------------------------------
+    file_bytes: int = 64 * 1024 * 1024
+    """A manifest file. The largest real one met is 9 MB (a bundle of CRDs); larger ones are reported, not read."""
+    files: int = 500_000
+    """Entries of one tree: ten times the largest monorepo studied."""
+    documents: int = 200_000
+    """YAML documents of one file: a generated bundle of 100,000 objects must still be read."""
+    yaml_depth: int = 200
+    """Nesting of one document. Kubernetes objects stay below 40; beyond this it is an attack on the recursion."""
+    yaml_nodes: int = 4_000_000
+    """Nodes of one document after following aliases: an alias bomb ends here."""
+    embedded_depth: int = 2
+    """YAML or JSON inside a string inside a string: ConfigMaps hold one level, patches of ConfigMaps two."""
+    kustomize_depth: int = 64
+    """Kustomizations that load each other: real trees stay below 10."""
+    text: int = 4096
+    """Characters of one name, message or value taken from a repository or a registry before it is cut."""
+
+    # Registries ------------------------------------------------------------------------------------------------------
+    manifest_bytes: int = 4 * 1024 * 1024
+    """Distribution specification: registries should accept manifests of 4 MiB."""
+    blob_bytes: int = 8 * 1024 * 1024
+    """One signature, bundle or attestation; SBOM attestations of 5 MiB are real."""
+    token_bytes: int = 256 * 1024
+    """The answer of a token endpoint."""
+    referrers: int = 200
+    """Descriptors per digest: more are `unjudged`, never silently dropped."""
+    signatures: int = 64
+    """Signatures judged per digest: more are `unjudged` unless one that was judged already verifies."""
+    redirects: int = 5
+    """Redirects of one request; blobs need one."""
+    pages: int = 20
+    """Pages of one referrers listing."""
+    connect_seconds: float = 10.0
+    """To open a connection, TLS included."""
+    read_seconds: float = 20.0
+    """Between two reads of one answer."""
+    request_seconds: float = 60.0
+    """One request from first byte sent to last byte read: ends a slow drip."""
+    run_seconds: float = 600.0
+    """All registry work of a run: what is not answered by then is `unjudged`."""
+    attempts: int = 5
+    """Tries of one request, the first included."""
+    retry_after_seconds: float = 60.0
+    """The longest `Retry-After` that is waited for."""
+    connections: int = 64
+    """Requests under way at once over all hosts."""
+    connections_per_host: int = 64
+    """Requests under way at once to one host."""
+
+    # Signatures ------------------------------------------------------------------------------------------------------
+    certificate_bytes: int = 64 * 1024
+    """One certificate, PEM or DER."""
+    chain_certificates: int = 10
+    """Certificates of one chain."""
+    log_entry_bytes: int = 8 * 1024 * 1024
+    """The canonical body of one transparency log entry: it may repeat the envelope."""
+
+
+DEFAULT = Limits()

@@ -1,0 +1,1 @@
+"""Floor 0: what things are. Frozen values, standard library only, no I/O, no clock."""

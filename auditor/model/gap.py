@@ -1,0 +1,25 @@
+"""What a reading of a tree could not see. Nothing is dropped silently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.model.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something skipped, and what it may hide.
+
+    `what` names the thing ("helm chart", "symlink out of the tree"), `why` the reason in a sentence. `rule` is the slug of
+    the incomplete-rule that it breaks (`unrendered`, `unparsable-file`, `templated-reference`), or None where it is only
+    worth listing (a submodule, an LFS pointer outside any manifest). `root` is what would have deployed it.
+    """
+
+    place: Place
+    what: str
+    why: str
+    rule: str | None = None
+    root: str | None = None
+    help: str = ""
+    image: str | None = None

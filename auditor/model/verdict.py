@@ -1,0 +1,50 @@
+"""The closed set of verdicts on one image under one rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What is known about an image, in the order in which it is decided. See `docs/explanation/verdicts.md`."""
+
+    EXEMPT = "exempt"
+    NOT_FOUND = "not-found"
+    VERIFIED = "verified"
+    UNJUDGED = "unjudged"
+    WRONG_SIGNER = "wrong-signer"
+    KEY_SIGNED = "key-signed"
+    INVALID = "invalid"
+    ATTESTATION_ONLY = "attestation-only"
+    UNSIGNED = "unsigned"
+    UNCOVERED = "uncovered"
+
+    @property
+    def severity(self) -> int:
+        """For sorting reports: worst first (0)."""
+        return _WORST_FIRST.index(self)
+
+
+_WORST_FIRST = (
+    Verdict.INVALID,
+    Verdict.WRONG_SIGNER,
+    Verdict.UNSIGNED,
+    Verdict.ATTESTATION_ONLY,
+    Verdict.KEY_SIGNED,
+    Verdict.NOT_FOUND,
+    Verdict.UNJUDGED,
+    Verdict.UNCOVERED,
+    Verdict.VERIFIED,
+    Verdict.EXEMPT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, the sentence that explains it, and the rule entry that governs (`images[0]`, None where none does)."""
+
+    verdict: Verdict
+    reason: str
+    rule: str | None
+    help: str = ""

@@ -1,0 +1,69 @@
+"""What a registry holds beside an image: the bytes of signatures, unjudged. The seam to `auditor.signatures`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from auditor.model.evidence import Fault, Form, Platform, Resolution, Unreadable
+from auditor.model.reference import Digest, Reference
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleSigning:
+    """One layer of a `.sig` manifest (or of cosign's experimental OCI 1.1 form): payload bytes and annotations.
+
+    `layer` is the digest in the manifest; the payload's own digest has been compared with it on the way in.
+    """
+
+    payload: bytes
+    layer: Digest
+    annotations: Mapping[str, str]
+    form: Form = Form.SIG
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyAttestation:
+    """One layer of an `.att` manifest: a DSSE envelope and the annotations that carry certificate and log entry."""
+
+    envelope: bytes
+    layer: Digest
+    annotations: Mapping[str, str]
+    form: Form = Form.ATT
+
+
+@dataclass(frozen=True, slots=True)
+class BundleBytes:
+    """One Sigstore bundle, as its blob stands in the registry."""
+
+    content: bytes
+    layer: Digest
+    form: Form = Form.BUNDLE
+
+
+Material: TypeAlias = SimpleSigning | LegacyAttestation | BundleBytes
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every signature beside one digest, and each form that could not be read completely."""
+
+    materials: tuple[Material, ...] = ()
+    faults: tuple[Unreadable, ...] = ()
+
+
+class Registry(Protocol):
+    """Where references are resolved and signatures found. Nothing in here raises for one image: faults are values."""
+
+    def resolve(self, reference: Reference) -> Resolution:
+        """What the reference names now. For `tag@digest` the tag is asked as well, to see whether it still agrees."""
+        ...
+
+    def signatures(self, reference: Reference, digest: Digest) -> Listing:
+        """All forms of signature beside `digest` in the reference's repository (or where the rules say they live)."""
+        ...
+
+    def platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:
+        """The platform manifests of an index, BuildKit attestation manifests left out; empty for a single manifest."""
+        ...

@@ -1,0 +1,1 @@
+"""Floor 8: a report → text, one file per format. Pure."""

@@ -1,0 +1,1 @@
+"""Floor 5: signature bytes → evidence. The only door to sigstore."""

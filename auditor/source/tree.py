@@ -1,0 +1,50 @@
+"""A tree of files, wherever it comes from: the seam between git, folders, standard input and everything above."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class EntryKind(StrEnum):
+    """What an entry of a tree is."""
+
+    FILE = "file"
+    SYMLINK = "symlink"
+    SUBMODULE = "submodule"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: path relative to the tree with forward slashes; `size` in bytes where it is known without reading."""
+
+    path: str
+    kind: EntryKind
+    size: int | None = None
+
+
+class Unreadable(Exception):  # noqa: N818 - a fact about one file, turned into a gap by the reader
+    """One file that cannot be read: too large, gone, a blob that a partial clone lacks. The message says which."""
+
+
+class Tree(Protocol):
+    """Files by path. Two trees of one repository share content identities, so unchanged work is done once."""
+
+    @property
+    def label(self) -> str:
+        """The commit's full hash, or the folder's path as given."""
+        ...
+
+    def entries(self) -> Mapping[str, Entry]:
+        """Every file, symlink and submodule by path, in path order."""
+        ...
+
+    def content_id(self, path: str) -> str:
+        """An identity of the file's bytes (git's blob hash): equal identities mean equal bytes."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """The file's bytes. For a symlink: its target text. Raises Unreadable; KeyError for a path not in the tree."""
+        ...
