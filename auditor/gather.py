@@ -18,12 +18,10 @@ from auditor.model.evidence import (
     Evidence,
     Fault,
     FaultKind,
-    Form,
     Platform,
     Resolution,
     Resolved,
     Signature,
-    Unreadable,
 )
 from auditor.model.reference import Digest, Reference
 from auditor.registry.material import Listing, Material, Registry
@@ -111,7 +109,7 @@ class _Gathering:
         """The same evidence with each platform manifest's own signatures."""
         children = self._registry.platforms(reference, digest)
         if isinstance(children, Fault):
-            return replace(evidence, signatures=(*evidence.signatures, Unreadable(Form.BUNDLE, children)))
+            return replace(evidence, platforms=children)
         judged = (
             Platform(child.platform, child.digest, self._signatures(reference, child.digest)) for child in children
         )

@@ -167,9 +167,10 @@ class Evidence:
     """Everything known about one reference: what it names, and what vouches for that digest.
 
     `signatures` is empty where the registry answered every question and nothing is there; a form that could not be
-    read completely is in it as `Unreadable`. `platforms` is filled only where a rule asks for it.
+    read completely is in it as `Unreadable`. `platforms` is None where nobody asked, empty for a single manifest, and a
+    fault where the index could not be read: a rule that needs every platform then cannot be judged.
     """
 
     resolution: Resolution
     signatures: tuple[Signature, ...] = ()
-    platforms: tuple[Platform, ...] = ()
+    platforms: tuple[Platform, ...] | Fault | None = None

@@ -60,7 +60,9 @@ class Use:
 
     `reference` is the text that gets deployed, never with a tag added; it may be a template or no reference at all, and
     is parsed by whoever needs its parts. `place` is the line a reviewer must edit, `base` the line it overrides. `root`
-    is the directory of what deploys it (`.` at the top), None for loose manifests.
+    is the directory of what deploys it (`.` at the top), None for loose manifests. `overrides` is the reference that stood
+    at `base`, where an overlay replaces one; `bare_number` says that the tag is a YAML number without quotes at `place`
+    (Helm and Flux deploy `1.10` as `1.1`).
     """
 
     reference: str
@@ -73,6 +75,8 @@ class Use:
     deployed: bool = True
     confidence: Confidence = Confidence.HIGH
     sort: Sort = Sort.IMAGE
+    overrides: str | None = None
+    bare_number: bool = False
 
     @property
     def owner(self) -> str:
