@@ -27,6 +27,16 @@ class Limits:
     text: int = 4096
     """Characters of one name, message or value taken from a repository or a registry before it is cut."""
 
+    # Rules -----------------------------------------------------------------------------------------------------------
+    rules_bytes: int = 1024 * 1024
+    """`auditor.yaml`, or one file that it names: a trusted root is 100 KB, rules for a thousand teams 300 KB."""
+    rules_nodes: int = 100_000
+    """Nodes of a rules file after following aliases: an alias bomb ends here."""
+    extends_depth: int = 5
+    """Rules files that extend each other: team, organisation, and room."""
+    pattern_bytes: int = 1024 * 1024
+    """Memory of one compiled pattern: RE2 refuses what needs more."""
+
     # Registries ------------------------------------------------------------------------------------------------------
     manifest_bytes: int = 4 * 1024 * 1024
     """Distribution specification: registries should accept manifests of 4 MiB."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from auditor.config.names import NamePattern, PathPattern, TextPattern
-from auditor.model.finding import Level
+from auditor.model.finding import Finding, Level
 from auditor.model.reference import Digest
 
 
@@ -49,8 +49,9 @@ class KeylessSigner:
     """A pattern of identities. Every condition that is given must hold; at least issuer and subject are always given.
 
     `claims` maps claim names (`auditor.model.identity.CLAIM_NAMES`) to patterns; a check whose claim is absent fails.
-    `events` are the accepted triggers of a GitHub identity; None means the default rule (no pull request triggers).
-    `require_trigger` is True for shorthands: an absent trigger claim is refused. `trust` names the one root that may
+    `events` are the accepted triggers of a build's identity; None means the default rule (no pull request triggers).
+    `require_trigger` is True for shorthands: an absent trigger claim is refused. `same_repository` wants the repository
+    in the subject (the workflow's own) to be the source repository, claim .1.12. `trust` names the one root that may
     vouch for this signer; None means every root that vouches for the issuer.
     """
 
@@ -59,6 +60,7 @@ class KeylessSigner:
     claims: Mapping[str, TextPattern] = field(default_factory=dict)
     events: frozenset[str] | None = None
     require_trigger: bool = False
+    same_repository: bool = False
     not_before: date | None = None
     not_after: date | None = None
     trust: str | None = None
@@ -105,7 +107,10 @@ class AttestedBy:
 
 @dataclass(frozen=True, slots=True)
 class ImageRule:
-    """One entry of `images:`. `label` is how reports name it: `images[0]`, or `catalog:<publisher>`."""
+    """One entry of `images:`. `label` is how reports name it: `images[0]`, or `catalog:<publisher>`.
+
+    `file` and `line` say where it is written: the rules file, one that it extends, or a shipped file's name.
+    """
 
     label: str
     match: tuple[NamePattern, ...]
@@ -117,6 +122,7 @@ class ImageRule:
     pinned: Pinned = Pinned.PREFER
     platforms: PlatformMode = PlatformMode.INDEX
     line: int = 0
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ class DeniedSigner:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """An exception with an owner, a reason and an end (`until`: the last valid day, UTC). `line` in the rules file."""
+    """An exception with an owner, a reason and an end (`until`: the last valid day, UTC); `file` and `line` of its entry."""
 
     image: NamePattern
     rule: str
@@ -145,6 +151,7 @@ class Waiver:
     owner: str
     reason: str
     line: int = 0
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +220,7 @@ class Rules:
     """Rules of the confirmed publishers, for `signed-by: catalog` and for the defaults."""
     catalog_signers: Mapping[str, Signer] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    """sha256 in hexadecimal, by path (or address) as named."""
     max_waiver_days: int = 180
+    findings: tuple[Finding, ...] = ()
+    """What loading already found: `pattern-never-matches`, `pattern-too-wide`; levels are applied."""
