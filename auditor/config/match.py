@@ -11,10 +11,11 @@ say cannot save it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ PULL_TRIGGERS: Final = frozenset(
 )
 """Triggers that run what somebody proposes: GitHub's two, and GitLab's two."""
 
+_SEPARATOR: Final = re.compile(r"//|/\.github/workflows/")
 _PULL_REFS: Final = ("refs/pull/", "refs/merge-requests/")
 _OLDER_NAMES: Final[Mapping[str, str]] = {
     "buildTrigger": "githubWorkflowTrigger",
@@ -109,11 +111,8 @@ def workflow_repository(subject: str) -> str | None:
     cannot hold either separator, so the first one counts.
     """
     scheme, mark, rest = subject.partition("://")
-    for separator in ("/.github/workflows/", "//"):
-        own, found, _ = rest.partition(separator)
-        if mark and found:
-            return f"{scheme}://{own}"
-    return None
+    found = _SEPARATOR.search(rest)
+    return f"{scheme}://{rest[: found.start()]}" if mark and found else None
 
 
 def trigger(identity: Identity) -> str | None:
@@ -172,8 +171,9 @@ def nearest(identities: Iterable[tuple[Identity, datetime]], signers: Iterable[S
 
 
 def _distance(near: Near) -> tuple[int, int]:
-    common = commonprefix([near.pattern.subject.text, near.identity.subject])
-    return len(near.match.misses), -len(common)
+    pairs = zip(near.pattern.subject.text, near.identity.subject, strict=False)
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return len(near.match.misses), -common
 
 
 # ── revocation ───────────────────────────────────────────────────────────────────────────────────────────────────────────
