@@ -14,6 +14,8 @@ class Limits:
     """A manifest file. The largest real one met is 9 MB (a bundle of CRDs); larger ones are reported, not read."""
     files: int = 500_000
     """Entries of one tree: ten times the largest monorepo studied."""
+    listing_bytes: int = 128 * 1024 * 1024
+    """Paths of one tree, together: ends a tree that contains itself many times over (ten levels of ten are 10^10 files)."""
     documents: int = 200_000
     """YAML documents of one file: a generated bundle of 100,000 objects must still be read."""
     yaml_depth: int = 200
@@ -76,6 +78,16 @@ class Limits:
     """Certificates of one chain."""
     log_entry_bytes: int = 8 * 1024 * 1024
     """The canonical body of one transparency log entry: it may repeat the envelope."""
+    timestamps: int = 32
+    """Time stamps of one signature: one is normal; sigstore's clients read no more than these."""
+    trusted_parts: int = 64
+    """Logs, or authorities, of one trusted root: GitHub's, the largest, has a dozen."""
+    trusted_root_bytes: int = 1024 * 1024
+    """One trusted root file: GitHub's is 30 kB."""
+    proof_hashes: int = 64
+    """Nodes of one inclusion proof: as many as a tree of 2^64 leaves needs."""
+    statement_subjects: int = 10_000
+    """Subjects of one in-toto statement: a release of a large monorepo names a few hundred files."""
 
 
 DEFAULT = Limits()
