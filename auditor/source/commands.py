@@ -1,0 +1,167 @@
+"""Run git, and nothing that a repository or the environment asks git to run. The only place that imports GitPython.
+
+What a repository's own configuration could start is switched off: hooks, the file system monitor, lazy fetches, every
+transport. Only plumbing commands are used that know neither filters, text conversion, external diffs nor pagers.
+`GIT_*` variables of the caller (a hook sets `GIT_DIR` and `GIT_INDEX_FILE`) are removed, so that the repository asked for is
+the one that is read; discovery is left to git, so that its ownership check (`safe.directory`) holds.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE
+from typing import IO, TYPE_CHECKING, Final
+
+from auditor.errors import SourceError
+
+if TYPE_CHECKING:
+    from git import Git
+
+_SETTINGS: Final = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.commitGraph=false",  # a stale or forged commit graph must not move the merge base
+    "protocol.allow=never",
+)
+_ENVIRONMENT: Final = {
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_GRAFT_FILE": "/dev/null",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+_KEPT: Final = ("GIT_CEILING_DIRECTORIES", "GIT_CONFIG_", "GIT_EXEC_PATH")
+"""Of the person who runs the program: where its git is, and the configuration that may hold `safe.directory`."""
+_DROPPED: Final = "GIT_CONFIG_PARAMETERS"
+_CHUNK: Final = 1 << 16
+_ERROR_BYTES: Final = 4096
+_SMALL: Final = 1 << 20
+
+
+class GitMissing(SourceError):  # noqa: N818 - named for the thing, as in auditor.model.reference
+    """A machine without git."""
+
+
+class GitFailed(Exception):  # noqa: N818 - a fact about one command, turned into an error or a gap by the caller
+    """A git command that ended with a status other than 0; the message is what it wrote to standard error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class TooMuchOutput(Exception):  # noqa: N818 - as above
+    """A git command that wrote more than it may; it has been ended."""
+
+
+class Process:
+    """One running git command. Standard error is drained beside it, so that a flood of warnings cannot block it."""
+
+    def __init__(self, git: Git, command: Sequence[str]) -> None:
+        self._running = git.execute(command, istream=PIPE, as_process=True, env=_ENVIRONMENT)
+        popen = self._running.proc
+        if popen is None or popen.stdin is None or popen.stdout is None or popen.stderr is None:
+            raise GitFailed(-1, "git could not be started")
+        self._popen = popen
+        self.stdin: IO[bytes] = popen.stdin
+        self.stdout: IO[bytes] = popen.stdout
+        self._stderr: IO[bytes] = popen.stderr
+        self._error = b""
+        self._drain = threading.Thread(target=self._read_error, daemon=True)
+        self._drain.start()
+
+    def _read_error(self) -> None:
+        while chunk := self._stderr.read1(_CHUNK):  # type: ignore[attr-defined] # a BufferedReader, typed as IO
+            self._error = (self._error + chunk)[:_ERROR_BYTES]
+
+    def error(self) -> str:
+        """What the command wrote to standard error, once it has ended."""
+        self._drain.join()
+        return self._error.decode("utf-8", "replace").strip()
+
+    def finish(self) -> None:
+        """Wait for the end. Raises GitFailed unless the status is 0."""
+        status = self._popen.wait()
+        if status:
+            raise GitFailed(status, self.error())
+
+    def close(self) -> None:
+        """End the command, if it still runs, and free its pipes."""
+        self._popen.kill()
+        self._popen.wait()
+        self._drain.join()
+        for pipe in (self.stdin, self.stdout, self._stderr):
+            try:
+                pipe.close()
+            except BrokenPipeError:  # a request that was still buffered when the command died
+                continue
+
+
+class Commands:
+    """Git commands in one directory. Raises GitMissing on a machine without git."""
+
+    def __init__(self, directory: Path) -> None:
+        self._git = _gitpython()
+        self._directory = os.path.abspath(directory)  # noqa: PTH100 - a string for the command line
+
+    def start(self, *arguments: str) -> Process:
+        """Start a command. The caller closes it."""
+        removed = (name for name in os.environ if name.startswith("GIT_") and not _is_kept(name))
+        scrubbed = [part for name in removed if name not in _ENVIRONMENT for part in ("-u", name)]
+        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        # -C, and not GitPython's own working directory: it falls back to the current one where that cannot be entered.
+        return Process(self._git, ["env", *scrubbed, "git", "-C", self._directory, "--no-pager", *settings, *arguments])
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[Process]:
+        """A command that is closed at the end, whatever happens."""
+        process = self.start(*arguments)
+        try:
+            yield process
+        finally:
+            process.close()
+
+    def run(self, *arguments: str, limit: int = _SMALL) -> bytes:
+        """All that a command prints, at most `limit` bytes. Raises GitFailed and TooMuchOutput."""
+        with self.running(*arguments) as process:
+            process.stdin.close()
+            output = process.stdout.read(limit + 1)
+            if len(output) > limit:
+                raise TooMuchOutput
+            process.finish()
+        return output
+
+    def records(self, *arguments: str, limit: int, count: int) -> Iterator[bytes]:
+        """The NUL-ended records that a command prints, as they come. Raises GitFailed and TooMuchOutput."""
+        with self.running(*arguments) as process:
+            process.stdin.close()
+            rest = b""
+            while chunk := process.stdout.read(_CHUNK):
+                *complete, rest = (rest + chunk).split(b"\0")
+                limit -= len(chunk)
+                count -= len(complete)
+                if limit < 0 or count < 0:
+                    raise TooMuchOutput
+                yield from complete
+            process.finish()
+
+
+def _is_kept(name: str) -> bool:
+    return name.startswith(_KEPT) and name != _DROPPED
+
+
+def _gitpython() -> Git:
+    """GitPython's command runner. It runs `git version` when it is imported, and raises there if git is missing."""
+    try:
+        from git import Git  # noqa: PLC0415 - 0.17 s of CPU that commands without a repository need not spend
+    except ImportError as error:
+        message = "git is needed to read a repository and is not on the PATH"
+        raise GitMissing(message, help="install git 2.30 or newer") from error
+    return Git()

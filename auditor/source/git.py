@@ -1,0 +1,182 @@
+"""A git repository: revisions, merge bases, the trees of commits and the working tree. Never writes, never fetches."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from auditor.errors import SourceError
+from auditor.limits import DEFAULT, Limits
+from auditor.source.commands import Commands, GitFailed
+from auditor.source.commit import CommitTree, text
+from auditor.source.objects import Blobs
+from auditor.source.remedy import deepen, fetch
+from auditor.source.working import WorkingTree
+
+_OPERATORS: Final = re.compile(r"[~^:@]")
+_ABBREVIATED: Final = re.compile(r"[0-9a-fA-F]{4,63}")
+_FULL: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_NAMESPACES: Final = ("", "tags/", "heads/", "remotes/")
+"""Where git looks for a short name (gitrevisions(7)); tags come before branches."""
+
+
+class NotARepository(SourceError):  # noqa: N818 - named for the thing, as in auditor.model.reference
+    """A folder that belongs to no git repository."""
+
+
+class Repository:
+    """A repository at hand. Close it, or use it as a context manager: it keeps a git process for reading blobs.
+
+    `top` is the root of the working tree, or the repository itself where it is `bare`. `algorithm` is the object format,
+    `sha1` or `sha256`. `shallow` tells that history is cut off.
+    """
+
+    def __init__(
+        self, commands: Commands, top: Path, *, bare: bool, shallow: bool, algorithm: str, limits: Limits
+    ) -> None:
+        self.top = top
+        self.bare = bare
+        self.shallow = shallow
+        self.algorithm = algorithm
+        self._commands = commands
+        self._limits = limits
+        self._blobs = Blobs(commands, limits.file_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the git process that reads blobs."""
+        self._blobs.close()
+
+    def commit(self, rev: str) -> str:
+        """The full name of the commit that `rev` names. Raises SourceError: unknown, ambiguous, or no revision at all."""
+        if not rev or rev.startswith("-") or not rev.isprintable():
+            raise SourceError(f"{rev!r} is no revision", help="give a branch, a tag or a commit")
+        self._refuse_ambiguous(rev)
+        try:
+            found = self._commands.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+        except GitFailed as error:
+            raise SourceError(f"unknown revision {rev!r} in {self.top}", help=self._how_to_fetch(rev)) from error
+        return found.decode("ascii").strip()
+
+    def merge_base(self, a: str, b: str) -> str:
+        """The best common ancestor of two commits (full names); of several the first in name order."""
+        return self.merge_bases(a, b)[0]
+
+    def merge_bases(self, a: str, b: str) -> tuple[str, ...]:
+        """Every best common ancestor of two commits (full names), in name order; several after criss-cross merges.
+
+        Raises SourceError where there is none, and where a shallow clone hides what would be needed to be sure.
+        """
+        try:
+            found = tuple(sorted(self._commands.run("merge-base", "--all", a, b).decode("ascii").split()))
+        except GitFailed as error:
+            if self.shallow:
+                raise self._too_shallow(a, b) from error
+            if error.status != 1:
+                raise SourceError(
+                    f"git cannot read the history: {error.message}", help="run `git fsck` there"
+                ) from error
+            raise SourceError(
+                f"{a[:12]} and {b[:12]} have no common history", help="give a base that head was branched from"
+            ) from error
+        if self.shallow and found not in ((a,), (b,)) and self._cut_between(a, b):
+            raise self._too_shallow(a, b)
+        return found
+
+    def tree(self, commit: str) -> CommitTree:
+        """The files of a commit, by its full name."""
+        return CommitTree(self._commands, self._blobs, commit, self._limits)
+
+    def working_tree(self) -> WorkingTree:
+        """The files on disk. Raises SourceError in a bare repository."""
+        if self.bare:
+            raise SourceError(f"{self.top} is a bare repository and has no working tree", help="give --head")
+        return WorkingTree(self._commands, self._blobs, self.top, self.algorithm, self._limits)
+
+    def _refuse_ambiguous(self, rev: str) -> None:
+        """A short name of several refs: git takes the tag, so whoever may push a tag could choose the base."""
+        short = _OPERATORS.split(rev, maxsplit=1)[0]
+        if not short or _FULL.fullmatch(short):
+            return
+        full = {f"refs/{namespace}{short}" for namespace in _NAMESPACES}
+        listed = self._commands.run("for-each-ref", "--format=%(refname)", *sorted(full)).splitlines()
+        found = sorted(full & {text(line) for line in listed})
+        if len(found) > 1 or (found and _ABBREVIATED.fullmatch(short)):
+            also = "" if len(found) > 1 else " or an abbreviated commit"
+            raise SourceError(
+                f"revision {rev!r} is ambiguous: {', '.join(found)}{also}",
+                help=f"write the full name, such as {found[-1]}",
+            )
+
+    def _cut_between(self, a: str, b: str) -> bool:
+        """Whether the history that only one of two commits has is cut off: what is hidden may hold a better merge base."""
+        shallow = os.fsdecode(self._commands.run("rev-parse", "--git-path", "shallow")).removesuffix("\n")
+        boundary = set((self.top / shallow).read_text("ascii").split())
+        limits = self._limits
+        between = self._commands.run("rev-list", f"{a}...{b}", limit=limits.listing_bytes).decode("ascii").split()
+        return not boundary.isdisjoint(between)
+
+    def _too_shallow(self, a: str, b: str) -> SourceError:
+        return SourceError(
+            f"this clone is shallow: the history between {a[:12]} and {b[:12]} is not in it",
+            help=deepen(self._commands),
+        )
+
+    def _how_to_fetch(self, rev: str) -> str:
+        return fetch(self._commands, rev, shallow=self.shallow)
+
+
+def open_repository(path: Path, limits: Limits = DEFAULT) -> Repository:
+    """The repository that `path` (a folder or file) belongs to, found as git finds it. Bare ones included.
+
+    Raises NotARepository, and SourceError for one that cannot be read (another owner, damaged, no git on this machine).
+    """
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise SourceError(f"{path} does not exist", help="give a folder, or a file in a repository")
+    try:
+        return _open(folder, limits)
+    except GitFailed as error:
+        raise _refusal(path, error.message) from error
+
+
+def _open(folder: Path, limits: Limits) -> Repository:
+    commands = Commands(folder)
+    asked = ("--is-bare-repository", "--is-inside-work-tree", "--is-shallow-repository", "--show-object-format")
+    answer = commands.run("rev-parse", *asked, "--absolute-git-dir")
+    bare, inside, shallow, algorithm, git_dir = os.fsdecode(answer).split("\n", 4)
+    if inside == "true":
+        top = os.fsdecode(commands.run("rev-parse", "--show-toplevel")).removesuffix("\n")
+    elif bare == "true":
+        top = git_dir.removesuffix("\n")
+    else:
+        raise SourceError(f"{folder} is inside a git directory", help="give the folder that the repository stands in")
+    return Repository(
+        Commands(Path(top)),
+        Path(top),
+        bare=bare == "true",
+        shallow=shallow == "true",
+        algorithm=algorithm,
+        limits=limits,
+    )
+
+
+def _refusal(path: Path, message: str) -> SourceError:
+    if "dubious ownership" in message:
+        return SourceError(
+            f"git does not trust {path}: it belongs to another user",
+            help=f"if you trust it: git config --global --add safe.directory {path.resolve()}",
+        )
+    if "not a git repository" in message:
+        return NotARepository(f"{path} is not in a git repository", help="give a folder of a clone, or `git init` one")
+    return SourceError(f"git cannot read {path}: {message}", help="run `git status` there")

@@ -1,0 +1,19 @@
+"""Identities of bytes, as git makes them: the hash of a header and the content. Equal identities mean equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+SHA1: Final = "sha1"
+SHA256: Final = "sha256"
+
+
+def blob_id(content: bytes, algorithm: str = SHA256) -> str:
+    """The name git gives to a blob with this content in a repository of this object format (`sha1`, `sha256`).
+
+    >>> blob_id(b"", "sha1")
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    header = b"blob %d\0" % len(content)
+    return hashlib.new(algorithm, header + content, usedforsecurity=False).hexdigest()
