@@ -1,0 +1,91 @@
+"""What to ask the registries, and what not: one question per distinct reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from auditor.config.rules import ImageRule, Pinned, PlatformMode, Rules
+from auditor.judge.compare import Comparison
+from auditor.judge.governing import governing, parse
+from auditor.judge.hosts import refusal
+from auditor.model.evidence import Fault, FaultKind
+from auditor.model.reference import InvalidReference, Reference
+from auditor.model.use import Use, Via
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`."""
+
+    text: str
+    reference: Reference
+    signatures: bool = True
+    platforms: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DontAsk:
+    """A reference that is not asked about. `fault` says why it could not be, None where nothing needs to be known."""
+
+    text: str
+    fault: Fault | None = None
+
+
+Question: TypeAlias = Ask | DontAsk
+
+
+def questions(comparison: Comparison, rules: Rules) -> Mapping[str, Question]:
+    """One question for each distinct text among the added uses and those they replace, in their order."""
+    asked: dict[str, Question] = {}
+    for use, question in _each(comparison, rules):
+        before = asked.get(use.reference)
+        asked[use.reference] = question if before is None else _both(before, question)
+    return asked
+
+
+def _each(comparison: Comparison, rules: Rules) -> Iterator[tuple[Use, Question]]:
+    for use in comparison.added:
+        question = ask(use, rules)
+        yield use, question
+        previous = comparison.previous.get(use)
+        if previous is not None and isinstance(question, Ask) and question.signatures:
+            yield previous, ask(previous, rules)
+
+
+def _both(one: Question, other: Question) -> Question:
+    """The question that answers both."""
+    match one, other:
+        case Ask(), Ask():
+            return replace(
+                one, signatures=one.signatures or other.signatures, platforms=one.platforms or other.platforms
+            )
+        case Ask(), DontAsk():
+            return one
+        case DontAsk(fault=None), _:
+            return other
+        case _:
+            return other if isinstance(other, Ask) else one
+
+
+def ask(use: Use, rules: Rules) -> Question:
+    """Whether one use needs evidence under the entry that governs it."""
+    reference = parse(use.reference)
+    if isinstance(reference, InvalidReference):
+        return DontAsk(use.reference, Fault(FaultKind.UNSUPPORTED, f"not an image reference: {reference}"))
+    wanted = _wanted(use.reference, reference, governing(use, rules), rules)
+    if isinstance(wanted, DontAsk) or use.via is Via.ARGUMENT:  # whoever types a reference names its host
+        return wanted
+    refused = refusal(reference.host, rules)
+    return DontAsk(use.reference, Fault(FaultKind.NOT_ASKED, refused)) if refused else wanted
+
+
+def _wanted(text: str, reference: Reference, entry: ImageRule | None, rules: Rules) -> Question:
+    revocable = bool(rules.denied_digests) and reference.digest is None
+    if entry is None:
+        return Ask(text, reference, signatures=False) if revocable else DontAsk(text)
+    if entry.unsigned_allowed:
+        unpinned = entry.pinned is Pinned.REQUIRE and reference.digest is None
+        return Ask(text, reference, signatures=False) if revocable or unpinned else DontAsk(text)
+    return Ask(text, reference, platforms=entry.platforms is not PlatformMode.INDEX)

@@ -1,0 +1,108 @@
+"""What a change newly deploys: the uses of base against the uses of head.
+
+A use is new when base has no use of the same reference in the same root, governed by the same entry; a loose manifest has
+its workload for a root. So moving an image from staging to production is new, and so is a file that moves from under a
+lenient entry to a strict one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from auditor.model.reference import InvalidReference, Reference
+from auditor.model.use import Use
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Head's uses that base lacks (`added`) and has (`kept`), base's that head lacks (`removed`).
+
+    `previous` maps an added use to the removed use whose place it takes. `whole` is True without a base: everything is
+    in `added`, and nothing is a change.
+    """
+
+    added: tuple[Use, ...]
+    kept: tuple[Use, ...] = ()
+    removed: tuple[Use, ...] = ()
+    previous: Mapping[Use, Use] = field(default_factory=dict)
+    whole: bool = False
+
+
+def _no_entry(_use: Use) -> str | None:
+    return None
+
+
+def compare(
+    before: tuple[Use, ...] | None, after: tuple[Use, ...], entry: Callable[[Use], str | None] = _no_entry
+) -> Comparison:
+    """Compare base's uses (None: no base) with head's. Only what is deployed counts. Linear in the number of uses.
+
+    `entry` names the rule entry that governs a use (`governing.label`).
+    """
+    head = tuple(use for use in after if use.deployed)
+    if before is None:
+        return Comparison(added=head, whole=True)
+    base = tuple(use for use in before if use.deployed)
+    in_base = {_identity(use, entry(use)) for use in base}
+    in_head = {_identity(use, entry(use)) for use in head}
+    added = tuple(use for use in head if _identity(use, entry(use)) not in in_base)
+    kept = tuple(use for use in head if _identity(use, entry(use)) in in_base)
+    removed = tuple(use for use in base if _identity(use, entry(use)) not in in_head)
+    return Comparison(added, kept, removed, _previous(added, removed))
+
+
+def _identity(use: Use, entry: str | None) -> Hashable:
+    return (use.reference, _home(use), entry)
+
+
+def _home(use: Use) -> Hashable:
+    """What deploys a use: its root; of a loose manifest its workload, else its file."""
+    if use.root is not None:
+        return ("root", use.root)
+    return ("workload", str(use.workload)) if use.workload else ("file", use.place.file)
+
+
+def _previous(added: Iterable[Use], removed: tuple[Use, ...]) -> Mapping[Use, Use]:
+    """The removed use that each added one takes the place of: the nearest relation that has one."""
+    tables: list[tuple[Callable[[Use], Hashable], dict[Hashable, Use]]] = [
+        (relation, {}) for relation in (_same_container, _same_repository, _same_path)
+    ]
+    for relation, table in tables:
+        for use in removed:
+            key = relation(use)
+            if key is not None:
+                table.setdefault(key, use)
+    return {use: old for use in added if (old := _first(use, tables)) is not None}
+
+
+def _first(use: Use, tables: Iterable[tuple[Callable[[Use], Hashable], Mapping[Hashable, Use]]]) -> Use | None:
+    for relation, table in tables:
+        key = relation(use)
+        if key is not None and key in table:
+            return table[key]
+    return None
+
+
+def _same_container(use: Use) -> Hashable:
+    if use.workload is None or use.container is None:
+        return None
+    return (_home(use), str(use.workload), use.container)
+
+
+def _same_repository(use: Use) -> Hashable:
+    reference = _parsed(use)
+    return None if reference is None else (_home(use), reference.name)
+
+
+def _same_path(use: Use) -> Hashable:
+    """The same repository on another host: a registry that moved."""
+    reference = _parsed(use)
+    return None if reference is None else (_home(use), reference.path)
+
+
+def _parsed(use: Use) -> Reference | None:
+    try:
+        return Reference.parse(use.reference)
+    except InvalidReference:
+        return None

@@ -1,0 +1,74 @@
+"""Which entry of the rules governs a use, and who may sign by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+from auditor.config.rules import ImageRule, Rules, Signer
+from auditor.model.reference import InvalidReference, Reference
+from auditor.model.use import Use
+
+
+def parse(text: str) -> Reference | InvalidReference:
+    """A use's text as a reference, or why it is none. Charts and models may be written with `oci://`."""
+    try:
+        return Reference.parse(text.removeprefix("oci://"))
+    except InvalidReference as error:
+        return error
+
+
+def governs(entry: ImageRule, name: str, use: Use) -> bool:
+    """Whether an entry speaks about a normalised name at this use's place."""
+    if not any(pattern.matches(name) for pattern in entry.match):
+        return False
+    places = (use.place.file,) if use.root is None else (use.root, use.place.file)
+    return not entry.within or any(pattern.matches(place) for pattern in entry.within for place in places)
+
+
+def governing(use: Use, rules: Rules) -> ImageRule | None:
+    """The first entry that matches governs; None where none does, and for what is no reference."""
+    reference = parse(use.reference)
+    if isinstance(reference, InvalidReference):
+        return None
+    return next((entry for entry in rules.images if governs(entry, reference.name, use)), None)
+
+
+def label(use: Use, rules: Rules) -> str | None:
+    """How reports name the governing entry."""
+    entry = governing(use, rules)
+    return entry.label if entry else None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What `signed-by` asks for: of every group, at least one signer must have signed. No groups: nobody can."""
+
+    groups: tuple[tuple[Signer, ...], ...]
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Everyone who may sign, in the order of the rules."""
+        return tuple(dict.fromkeys(chain.from_iterable(self.groups)))
+
+
+def demand(entry: ImageRule, name: str, rules: Rules) -> Demand | None:
+    """Who must have signed an image of this name by this entry; None where the entry asks for no signature."""
+    if entry.signed_by is None:
+        return None
+    named = tuple((signer(each, rules),) for each in entry.signed_by.names)
+    groups = (*named, tuple(_catalog(name, rules))) if entry.signed_by.catalog else named
+    return Demand(groups) if entry.signed_by.every else Demand((tuple(chain.from_iterable(groups)),))
+
+
+def signer(name: str, rules: Rules) -> Signer:
+    """A signer by name: the reader's own, else the catalogue's, else one that nobody is."""
+    return rules.signers.get(name) or rules.catalog_signers.get(name) or Signer(name, ())
+
+
+def _catalog(name: str, rules: Rules) -> list[Signer]:
+    """The signers of the first catalogue entry for this name."""
+    for entry in rules.catalog:
+        if entry.signed_by and any(pattern.matches(name) for pattern in entry.match):
+            return [rules.catalog_signers.get(each) or Signer(each, ()) for each in entry.signed_by.names]
+    return []

@@ -1,0 +1,213 @@
+"""All signatures of one digest against what one entry demands.
+
+An entry demands a signature (`signed-by`), attestations (`attested-by`), or both. Where a demand is not met:
+1. a form that could not be read completely may hold what is missing: `unjudged`;
+2. valid, but by nobody allowed: `wrong-signer`; 3. only by keys that the entry does not name: `key-signed`;
+4. something valid of the other sort: `attestation-only`; 5. all refused: `invalid`; 6. nothing: `unsigned`.
+Of two demands that are not met, the one that comes first in this order is told. An entry that demands nothing is never met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.config.match import nearest
+from auditor.config.rules import AttestedBy, ImageRule, Rules, Signer
+from auditor.judge.allow import Weighed, weigh
+from auditor.judge.governing import Demand, demand, signer
+from auditor.judge.words import count, cut, listed
+from auditor.model.evidence import KeySigned, Refused, Signature, Signed, Unreadable
+from auditor.model.reference import Digest
+from auditor.model.report import JudgedSignature
+from auditor.model.verdict import Verdict
+
+_ORDER: Final = (
+    Verdict.UNJUDGED,
+    Verdict.WRONG_SIGNER,
+    Verdict.KEY_SIGNED,
+    Verdict.INVALID,
+    Verdict.ATTESTATION_ONLY,
+    Verdict.UNSIGNED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """The verdict on one digest: why, what to do next, and every signature as the entry sees it."""
+
+    verdict: Verdict
+    reason: str
+    help: str = ""
+    judged: tuple[JudgedSignature, ...] = ()
+
+
+def weigh_all(signatures: tuple[Signature, ...], entry: ImageRule, name: str, digest: Digest, rules: Rules) -> Weighing:
+    """Judge all signatures of one digest by one entry."""
+    wanted = demand(entry, name, rules)
+    weighed = [_weigh_one(each, wanted, entry, rules) for each in signatures]
+    judged = tuple(each.judged for each in weighed)
+    outcomes = [_signed(weighed, wanted, digest)] if wanted else []
+    outcomes += [_attested(weighed, each, rules, digest) for each in entry.attested_by]
+    if not outcomes:
+        return Weighing(Verdict.UNJUDGED, f"{entry.label} demands nothing", judged=judged)
+    unmet = [outcome for outcome in outcomes if outcome.verdict is not Verdict.VERIFIED]
+    told = min(unmet, key=lambda outcome: _ORDER.index(outcome.verdict)) if unmet else outcomes[0]
+    return Weighing(told.verdict, told.reason, told.help, judged)
+
+
+def _weigh_one(signature: Signature, wanted: Demand | None, entry: ImageRule, rules: Rules) -> Weighed:
+    """By the signers of `signed-by` for a signature, by those of its predicate for an attestation."""
+    if isinstance(signature, Unreadable | Refused) or not signature.attestation:
+        return weigh(signature, wanted.signers if wanted else (), rules)
+    asked = [signer(each.signer, rules) for each in entry.attested_by if each.predicate == signature.predicate]
+    weighed = weigh(signature, asked, rules)
+    if asked or weighed.judged.allowed is None:
+        return weighed
+    why = weighed.judged.why if (weighed.judged.why or "").startswith("revoked") else "an attestation, not a signature"
+    judged = JudgedSignature(signature, allowed=False, trust=weighed.judged.trust, why=why)
+    return Weighed(signature, frozenset(), judged)
+
+
+# ── signed-by ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _signed(weighed: list[Weighed], wanted: Demand, digest: Digest) -> Weighing:
+    signatures = [each for each in weighed if _is_signature(each.signature)]
+    found = {name for each in signatures for name in each.signers}
+    unmet = [group for group in wanted.groups if not any(signer.name in found for signer in group)]
+    if wanted.groups and not unmet:
+        return Weighing(Verdict.VERIFIED, _who(signatures))
+    return _unmet_signature(weighed, signatures, wanted, [signer for group in unmet for signer in group], digest)
+
+
+def _is_signature(signature: Signature) -> bool:
+    return isinstance(signature, Signed | KeySigned) and not signature.attestation
+
+
+def _who(weighed: Iterable[Weighed]) -> str:
+    """`signed by <subject> (signer release)`, of the first that counts."""
+    first = next(each for each in weighed if each.signers)
+    names = listed(sorted(first.signers))
+    if isinstance(first.signature, Signed):
+        return f"signed by {cut(first.signature.identity.subject)} (signer {names})"
+    return f"signed with the key of signer {names}"
+
+
+def _unmet_signature(
+    weighed: list[Weighed], signatures: list[Weighed], wanted: Demand, missing: list[Signer], digest: Digest
+) -> Weighing:
+    if (unread := _unread(weighed)) is not None:
+        return unread
+    valid = [each for each in signatures if isinstance(each.signature, Signed)]
+    if valid:
+        return _wrong(valid, missing, "signed")
+    if signatures:
+        return _by_key(len(signatures), "signature")
+    attestations = [each for each in weighed if isinstance(each.signature, Signed)]
+    if attestations:
+        return _attestation_only(attestations)
+    if any(isinstance(each.signature, KeySigned) for each in weighed):
+        return _by_key(len(weighed), "attestation")
+    if weighed:
+        return _invalid(weighed)
+    reason = f"no signature in any form for {digest.short}"
+    return Weighing(Verdict.UNSIGNED, reason, _sign(wanted.signers))
+
+
+def _unread(weighed: Iterable[Weighed]) -> Weighing | None:
+    faults = [each.signature for each in weighed if isinstance(each.signature, Unreadable)]
+    if not faults:
+        return None
+    told = f"could not read every signature ({faults[0].form}): {cut(faults[0].fault.detail)}"
+    return Weighing(Verdict.UNJUDGED, told)
+
+
+def _wrong(valid: list[Weighed], missing: list[Signer], verb: str) -> Weighing:
+    """Valid, but by nobody allowed (or not by everybody that must): who did, and the nearest miss."""
+    counted = [each for each in valid if each.signers]
+    if counted:
+        lacks = listed([signer.name for signer in missing])
+        return Weighing(Verdict.WRONG_SIGNER, f"{_who(counted)}, but not by {lacks}", _sign(missing))
+    signed = [each.signature for each in valid if isinstance(each.signature, Signed)]
+    why = next((each.judged.why for each in valid if _tells(each.judged.why)), None)
+    reason = f"{verb} by {cut(str(signed[0].identity))}"
+    if why is not None:
+        return Weighing(Verdict.WRONG_SIGNER, f"{reason}; {why}", "Sign it by an allowed identity.")
+    near = nearest(((each.identity, each.logged) for each in signed), missing)
+    if near is None:
+        return Weighing(Verdict.WRONG_SIGNER, f"{reason}; nobody is allowed to", "Name a signer for it in the rules.")
+    reason = f"{verb} by {cut(str(near.identity))}; nearest is signer {near.signer}: {cut(near.match.difference)}"
+    return Weighing(Verdict.WRONG_SIGNER, reason, _allow(near.signer, missing))
+
+
+def _tells(why: str | None) -> bool:
+    """Whether the reason says more than that nobody allowed signed it."""
+    return why is not None and why.startswith(("revoked", "trust root", "no trust root"))
+
+
+def _allow(nearest_signer: str, missing: list[Signer]) -> str:
+    return (
+        f"Sign it as {listed([signer.name for signer in missing])}, or, if you trust this identity, "
+        f"add it to signer {nearest_signer} in a change of its own."
+    )
+
+
+def _sign(signers: Iterable[Signer]) -> str:
+    names = [signer.name for signer in signers]
+    if not names:
+        return "No signer is known for it: name one in `signed-by`."
+    return f"Sign it in CI as {listed(names)} (`cosign sign <image>@<digest>`), or waive it until a date."
+
+
+def _by_key(number: int, noun: str) -> Weighing:
+    made = f"{count(number, noun)} made with a long-lived key"
+    reason = f"{made} that this entry does not name, and no keyless signature"
+    return Weighing(Verdict.KEY_SIGNED, reason, "Name the key as a signer (`key: FILE`), or sign without one.")
+
+
+def _attestation_only(attestations: list[Weighed]) -> Weighing:
+    predicates = [each.signature.predicate or "?" for each in attestations if isinstance(each.signature, Signed)]
+    reason = f"attested ({listed(list(dict.fromkeys(predicates)))}), but not signed"
+    advice = "An attestation is no signature: sign the digest too, or demand it by `attested-by`."
+    return Weighing(Verdict.ATTESTATION_ONLY, reason, advice)
+
+
+def _invalid(weighed: list[Weighed]) -> Weighing:
+    refused = [each.signature for each in weighed if isinstance(each.signature, Refused)]
+    first = refused[0]
+    reason = f"{count(len(refused), 'signature')}, none holds: {first.step.name.lower()}: {cut(first.why)}"
+    return Weighing(
+        Verdict.INVALID, reason, "Sign it again; if nobody changed the signing, ask who touched the registry."
+    )
+
+
+# ── attested-by ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _attested(weighed: list[Weighed], wanted: AttestedBy, rules: Rules, digest: Digest) -> Weighing:
+    of_type = [each for each in weighed if _is_attestation(each.signature, wanted.predicate)]
+    met = [each for each in of_type if wanted.signer in each.signers]
+    predicate = cut(wanted.predicate)
+    if met:
+        return Weighing(Verdict.VERIFIED, f"attested as {predicate}: {_who(met)}")
+    if (unread := _unread(weighed)) is not None:
+        return unread
+    valid = [each for each in of_type if isinstance(each.signature, Signed)]
+    if valid:
+        return _wrong(valid, [signer(wanted.signer, rules)], f"attested as {predicate}")
+    if of_type:
+        return _by_key(len(of_type), "attestation")
+    if weighed and all(isinstance(each.signature, Refused) for each in weighed):
+        return _invalid(weighed)
+    advice = f"Attest it in CI as {wanted.signer}."
+    if any(isinstance(each.signature, Signed) and each.signature.attestation for each in weighed):
+        return Weighing(Verdict.ATTESTATION_ONLY, f"attested, but not as {predicate}", advice)
+    return Weighing(Verdict.UNSIGNED, f"no attestation of type {predicate} for {digest.short}", advice)
+
+
+def _is_attestation(signature: Signature, predicate: str) -> bool:
+    if not isinstance(signature, Signed | KeySigned):
+        return False
+    return signature.attestation and signature.predicate == predicate
