@@ -1,0 +1,67 @@
+# Everything a contributor needs: `make help` lists it. No root, no network beyond the package index.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+INSTALLED := $(VENV)/requirements.lock
+PYTEST := $(PY) -m pytest -n auto
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	--all-extras --group dev --custom-compile-command "make lock"
+
+.PHONY: help setup demo test test-offline lint format bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(INSTALLED) ## Create .venv with the locked packages and this project
+
+demo: $(INSTALLED) ## Sign images with a throw-away Sigstore, then judge a pull request
+	@$(PY) -m fixtures.demo
+
+test: $(INSTALLED) ## Run every test
+	@$(PYTEST)
+
+test-offline: $(INSTALLED) ## Run every test where there is no network but loopback
+	@$(PY) -m tests.offline $(PYTEST)
+
+lint: $(INSTALLED) ## Check style, types and the import layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Rewrite the code in its one style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## Measure; results and method are in docs/benchmarks.md
+	@$(PY) -m benchmarks
+
+lock: $(INSTALLED) ## Choose the newest allowed packages again
+	@$(UV_COMPILE) --upgrade pyproject.toml --output-file requirements.lock
+
+clean: ## Remove what the targets above create
+	rm -rf $(VENV) dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# The copy of the lock file inside the environment tells what is installed there.
+$(INSTALLED): requirements.lock pyproject.toml
+	@for python in "$${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "Python 3.11 or newer is needed, and none was found; install one, or name it: make PYTHON=/path/to/python3.12 …" >&2; \
+	  exit 1; \
+	fi; \
+	if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  echo "creating $(VENV) with $$("$$found" --version)" >&2; \
+	  "$$found" -m venv --clear $(VENV) || { \
+	    echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+	fi; \
+	if ! cmp --silent requirements.lock $(INSTALLED); then \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	fi; \
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	cp requirements.lock $(INSTALLED)
