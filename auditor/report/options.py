@@ -1,0 +1,28 @@
+"""How a report is to look: everything a format may be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auditor.report.pages import RulePage
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What the reader can show, and where the report is going.
+
+    `width` in columns, for tables. `blob_url` is the address of the tree at head, to which `/<path>#L<line>` is added
+    (`https://github.com/acme/platform/blob/<commit>`). `key` names the check in the comment's hidden marker, so that two
+    jobs do not fight over one comment. `category` becomes SARIF's `automationDetails.id`. `docs_url` is where the rules'
+    pages are published, to which `/<rule>` is added. `pages` are the rules' pages; None takes those that are shipped.
+    """
+
+    color: bool = False
+    width: int = 120
+    verbose: bool = False
+    blob_url: str | None = None
+    key: str = "check"
+    category: str = "default"
+    docs_url: str | None = None
+    pages: Mapping[str, RulePage] | None = None
