@@ -1,0 +1,103 @@
+"""YAML as a tree of texts with places: nothing is ever constructed, so `0123`, `yes` and `1.10` stay what is written.
+
+Nodes are shared freely (anchors, unchanged parts of a patched object) and never changed after they are built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from auditor.model.place import Place
+from auditor.model.use import Via
+
+
+@dataclass(slots=True, eq=False)
+class Scalar:
+    """A scalar's text and where it is written: 1-based line and column; of a block scalar its first text line.
+
+    `literal` marks a `|` block: its text keeps the lines of the file. `key_path` is set where the scalar is not written
+    at the path where it ends up (an `images:` entry). `via` and `base` tell who wrote it over what.
+    """
+
+    text: str
+    file: str
+    line: int
+    column: int
+    null: bool = False
+    literal: bool = False
+    via: Via = Via.BASE
+    base: Place | None = None
+    key_path: str = ""
+    inner: tuple[Node, ...] = ()
+    """Objects written inside the text (YAML or JSON in a ConfigMap), where it holds any of interest."""
+
+    def place(self, key_path: str = "") -> Place:
+        """Where it is written; `key_path` is the path at which it was found."""
+        return Place(self.file, self.line, self.column, self.key_path or key_path)
+
+
+@dataclass(slots=True, eq=False)
+class Mapping:
+    """Keys and values in file order, merge keys flattened. A key may stand twice: the last one wins, each is seen."""
+
+    entries: list[tuple[str, Node]] = field(default_factory=list)
+    file: str = ""
+    line: int = 0
+
+    def get(self, key: str) -> Node | None:
+        """The value under `key` (the last, where it stands twice)."""
+        found: Node | None = None
+        for name, value in self.entries:
+            if name == key:
+                found = value
+        return found
+
+    def text(self, key: str) -> str:
+        """The text of the scalar under `key`; empty for null, for other nodes and where there is none."""
+        value = self.get(key)
+        return value.text if isinstance(value, Scalar) and not value.null else ""
+
+    def scalar(self, key: str) -> Scalar | None:
+        """The scalar under `key`, unless it is null or empty."""
+        value = self.get(key)
+        return value if isinstance(value, Scalar) and not value.null and value.text else None
+
+    def mapping(self, key: str) -> Mapping:
+        """The mapping under `key`; an empty one where there is none."""
+        value = self.get(key)
+        return value if isinstance(value, Mapping) else Mapping()
+
+    def items(self, key: str) -> list[Node]:
+        """The elements of the sequence under `key`; empty where there is none."""
+        value = self.get(key)
+        return value.items if isinstance(value, Sequence) else []
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """Elements in order."""
+
+    items: list[Node] = field(default_factory=list)
+
+
+Node: TypeAlias = Scalar | Mapping | Sequence
+
+
+def texts(mapping: Mapping) -> dict[str, str]:
+    """The scalar entries of a mapping (labels, annotations) as plain text."""
+    return {key: value.text for key, value in mapping.entries if isinstance(value, Scalar) and not value.null}
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    """Every scalar below, in order."""
+    match node:
+        case Scalar():
+            yield node
+        case Mapping():
+            for _, value in node.entries:
+                yield from scalars(value)
+        case Sequence():
+            for item in node.items:
+                yield from scalars(item)

@@ -1,0 +1,122 @@
+"""Documents → Kubernetes objects: lists and templates opened, each with its place and its names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from auditor.manifests.nodes import Mapping, Node, texts
+from auditor.model.use import Workload
+
+_LEGACY_TEMPLATE: Final = ("v1", "template.openshift.io/v1")
+_NESTED: Final = 8
+"""Lists of lists: one level is real."""
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One Kubernetes object (or a document that is none: then `kind` is empty).
+
+    `prefix` is the path of the object inside its document (`items[0].`). `earlier` are the names and namespaces it had
+    before a kustomization renamed it: patches may still use them.
+    """
+
+    node: Mapping
+    file: str
+    line: int
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    prefix: str = ""
+    earlier: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def version(self) -> str:
+        """The API version without its group."""
+        return self.api_version.rpartition("/")[2]
+
+    @property
+    def deploys(self) -> bool:
+        """Whether a cluster would take it: it says what it is."""
+        return bool(self.kind and self.api_version)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels."""
+        return texts(self.node.mapping("metadata").mapping("labels"))
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Its short annotations."""
+        return texts(self.node.mapping("metadata").mapping("annotations"))
+
+    def with_node(self, node: Mapping) -> Object:
+        """The same object after a patch: names are read anew, the old ones remembered."""
+        fresh = identify(node, self.file, self.line, self.prefix)
+        return self.renamed(fresh.name or self.name, fresh.namespace or self.namespace, node, fresh)
+
+    def renamed(self, name: str, namespace: str, node: Mapping | None = None, fresh: Object | None = None) -> Object:
+        """The same object under another name or namespace."""
+        earlier = self.earlier
+        if (name, namespace) != (self.name, self.namespace):
+            earlier = (*earlier, (self.name, self.namespace))
+        return replace(
+            self,
+            node=node or self.node,
+            name=name,
+            namespace=namespace,
+            earlier=earlier,
+            kind=(fresh.kind if fresh else "") or self.kind,
+            api_version=(fresh.api_version if fresh else "") or self.api_version,
+        )
+
+    def workload(self) -> Workload | None:
+        """How reports name it."""
+        if not self.kind:
+            return None
+        return Workload(self.kind, self.name, self.namespace, self.api_version, self.labels)
+
+
+def identify(node: Mapping, file: str, line: int, prefix: str = "") -> Object:
+    """Read what an object says about itself."""
+    metadata = node.mapping("metadata")
+    return Object(
+        node,
+        file,
+        line,
+        node.text("apiVersion"),
+        node.text("kind"),
+        metadata.text("name") or metadata.text("generateName"),
+        metadata.text("namespace"),
+        prefix,
+    )
+
+
+def objects(node: Node, file: str, prefix: str = "", depth: int = 0) -> Iterator[Object]:
+    """The objects of one document, `List` and OpenShift `Template` opened."""
+    if not isinstance(node, Mapping):
+        return
+    found = identify(node, file, node.line, prefix)
+    key = _holder(found)
+    if key is None or depth >= _NESTED:
+        yield found
+        return
+    for index, item in enumerate(node.items(key)):
+        yield from objects(item, file, f"{prefix}{key}[{index}].", depth + 1)
+
+
+def _holder(found: Object) -> str | None:
+    """The key under which a list or template keeps its objects."""
+    if found.kind.endswith("List") and found.node.items("items"):
+        return "items"
+    if found.kind == "Template" and found.api_version in _LEGACY_TEMPLATE and found.node.items("objects"):
+        return "objects"
+    return None

@@ -1,0 +1,353 @@
+"""The only door to a YAML library: bytes → documents as nodes with places.
+
+libyaml composes (ten times faster than Python) and keeps the marks. What it refuses and Go's parser accepts is read another
+way: duplicate anchors by composing from events, surrogate pairs in JSON by blanking them. A document that does not parse
+is a `Broken`, and the documents before and after it are still read: `---` at the start of a line always ends a document
+(YAML 1.2.2, section 9.1.2).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+
+import yaml
+from yaml._yaml import CParser
+from yaml.nodes import MappingNode as RawMapping
+from yaml.nodes import Node as RawNode
+from yaml.nodes import ScalarNode as RawScalar
+from yaml.nodes import SequenceNode as RawSequence
+
+from auditor.limits import DEFAULT, Limits
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+
+__all__ = ["Broken", "Origin", "RawMapping", "RawNode", "RawScalar", "RawSequence", "Tangled", "documents", "full"]
+
+_SEPARATOR: Final = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_NOTHING: Final = re.compile(rb"(?:[ \t]*(?:[#%][^\n]*)?(?:\r?\n|\Z))*\Z")
+_SURROGATES: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_NULL, _MERGE, _TEXT = "null", "merge", "text"
+_BINARY: Final = "tag:yaml.org,2002:binary"
+
+
+class Tangled(Exception):  # noqa: N818 - a fact about one document, turned into a gap by the reader
+    """A document that is nested too deeply, contains itself, or grows beyond the limit when aliases are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A document that does not parse: the 1-based line, the parser's words, and the bytes of the document."""
+
+    line: int
+    why: str
+    first_line: int
+    content: bytes
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a chunk of text stands in a file: added to the marks of the nodes in it.
+
+    `line` and `column` count from 0. A `flat` text (inside a quoted scalar) has lost its lines: all of it is at the start.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+    flat: bool = False
+    content: bytes = b""
+
+    def indent(self, line: int) -> tuple[int, int]:
+        """Of the block scalar whose header is on this line of the chunk: first text line, its indentation."""
+        lines = self.content.split(b"\n", line + 1)[-1].split(b"\n", 64)
+        for offset, text in enumerate(lines):
+            if text.strip():
+                return line + 1 + offset, len(text) - len(text.lstrip(b" "))
+        return line + 1, 0
+
+
+class _Stream:
+    """A chunk for libyaml. The name of a stream is handed on in every mark: here it is the chunk's origin."""
+
+    def __init__(self, content: bytes, origin: Origin) -> None:
+        self.name = origin
+        self.read = io.BytesIO(content).read
+
+
+class _Loader(CParser):
+    """libyaml's parser and composer with a resolver that tells only null and merge keys from text."""
+
+    def __init__(self, content: bytes, origin: Origin) -> None:
+        super().__init__(cast("Any", _Stream(content, origin)))
+
+    def resolve(self, kind: type[RawNode], value: str, implicit: tuple[bool, bool]) -> str:
+        """Tag of a node without an explicit one."""
+        if kind is RawScalar and implicit[0]:
+            if value in _NULLS:
+                return _NULL
+            if value == "<<":
+                return _MERGE
+        return _TEXT
+
+    def descend_resolver(self, current_node: RawNode | None, current_index: object) -> None:
+        """Called by libyaml's composer; paths do not change how a node is resolved."""
+
+    def ascend_resolver(self) -> None:
+        """Called by libyaml's composer."""
+
+
+RawDocument: TypeAlias = RawNode
+
+
+def documents(
+    content: bytes,
+    file: str,
+    *,
+    origin: Origin | None = None,
+    want: Callable[[bytes], bool] | None = None,
+    limits: Limits = DEFAULT,
+) -> Iterator[RawDocument | Broken]:
+    """Every document of a file, in order; those that `want` refuses by their bytes are skipped without parsing."""
+    start = origin or Origin(file)
+    line = start.line
+    for count, chunk in enumerate(_chunks(_utf8(content))):
+        if count >= limits.documents:
+            yield Broken(line + 1, f"more than {limits.documents} documents", line + 1, b"")
+            return
+        if want is None or want(chunk):
+            here = Origin(file, line, start.column, start.flat, chunk)
+            yield from _compose(chunk, here)
+        line += 0 if start.flat else chunk.count(b"\n")
+
+
+def _utf8(content: bytes) -> bytes:
+    """UTF-16 with a mark is legal YAML; splitting and searching want UTF-8."""
+    for mark, encoding in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
+        if content.startswith(mark):
+            rest = content[len(mark) :]
+            return rest if encoding == "utf-8" else rest.decode(encoding, "replace").encode()
+    return content
+
+
+def _chunks(content: bytes) -> Iterator[bytes]:
+    begin = 0
+    for separator in _SEPARATOR.finditer(content):
+        if separator.start() > begin:
+            yield content[begin : separator.start()]
+        begin = separator.start()
+    if begin < len(content):
+        yield content[begin:]
+
+
+def _compose(chunk: bytes, origin: Origin) -> Iterator[RawDocument | Broken]:
+    """The documents of one chunk: usually one, more where `...` ends them, none where it holds only comments."""
+    try:
+        yield from _composed(_Loader(chunk, origin))
+    except yaml.composer.ComposerError as error:
+        if "duplicate anchor" not in str(error):
+            yield _broken(error, chunk, origin)
+            return
+        yield from _by_events(chunk, origin)
+    except (yaml.YAMLError, UnicodeError) as error:
+        plain = _SURROGATES.sub(rb"\\uFFFD      ", chunk)
+        if plain != chunk:
+            yield from _compose(plain, origin)
+        elif not _NOTHING.match(chunk):
+            yield _broken(error, chunk, origin)
+
+
+def _composed(loader: _Loader) -> Iterator[RawDocument]:
+    try:
+        while loader.check_node():
+            yield loader.get_node()
+    finally:
+        loader.dispose()
+
+
+def _broken(error: Exception, chunk: bytes, origin: Origin) -> Broken:
+    mark = getattr(error, "problem_mark", None)
+    offset = mark.line if mark is not None and not origin.flat else 0
+    why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    return Broken(origin.line + offset + 1, str(why)[:200], origin.line + 1, chunk)
+
+
+# ── duplicate anchors ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _by_events(chunk: bytes, origin: Origin) -> Iterator[RawDocument | Broken]:
+    """Compose as Go does: a later anchor of the same name replaces the earlier one."""
+    loader = _Loader(chunk, origin)
+    try:
+        while (event := loader.get_event()) is not None:
+            if isinstance(event, yaml.DocumentStartEvent):
+                yield _node(loader, loader.get_event(), {})
+    except (yaml.YAMLError, UnicodeError) as error:
+        yield _broken(error, chunk, origin)
+    finally:
+        loader.dispose()
+
+
+def _node(loader: _Loader, following: object, anchors: dict[str, RawNode]) -> RawNode:
+    event: Any = following
+    if isinstance(following, yaml.AliasEvent):
+        if event.anchor not in anchors:
+            raise yaml.composer.ComposerError(None, None, f"found undefined alias {event.anchor!r}", event.start_mark)
+        return anchors[event.anchor]
+    if isinstance(following, yaml.ScalarEvent):
+        tag = event.tag or loader.resolve(RawScalar, event.value, event.implicit)
+        scalar = RawScalar(tag, event.value, event.start_mark, event.end_mark, style=event.style)
+        return _anchored(scalar, event, anchors)
+    if isinstance(following, yaml.SequenceStartEvent):
+        sequence = RawSequence(event.tag or _TEXT, [], event.start_mark, event.end_mark, flow_style=event.flow_style)
+        _anchored(sequence, event, anchors)
+        while not isinstance(item := loader.get_event(), yaml.SequenceEndEvent):
+            sequence.value.append(_node(loader, item, anchors))
+        return sequence
+    mapping = RawMapping(event.tag or _TEXT, [], event.start_mark, event.end_mark, flow_style=event.flow_style)
+    _anchored(mapping, event, anchors)
+    while not isinstance(name := loader.get_event(), yaml.MappingEndEvent):
+        key = _node(loader, name, anchors)
+        mapping.value.append((key, _node(loader, loader.get_event(), anchors)))
+    return mapping
+
+
+def _anchored(node: RawNode, event: Any, anchors: dict[str, RawNode]) -> RawNode:
+    if event.anchor is not None:
+        anchors[event.anchor] = node
+    return node
+
+
+# ── raw nodes → nodes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def text_of(raw: RawNode) -> str:
+    """The text of a scalar, `!!binary` decoded as Go's parser does; of a template in braces its text; else empty."""
+    if isinstance(raw, RawScalar):
+        value = cast("str", raw.value)
+        if raw.tag == _BINARY:
+            try:
+                return base64.b64decode(value, validate=False).decode("utf-8", "replace")
+            except (binascii.Error, ValueError):
+                return value
+        return value
+    return template_text(raw) or ""
+
+
+def template_text(raw: RawNode) -> str | None:
+    """`{{ .Values.x }}` unquoted is a mapping whose key is a mapping: what a template looks like to a YAML parser."""
+    if isinstance(raw, RawMapping) and len(raw.value) == 1 and isinstance(raw.value[0][0], RawMapping):
+        inner = raw.value[0][0].value
+        if len(inner) == 1 and isinstance(inner[0][0], RawScalar):
+            return f"{{{{ {inner[0][0].value} }}}}"
+    return None
+
+
+def is_null(raw: RawNode) -> bool:
+    """Whether a scalar is null: `~`, `null`, or nothing at all, unquoted."""
+    return raw.tag == _NULL
+
+
+def scalar(raw: RawNode) -> Scalar:
+    """The scalar with its place; of a block scalar the place of its first text line."""
+    mark = raw.start_mark
+    origin = cast("Origin", mark.name)
+    style = raw.style if isinstance(raw, RawScalar) else None
+    line, column = mark.line, mark.column
+    if origin.flat:
+        line = column = 0
+    elif style in ("|", ">"):
+        line, column = origin.indent(line)
+    return Scalar(
+        text_of(raw), origin.file, origin.line + line + 1, origin.column + column + 1, is_null(raw), style == "|"
+    )
+
+
+def mapping_at(raw: RawNode, entries: list[tuple[str, Node]]) -> Mapping:
+    """A mapping with these entries at the place of the raw one."""
+    origin = cast("Origin", raw.start_mark.name)
+    return Mapping(entries, origin.file, origin.line + (0 if origin.flat else raw.start_mark.line) + 1)
+
+
+class Descent:
+    """Bounds a conversion: depth, self-containing anchors, entries merged; each anchored node is converted once."""
+
+    def __init__(self, limits: Limits = DEFAULT) -> None:
+        self._limits = limits
+        self._left = limits.yaml_nodes
+        self._open: set[int] = set()
+        self._done: dict[int, Node | None] = {}
+
+    def enter(self, raw: RawNode) -> None:
+        """Begin with a mapping or sequence. Raises Tangled."""
+        if id(raw) in self._open:
+            raise Tangled("an anchor contains itself")
+        if len(self._open) >= self._limits.yaml_depth:
+            raise Tangled(f"nested more than {self._limits.yaml_depth} deep")
+        self._open.add(id(raw))
+
+    def leave(self, raw: RawNode, node: Node | None) -> Node | None:
+        """Done with it: remembered for its aliases."""
+        self._open.discard(id(raw))
+        self._done[id(raw)] = node
+        return node
+
+    def known(self, raw: RawNode) -> bool:
+        """Whether an alias leads to something that is converted already."""
+        return id(raw) in self._done
+
+    def recall(self, raw: RawNode) -> Node | None:
+        """What it was converted to."""
+        return self._done[id(raw)]
+
+    def pairs(self, raw: RawMapping, depth: int = 0) -> list[tuple[RawNode, RawNode]]:
+        """Keys and values, merge keys (`<<`) flattened: what the mapping says itself wins. Raises Tangled."""
+        self._left -= len(raw.value)
+        if self._left < 0 or depth > self._limits.yaml_depth:
+            raise Tangled(f"more than {self._limits.yaml_nodes} entries when aliases are followed")
+        if not any(key.tag == _MERGE for key, _ in raw.value):
+            return cast("list[tuple[RawNode, RawNode]]", raw.value)
+        own = [(key, value) for key, value in raw.value if key.tag != _MERGE]
+        named = {text_of(key) for key, _ in own}
+        for key, value in raw.value:
+            if key.tag == _MERGE:
+                own.extend(self._merged(value, named, depth + 1))
+        return own
+
+    def _merged(self, value: RawNode, named: set[str], depth: int) -> Iterator[tuple[RawNode, RawNode]]:
+        if isinstance(value, RawSequence):
+            for item in value.value:
+                if isinstance(item, RawMapping):
+                    yield from self._merged(item, named, depth)
+        elif isinstance(value, RawMapping):
+            for key, inner in self.pairs(value, depth):
+                if (name := text_of(key)) not in named:
+                    named.add(name)
+                    yield key, inner
+
+
+def full(raw: RawNode, descent: Descent | None = None) -> Node:
+    """The whole document as nodes. Raises Tangled."""
+    descent = descent or Descent()
+    if isinstance(raw, RawScalar) or template_text(raw) is not None:
+        return scalar(raw)
+    if descent.known(raw):
+        return cast("Node", descent.recall(raw))
+    descent.enter(raw)
+    node: Node
+    if isinstance(raw, RawMapping):
+        node = mapping_at(raw, [(text_of(key), full(value, descent)) for key, value in descent.pairs(raw)])
+    else:
+        node = Sequence([full(item, descent) for item in raw.value])
+    descent.leave(raw, node)
+    return node
