@@ -1,0 +1,206 @@
+"""Requests over pooled `http.client` connections, as a transport under httpx.
+
+httpx gives the shape (requests, the auth flow, proxies); its own connection pool costs more than all else that a request
+needs (`benchmarks/registry_transport.py`). Answers are read whole, within their bound, before they are handed up.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import httpx
+
+from auditor.limits import Limits
+from auditor.model.evidence import FaultKind
+from auditor.registry.connection import Connection
+from auditor.registry.faults import Failed, from_exception
+from auditor.registry.hosts import Origin
+from auditor.registry.tls import Contexts
+
+DEADLINE: Final = "auditor.deadline"
+"""Request extension: when the request must have ended, in monotonic seconds."""
+BOUND: Final = "auditor.bound"
+"""Request extension: bytes of the body that are read at most."""
+_IDLE: Final = frozenset({"identity", ""})
+
+
+class PooledTransport(httpx.BaseTransport):
+    """Connections by origin, the most recently used first. Thread-safe: a connection serves one thread at a time."""
+
+    def __init__(self, contexts: Contexts, limits: Limits) -> None:
+        self._contexts = contexts
+        self._limits = limits
+        self._idle: dict[Origin, deque[Connection]] = {}
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and read its answer. Raises Failed and nothing else."""
+        origin = Origin(request.url.scheme, request.url.host, request.url.port or _port(request.url))
+        try:
+            return self._exchange(origin, request)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise from_exception(error, origin.authority) from error
+
+    def _exchange(self, origin: Origin, request: httpx.Request) -> httpx.Response:
+        while True:
+            connection = self._take(origin)
+            fresh = True
+            try:
+                fresh = connection.open_until(_deadline(request, self._limits))
+                return self._converse(origin, connection, request)
+            except BaseException as error:
+                connection.close()
+                if fresh or not isinstance(error, ConnectionError):
+                    raise
+                # The server closed a kept connection while it was idle: that is no answer, and no failure either.
+
+    def _converse(self, origin: Origin, connection: Connection, request: httpx.Request) -> httpx.Response:
+        _send(connection, request)
+        answer = connection.getresponse()
+        try:
+            body = read_bounded(answer, bound(request, self._limits), origin.authority)
+        finally:
+            answer.close()
+        if answer.will_close:
+            connection.close()
+        else:
+            self._give(origin, connection)
+        return whole_response(answer.status, answer.getheaders(), body, origin.authority)
+
+    def _take(self, origin: Origin) -> Connection:
+        with self._lock:
+            idle = self._idle.setdefault(origin, deque())
+            if idle:
+                return idle.pop()
+        context = self._contexts.of(origin) if origin.scheme == "https" else None
+        return Connection(origin, context, self._limits)
+
+    def _give(self, origin: Origin, connection: Connection) -> None:
+        with self._lock:
+            self._idle.setdefault(origin, deque()).append(connection)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        with self._lock:
+            idle, self._idle = list(self._idle.values()), {}
+        for connections in idle:
+            for connection in connections:
+                connection.close()
+
+
+class ProxiedTransport(httpx.BaseTransport):
+    """httpx's own transport, for what goes through a proxy, with the same bounds and the same errors."""
+
+    def __init__(self, proxy: str, contexts: Contexts, limits: Limits) -> None:
+        self._proxy = proxy
+        self._contexts = contexts
+        self._limits = limits
+        self._inner: dict[Origin, httpx.HTTPTransport] = {}
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request through the proxy and read its answer. Raises Failed and nothing else."""
+        origin = Origin(request.url.scheme, request.url.host, request.url.port or _port(request.url))
+        left = _deadline(request, self._limits) - time.monotonic()
+        limits = self._limits
+        request.extensions["timeout"] = {
+            "connect": min(limits.connect_seconds, max(left, 0.001)),
+            **dict.fromkeys(("read", "write", "pool"), min(limits.read_seconds, max(left, 0.001))),
+        }
+        try:
+            with_body = self._transport(origin).handle_request(request)
+            return self._read(with_body, request, origin)
+        except (httpx.HTTPError, OSError, ValueError) as error:
+            raise _from_httpx(error, f"{origin.authority} (through the proxy)") from error
+
+    def _read(self, response: httpx.Response, request: httpx.Request, origin: Origin) -> httpx.Response:
+        most, deadline, body = bound(request, self._limits), _deadline(request, self._limits), bytearray()
+        try:
+            for piece in response.iter_raw():
+                body += piece
+                if len(body) > most:
+                    raise too_large(origin.authority, most)
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+        finally:
+            response.close()
+        return whole_response(response.status_code, response.headers.multi_items(), bytes(body), origin.authority)
+
+    def _transport(self, origin: Origin) -> httpx.HTTPTransport:
+        with self._lock:
+            if origin not in self._inner:
+                context = self._contexts.of(origin) if origin.scheme == "https" else False
+                self._inner[origin] = httpx.HTTPTransport(verify=context, proxy=self._proxy, trust_env=False)
+            return self._inner[origin]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for transport in self._inner.values():
+            transport.close()
+
+
+def _send(connection: Connection, request: httpx.Request) -> None:
+    """Write request line, headers and body. httpx has already refused line breaks in them, as http.client does."""
+    connection.putrequest(
+        request.method, request.url.raw_path.decode("ascii"), skip_host=True, skip_accept_encoding=True
+    )
+    for name, value in request.headers.raw:
+        connection.putheader(name, value)
+    connection.endheaders(request.read() or None)
+
+
+def read_bounded(answer: http.client.HTTPResponse, most: int, host: str) -> bytes:
+    """The whole body. Raises Failed when it is larger than `most` bytes, IncompleteRead when it ends too early."""
+    if answer.length is not None and answer.length > most:
+        raise too_large(host, most)
+    # With a known length a short body must be an error: `read()` raises then, `read(n)` would hand over what came.
+    body = answer.read() if answer.length is not None else answer.read(most + 1)
+    if len(body) > most:
+        raise too_large(host, most)
+    return body
+
+
+def whole_response(status: int, headers: Iterable[tuple[str, str]], body: bytes, host: str) -> httpx.Response:
+    """An httpx response whose body is read. Refuses encodings: we asked for none, and a decompressor is a bomb's target."""
+    kept = list(headers)
+    encodings = {value.strip().lower() for name, value in kept if name.lower() == "content-encoding"}
+    if encodings - _IDLE:
+        raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
+    return httpx.Response(status, headers=kept, content=body)
+
+
+def too_large(host: str, most: int) -> Failed:
+    """The fault of an answer above its bound."""
+    return Failed(FaultKind.TOO_LARGE, f"{host} sent more than {most} bytes")
+
+
+def bound(request: httpx.Request, limits: Limits) -> int:
+    """Bytes of the body that may be read."""
+    return int(request.extensions.get(BOUND, limits.manifest_bytes))
+
+
+def _deadline(request: httpx.Request, limits: Limits) -> float:
+    return float(request.extensions.get(DEADLINE) or time.monotonic() + limits.request_seconds)
+
+
+def _port(url: httpx.URL) -> int:
+    return 443 if url.scheme == "https" else 80
+
+
+_HTTPX: Final[tuple[tuple[type[Exception], Callable[[], Exception]], ...]] = (
+    (httpx.TimeoutException, TimeoutError),
+    (httpx.ProxyError, lambda: OSError("the proxy refused")),
+    (httpx.ConnectError, lambda: OSError("cannot connect")),
+    (httpx.RemoteProtocolError, lambda: ValueError("protocol")),
+    (httpx.HTTPError, lambda: OSError("network error")),
+)
+
+
+def _from_httpx(error: Exception, host: str) -> Failed:
+    made = next((make() for kind, make in _HTTPX if isinstance(error, kind)), error)
+    return from_exception(made, host)
