@@ -231,6 +231,22 @@ FILE: Final = Record(
     },
 )
 
+PUBLISHER: Final = Record(
+    "publisher",
+    {
+        "publisher": Key(
+            Text(pattern=r"[a-z0-9][a-z0-9-]*"), "The publisher's name, as reports show it.", required=True
+        ),
+        "images": Key(Many(Text()), "Globs over the normalised names that it publishes.", required=True),
+        "signers": Key(Many(SIGNER), "Who signs them: any of.", required=True),
+        "confirmed": Key(Flag(), "Whether a real signature was seen to match. Only such entries judge.", required=True),
+        "source": Key(Text(pattern=_ADDRESS), "Where the publisher, or its data, says so.", required=True),
+        "checked": Key(Day(), "When that was last compared.", required=True),
+        "note": Key(Text(), "What else a reader should know."),
+    },
+)
+"""A file of `rules/signers/`."""
+
 RECORDS: Final[Mapping[str, Record]] = {
     "": FILE,
     "extends": EXTENDS,

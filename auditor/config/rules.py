@@ -224,3 +224,7 @@ class Rules:
     max_waiver_days: int = 180
     findings: tuple[Finding, ...] = ()
     """What loading already found: `pattern-never-matches`, `pattern-too-wide`; levels are applied."""
+
+    def signer(self, name: str) -> Signer:
+        """A signer that a rule names, the catalogue's (`catalog:<publisher>`) included. Loading has checked that it exists."""
+        return self.catalog_signers[name] if name in self.catalog_signers else self.signers[name]
