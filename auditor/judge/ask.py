@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from auditor.config.rules import ImageRule, Pinned, PlatformMode, Rules
 from auditor.judge.compare import Comparison
-from auditor.judge.governing import governing, parse
-from auditor.judge.hosts import refusal
+from auditor.judge.governing import Governing, parse
+from auditor.judge.hosts import Hosts
 from auditor.model.evidence import Fault, FaultKind
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use, Via
@@ -36,22 +36,22 @@ class DontAsk:
 Question: TypeAlias = Ask | DontAsk
 
 
-def questions(comparison: Comparison, rules: Rules) -> Mapping[str, Question]:
+def questions(comparison: Comparison, governing: Governing) -> Mapping[str, Question]:
     """One question for each distinct text among the added uses and those they replace, in their order."""
     asked: dict[str, Question] = {}
-    for use, question in _each(comparison, rules):
-        before = asked.get(use.reference)
-        asked[use.reference] = question if before is None else _both(before, question)
+    for text, question in _each(comparison, Asking(governing)):
+        before = asked.get(text)
+        asked[text] = question if before is None else _both(before, question)
     return asked
 
 
-def _each(comparison: Comparison, rules: Rules) -> Iterator[tuple[Use, Question]]:
+def _each(comparison: Comparison, asking: Asking) -> Iterator[tuple[str, Question]]:
     for use in comparison.added:
-        question = ask(use, rules)
-        yield use, question
+        question = asking.question(use)
+        yield use.reference, question
         previous = comparison.previous.get(use)
         if previous is not None and isinstance(question, Ask) and question.signatures:
-            yield previous, ask(previous, rules)
+            yield previous.reference, asking.question(previous)
 
 
 def _both(one: Question, other: Question) -> Question:
@@ -69,16 +69,23 @@ def _both(one: Question, other: Question) -> Question:
             return other if isinstance(other, Ask) else one
 
 
-def ask(use: Use, rules: Rules) -> Question:
-    """Whether one use needs evidence under the entry that governs it."""
-    reference = parse(use.reference)
-    if isinstance(reference, InvalidReference):
-        return DontAsk(use.reference, Fault(FaultKind.UNSUPPORTED, f"not an image reference: {reference}"))
-    wanted = _wanted(use.reference, reference, governing(use, rules), rules)
-    if isinstance(wanted, DontAsk) or use.via is Via.ARGUMENT:  # whoever types a reference names its host
-        return wanted
-    refused = refusal(reference.host, rules)
-    return DontAsk(use.reference, Fault(FaultKind.NOT_ASKED, refused)) if refused else wanted
+class Asking:
+    """Whether a use needs evidence under the entry that governs it, and whether its host may be asked."""
+
+    def __init__(self, governing: Governing) -> None:
+        self._governing = governing
+        self._hosts = Hosts(governing.rules)
+
+    def question(self, use: Use) -> Question:
+        """What to ask about one use."""
+        reference = parse(use.reference)
+        if isinstance(reference, InvalidReference):
+            return DontAsk(use.reference, Fault(FaultKind.UNSUPPORTED, f"not an image reference: {reference}"))
+        wanted = _wanted(use.reference, reference, self._governing.entry(use), self._governing.rules)
+        if isinstance(wanted, DontAsk) or use.via is Via.ARGUMENT:  # whoever types a reference names its host
+            return wanted
+        refused = self._hosts.refusal(reference.host)
+        return DontAsk(use.reference, Fault(FaultKind.NOT_ASKED, refused)) if refused else wanted
 
 
 def _wanted(text: str, reference: Reference, entry: ImageRule | None, rules: Rules) -> Question:

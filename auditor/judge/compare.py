@@ -38,7 +38,7 @@ def compare(
 ) -> Comparison:
     """Compare base's uses (None: no base) with head's. Only what is deployed counts. Linear in the number of uses.
 
-    `entry` names the rule entry that governs a use (`governing.label`).
+    `entry` names the rule entry that governs a use (`Governing.label`).
     """
     head = tuple(use for use in after if use.deployed)
     if before is None:

@@ -18,26 +18,42 @@ def parse(text: str) -> Reference | InvalidReference:
         return error
 
 
-def governs(entry: ImageRule, name: str, use: Use) -> bool:
-    """Whether an entry speaks about a normalised name at this use's place."""
-    if not any(pattern.matches(name) for pattern in entry.match):
-        return False
+class Governing:
+    """Which entry governs each use. Keeps what it found, so that ten thousand uses of one name cost one look.
+
+    >>> from auditor.config.rules import Rules
+    >>> from auditor.model.place import Place
+    >>> print(Governing(Rules("auditor.yaml")).label(Use("nginx", Place("a.yaml"))))
+    None
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._by_name: dict[str, tuple[ImageRule, ...]] = {}
+
+    def entry(self, use: Use) -> ImageRule | None:
+        """The first entry that matches name and place; None where none does, and for what is no reference."""
+        reference = parse(use.reference)
+        if isinstance(reference, InvalidReference):
+            return None
+        return next((entry for entry in self._entries(reference.name) if _within(entry, use)), None)
+
+    def label(self, use: Use) -> str | None:
+        """How reports name the governing entry."""
+        entry = self.entry(use)
+        return entry.label if entry else None
+
+    def _entries(self, name: str) -> tuple[ImageRule, ...]:
+        if name not in self._by_name:
+            matching = (entry for entry in self.rules.images if any(each.matches(name) for each in entry.match))
+            self._by_name[name] = tuple(matching)
+        return self._by_name[name]
+
+
+def _within(entry: ImageRule, use: Use) -> bool:
+    """Whether an entry speaks about the use's root or file."""
     places = (use.place.file,) if use.root is None else (use.root, use.place.file)
     return not entry.within or any(pattern.matches(place) for pattern in entry.within for place in places)
-
-
-def governing(use: Use, rules: Rules) -> ImageRule | None:
-    """The first entry that matches governs; None where none does, and for what is no reference."""
-    reference = parse(use.reference)
-    if isinstance(reference, InvalidReference):
-        return None
-    return next((entry for entry in rules.images if governs(entry, reference.name, use)), None)
-
-
-def label(use: Use, rules: Rules) -> str | None:
-    """How reports name the governing entry."""
-    entry = governing(use, rules)
-    return entry.label if entry else None
 
 
 @dataclass(frozen=True, slots=True)

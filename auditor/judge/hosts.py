@@ -45,31 +45,28 @@ _OLD_ADDRESS: Final = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{0,3}}", re.ASCII)
 _PORT: Final = re.compile(r":[0-9]+\Z", re.ASCII)
 
 
-def refusal(host: str, rules: Rules) -> str | None:
-    """Why this host (with its port) is not asked; None where it may be."""
-    host = host.lower()
-    literal, wildcards = _named(rules)
-    if host in literal:
-        return None
-    if (address := _address(host)) is not None and not address:
-        return f"{host} is an inner address; it is asked only where a rule names it literally"
-    if host in PUBLIC or host.endswith(_PUBLIC_SUFFIXES) or rules.inspect is Inspect.ALL:
-        return None
-    if address is None and any(pattern.matches(host) for pattern in wildcards):
-        return None
-    return f"{host} is not asked: no rule names it, and it is no well-known public registry"
+class Hosts:
+    """The hosts that a run may ask, by its rules."""
 
+    def __init__(self, rules: Rules) -> None:
+        named = [*rules.registries, *_pattern_hosts(rules)]
+        self._literal = frozenset(host.lower() for host in named if "*" not in host)
+        self._wildcards = tuple(NamePattern.parse(host) for host in dict.fromkeys(named) if _ends_in_a_domain(host))
+        self._all = rules.inspect is Inspect.ALL
 
-def _named(rules: Rules) -> tuple[frozenset[str], tuple[NamePattern, ...]]:
-    """The hosts that the rules name: literally, and by patterns."""
-    literal = set(rules.registries)
-    wildcards = []
-    for host in _pattern_hosts(rules):
-        if "*" not in host:
-            literal.add(host)
-        elif _ends_in_a_domain(host):
-            wildcards.append(NamePattern.parse(host))
-    return frozenset(host.lower() for host in literal), tuple(wildcards)
+    def refusal(self, host: str) -> str | None:
+        """Why this host (with its port) is not asked; None where it may be."""
+        host = host.lower()
+        if host in self._literal:
+            return None
+        address = _address(host)
+        if address is False:
+            return f"{host} is an inner address; it is asked only where a rule names it literally"
+        if self._all or host in PUBLIC or host.endswith(_PUBLIC_SUFFIXES):
+            return None
+        if address is None and any(pattern.matches(host) for pattern in self._wildcards):
+            return None
+        return f"{host} is not asked: no rule names it, and it is no well-known public registry"
 
 
 def _pattern_hosts(rules: Rules) -> Iterator[str]:
@@ -82,8 +79,8 @@ def _pattern_hosts(rules: Rules) -> Iterator[str]:
 
 def _ends_in_a_domain(host: str) -> bool:
     """Whether what follows the last `*` is a domain of somebody: `*.acme.example` names hosts, `*` and `*.example` do not."""
-    ending = host.rpartition("*")[2]
-    return ending.startswith((".", "-")) and ending.count(".") >= 2
+    _, star, ending = host.rpartition("*")
+    return bool(star) and ending.startswith((".", "-")) and ending.count(".") >= 2
 
 
 def _address(host: str) -> bool | None:

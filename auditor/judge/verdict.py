@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from auditor.config.rules import DeniedDigest, DeniedSigner, ImageRule, PlatformMode, Rules
+from auditor.config.rules import DeniedDigest, DeniedSigner, ImageRule, Otherwise, PlatformMode, Rules
 from auditor.judge.allow import revoked
 from auditor.judge.weighing import Weighing, weigh_all
 from auditor.judge.words import cut, listed
@@ -50,10 +50,15 @@ def decide(reference: Reference, entry: ImageRule | None, evidence: Evidence | F
     denied = _denied_digest(reference, evidence, rules) or _denied_signer(evidence, rules)
     if denied is not None:
         return _deny(decision, denied)
-    doubt = _doubt(reference, evidence, rules) if decision.verdict in _PASSING else None
+    doubt = _doubt(reference, evidence, rules) if _may_pass(decision.verdict, rules) else None
     if doubt is None:
         return decision
     return replace(decision, judgement=replace(decision.judgement, verdict=Verdict.UNJUDGED, reason=doubt, help=""))
+
+
+def _may_pass(verdict: Verdict, rules: Rules) -> bool:
+    """Whether nothing else keeps the image out: `uncovered` under `otherwise: deny` does, and says more than a doubt."""
+    return verdict in _PASSING and not (verdict is Verdict.UNCOVERED and rules.otherwise is Otherwise.DENY)
 
 
 def _decide(reference: Reference, entry: ImageRule | None, evidence: Evidence | Fault | None, rules: Rules) -> Decision:

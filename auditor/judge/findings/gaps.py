@@ -1,0 +1,60 @@
+"""What the reading could not see: findings where this change adds or changes the file, the use or its root."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+
+from auditor.config.rules import Rules
+from auditor.judge.findings.subject import level
+from auditor.judge.words import cut
+from auditor.model.finding import Finding
+from auditor.model.gap import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a change touches: files whose content differs, roots that load something that differs, and base's gaps.
+
+    `roots` is None where nobody knows what each root loads: then a changed file anywhere below a root touches it.
+    """
+
+    files: frozenset[str]
+    before: tuple[Gap, ...] = ()
+    roots: frozenset[str] | None = None
+
+    def touches(self, gap: Gap) -> bool:
+        """Whether the change touches the file or the root of a gap that base has too."""
+        if gap.place.file in self.files:
+            return True
+        if gap.root is None:
+            return False
+        if self.roots is not None:
+            return gap.root in self.roots
+        below = "" if gap.root == "." else f"{gap.root}/"
+        return any(file.startswith(below) for file in self.files)
+
+
+def gap_findings(gaps: tuple[Gap, ...], touched: Touched | None, rules: Rules) -> Iterator[Finding]:
+    """A finding for each gap that gates: all of them without a base (`touched` is None)."""
+    known = frozenset(_identity(gap) for gap in touched.before) if touched else frozenset()
+    for gap in gaps:
+        if gap.rule is not None and (touched is None or _identity(gap) not in known or touched.touches(gap)):
+            yield _finding(gap.rule, gap, rules)
+
+
+def _identity(gap: Gap) -> Hashable:
+    return (gap.rule, gap.place.file, gap.place.key_path, gap.what, gap.root, gap.image)
+
+
+def _finding(rule: str, gap: Gap, rules: Rules) -> Finding:
+    return Finding(
+        rule=rule,
+        level=level(rule, rules),
+        message=f"{cut(gap.what)}: {cut(gap.why)}",
+        help=gap.help or "Make it readable, or render it and give the result to `auditor check -`.",
+        place=gap.place,
+        image=gap.image,
+        root=gap.root,
+        owner=gap.what,
+    )

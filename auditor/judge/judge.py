@@ -1,0 +1,125 @@
+"""Evidence + rules → images and findings. Pure: the day is given, nothing is asked.
+
+1. Each added use is judged by the entry that governs it, and so is the use that it replaces.
+2. Every rule looks at every added use; what the reading could not see adds its own findings.
+3. Levels as `rules:` says; what is off is gone, what is waived or in the baseline stays and is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from auditor.config.rules import ImageRule, Rules
+from auditor.judge.ask import Asking, DontAsk
+from auditor.judge.compare import Comparison
+from auditor.judge.findings.gaps import Touched, gap_findings
+from auditor.judge.findings.subject import Known, Subject, finding
+from auditor.judge.findings.table import USE_RULES
+from auditor.judge.governing import Governing, parse
+from auditor.judge.images import images
+from auditor.judge.verdict import Decision, decide
+from auditor.judge.waivers import excuse, waiver_findings
+from auditor.judge.words import cut
+from auditor.model.evidence import Evidence, Fault
+from auditor.model.finding import Finding, Level
+from auditor.model.gap import Gap
+from auditor.model.reference import InvalidReference, Reference
+from auditor.model.report import Image
+from auditor.model.use import Use
+from auditor.model.verdict import Judgement, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Every image, worst first, and every finding, worst first."""
+
+    images: tuple[Image, ...]
+    findings: tuple[Finding, ...]
+
+
+def judge(
+    comparison: Comparison,
+    evidence: Mapping[str, Evidence],
+    rules: Rules,
+    today: date,
+    *,
+    gaps: tuple[Gap, ...] = (),
+    touched: Touched | None = None,
+    others: tuple[Finding, ...] = (),
+) -> Judged:
+    """Judge what a change newly deploys, or with a whole comparison everything.
+
+    `evidence` is keyed by the reference as written (`ask.questions` says what is needed); `gaps` are head's, `touched` what
+    the change touches (None: everything gates); `others` are findings of other floors, with their levels.
+    """
+    bench = _Bench(rules, evidence)
+    judged = {use: bench.known(use) for use in comparison.added}
+    before = {use: bench.known(old) for use, old in comparison.previous.items()}
+    subjects = [Subject(known, rules, before.get(use)) for use, known in judged.items()]
+    found = tuple(_distinct(_use_findings(subjects)))
+    told = frozenset(_about(each) for each in found)
+    unseen = (each for each in gap_findings(gaps, touched, rules) if _about(each) not in told)
+    live = tuple(each for each in (*found, *_distinct(unseen), *others) if each.level is not Level.OFF)
+    about = tuple(waiver_findings(live, rules, today, whole=comparison.whole))
+    marked = (excuse(each, rules, today) for each in (*live, *about) if each.level is not Level.OFF)
+    labels = {use: bench.governing.label(use) for use in (*comparison.added, *comparison.kept, *comparison.removed)}
+    return Judged(images(comparison, judged, before, labels), tuple(sorted(marked, key=_rank)))
+
+
+def _use_findings(subjects: Iterable[Subject]) -> Iterator[Finding]:
+    for subject in subjects:
+        for name, rule in USE_RULES.items():
+            draft = rule(subject)
+            if draft is not None:
+                yield finding(name, draft, subject)
+
+
+def _about(each: Finding) -> Hashable:
+    return (each.rule, each.image, each.root, each.place.file if each.place else None)
+
+
+def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding for all uses of one image by one container in one file."""
+    seen = set()
+    for each in findings:
+        key = (each.fingerprint, each.place if each.image is None else _about(each))
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def _rank(each: Finding) -> tuple[bool, int, str, str, int, str]:
+    place = each.place
+    file, line = (place.file, place.line) if place else ("", 0)
+    return (not each.counts, each.level.rank, each.rule, file, line, each.image or "")
+
+
+class _Bench:
+    """Each reference is decided once per entry, however many uses it has."""
+
+    def __init__(self, rules: Rules, evidence: Mapping[str, Evidence]) -> None:
+        self.governing = Governing(rules)
+        self._rules = rules
+        self._evidence = evidence
+        self._asking = Asking(self.governing)
+        self._decisions: dict[tuple[str, str | None], Decision] = {}
+
+    def known(self, use: Use) -> Known:
+        """Everything that is known about one use."""
+        entry = self.governing.entry(use)
+        reference = parse(use.reference)
+        key = (use.reference, entry.label if entry else None)
+        if key not in self._decisions:
+            self._decisions[key] = self._decide(use, reference, entry)
+        return Known(use, reference, entry, self._evidence.get(use.reference), self._decisions[key])
+
+    def _decide(self, use: Use, reference: Reference | InvalidReference, entry: ImageRule | None) -> Decision:
+        if isinstance(reference, InvalidReference):
+            return Decision(Judgement(Verdict.UNJUDGED, f"not an image reference: {cut(str(reference))}", None))
+        evidence: Evidence | Fault | None = self._evidence.get(use.reference)
+        if evidence is None:
+            question = self._asking.question(use)
+            evidence = question.fault if isinstance(question, DontAsk) else None
+        return decide(reference, entry, evidence, self._rules)
