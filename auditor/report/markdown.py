@@ -33,7 +33,7 @@ BUDGET: Final = 60_000
 _NAME: Final = 300
 _SENTENCE: Final = 1200
 _PLACES: Final = 3
-_KEY: Final = re.compile(r"[^A-Za-z0-9._/-]+")
+_KEY: Final = re.compile(r"[^A-Za-z0-9._/]+")
 
 _ICONS: Final = {
     Standing.FAILS: "❌",
@@ -48,18 +48,22 @@ _LEVELS: Final = {Level.ERROR: "❌", Level.INCOMPLETE: "❔", Level.WARNING: "�
 
 def marker(key: str) -> str:
     """The hidden first line by which the comment of this check is found again."""
-    return f"<!-- auditor:v1:{_KEY.sub('-', key).replace('--', '-') or 'check'} -->"
+    return f"<!-- auditor:v1:{_KEY.sub('-', key) or 'check'} -->"
 
 
 def render(report: Report, options: RenderOptions) -> str:
     """The comment: at most `BUDGET` code points, with a final newline."""
     seen = view(report)
     icon = {Exit.FINDINGS: "❌", Exit.INCOMPLETE: "❔"}.get(seen.outcome, "✅")
-    head = [marker(options.key), f"### {icon} {headline(seen).capitalize()}", *_notes(report)]
+    head = [marker(options.key), f"### {icon} {_sentence(headline(seen))}", *_notes(report)]
     foot = (
         f"<sub>auditor {report.run.version.replace('<', '')}: {tally(seen)}; {outcome(seen)}{_revisions(report)}</sub>"
     )
     return _within_budget(head, _tables(seen, options), foot)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _notes(report: Report) -> list[str]:
@@ -123,7 +127,7 @@ def _tables(seen: View, options: RenderOptions) -> list[Table]:
     counting = [f for f in seen.loose if f.counts]
     other = [f for f in seen.loose if not f.counts]
     new = "new image" if seen.compared else "image"
-    changed = ("| | Was | Where |", "|---|---|---|")
+    changed = ("| Image | Was | Where |", "|---|---|---|")
     tables = [
         Table(("| Image | Where | Why, and what now |", "|---|---|---|"), tuple(_row(e, link) for e in open_entries)),
         Table(
@@ -167,12 +171,10 @@ def _linker(blob_url: str | None) -> Callable[[Place], str]:
 
     def link(place: Place) -> str:
         text = cut(str(place), _NAME)
-        if blob_url is None or not place.file:
+        if blob_url is None or not blob_url.startswith(("https://", "http://")) or not place.file:
             return markdown_code(text)
         anchor = f"#L{place.line}" if place.line else ""
-        return (
-            markdown_link(text, f"{blob_url.rstrip('/')}/").removesuffix(")") + f"{relative_uri(place.file)}{anchor})"
-        )
+        return markdown_link(text, f"{blob_url.rstrip('/')}/{relative_uri(place.file)}{anchor}")
 
     return link
 

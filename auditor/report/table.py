@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final
 
 from auditor.model.evidence import Signed
@@ -54,10 +54,8 @@ def render(report: Report, options: RenderOptions) -> str:
     """The table, with a final newline."""
     palette, width = Palette(options.color), max(options.width, _NARROWEST)
     seen = view(report)
-    if report.run.command == "images":
-        parts = inventory(seen, width, palette, shown)
-    else:
-        parts = _judged(seen, options, width, palette)
+    listing = report.run.command == "images"
+    parts = inventory(seen, width, palette, shown) if listing else _judged(seen, options, width, palette)
     text = "\n\n".join("\n".join(part) for part in parts if part)
     return "\n".join(terminal_line(line.rstrip()) for line in text.split("\n")) + "\n"
 
@@ -67,7 +65,7 @@ def shown(text: str, length: int = _SENTENCE) -> str:
     return terminal_text(cut(text, length))
 
 
-def _judged(seen: View, options: RenderOptions, width: int, palette: Palette) -> Iterable[list[str]]:
+def _judged(seen: View, options: RenderOptions, width: int, palette: Palette) -> Iterator[list[str]]:
     full = options.verbose or seen.report.run.command == "verify"
     told = [entry for entry in seen.gating if full or entry.standing is not Standing.PASSES or entry.further]
     yield _head(seen, width, palette)

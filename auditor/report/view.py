@@ -55,7 +55,7 @@ class Entry:
     def places(self) -> tuple[Place, ...]:
         """Where to look: first the uses that the change adds, each line once."""
         uses = sorted(self.image.uses, key=lambda use: use.change is not Change.ADDED)
-        return tuple(dict.fromkeys(use.use.place for use in uses))
+        return tuple(dict.fromkeys(use.use.place for use in uses if use.use.place.file))
 
     @property
     def first_use(self) -> JudgedUse | None:

@@ -36,7 +36,9 @@ def headline(view: View) -> str:
         return "no new image, nothing fails" if view.compared else "nothing fails"
     if warned:
         return f"{total}: none fails, {count(warned, 'needs', 'need')} a look"
-    return f"{total}: all may be deployed"
+    if view.report.run.command == "verify":
+        return f"{total}: verified"
+    return f"{total}: may be deployed" if len(view.gating) == 1 else f"{total}: all may be deployed"
 
 
 def _share(view: View, standing: Standing, singular: str, plural: str = "") -> str:
@@ -114,7 +116,7 @@ def previous_words(image: Image) -> str:
         text = text[len(name) + 1 :]
     known = [old.verdict.value] if old.verdict else []
     signer = _changed_signer(image, old)
-    known += [f"signed by {signer}"] if signer else []
+    known += [f"signed by {signer.subject}"] if signer else []
     return f"{text} ({', '.join(known)})" if known else text
 
 

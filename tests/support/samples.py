@@ -67,8 +67,13 @@ def use(reference: str, file: str, line: int, workload: str = "api", root: str |
 
 
 def image(
-    reference: str, verdict: Verdict, *uses: JudgedUse, reason: str = "", help: str = "", **more: object
-) -> Image:  # noqa: A002 - the model's word
+    reference: str,
+    verdict: Verdict,
+    *uses: JudgedUse,
+    reason: str = "",
+    help: str = "",  # noqa: A002 - the model's word
+    **more: object,
+) -> Image:
     """An image that the change adds."""
     name, _, tag = reference.rpartition(":")
     fields: dict[str, object] = {
