@@ -1,0 +1,181 @@
+"""What a Fulcio certificate says: its profile, and whom it names.
+
+Source: Fulcio's `docs/certificate-specification.md` and `docs/oid-info.md` (extensions 1.3.6.1.4.1.57264.1.*), RFC 5280.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from types import MappingProxyType
+from typing import Final
+
+from cryptography.x509 import (
+    BasicConstraints,
+    Certificate,
+    ExtendedKeyUsage,
+    ExtensionNotFound,
+    Extensions,
+    KeyUsage,
+    ObjectIdentifier,
+    OtherName,
+    RFC822Name,
+    SubjectAlternativeName,
+    UniformResourceIdentifier,
+    UnrecognizedExtension,
+    Version,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from auditor.limits import DEFAULT, Limits
+from auditor.model.evidence import Step
+from auditor.model.identity import CLAIM_NAMES, Identity, SubjectType
+from auditor.signatures.candidate import Leaf
+from auditor.signatures.encoding import Malformed
+from auditor.signatures.refusal import refuse
+from auditor.signatures.root import load_certificate
+
+_FULCIO: Final = "1.3.6.1.4.1.57264.1."
+_ISSUER_V1: Final = ObjectIdentifier(_FULCIO + "1")
+_ISSUER_V2: Final = ObjectIdentifier(_FULCIO + "8")
+_OTHER_NAME: Final = ObjectIdentifier(_FULCIO + "7")
+_RAW_CLAIMS: Final = range(2, 7)
+"""Claims .1.2 to .1.6 are raw text; the later ones are DER strings."""
+_UNDERSTOOD: Final = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    }
+)
+"""Extensions that may be critical: every other critical extension would say something that nobody here checks."""
+_PEM: Final = re.compile(
+    r"\s*-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*", re.ASCII
+)
+_UTF8_STRING: Final = 0x0C
+_LONG_FORM: Final = 0x80
+
+
+def certificate_der(pem: str, what: str, limits: Limits = DEFAULT) -> bytes:
+    """The DER of exactly one certificate in PEM (RFC 7468). Raises Malformed."""
+    if len(pem) > limits.certificate_bytes:
+        raise Malformed(f"{what} is larger than {limits.certificate_bytes} bytes")
+    match = _PEM.fullmatch(pem)
+    if match is None:
+        raise Malformed(f"{what} is not one certificate in PEM")
+    try:
+        return base64.b64decode("".join(match[1].split()), validate=True)
+    except ValueError:
+        raise Malformed(f"{what} is not one certificate in PEM") from None
+
+
+def load_leaf(der: bytes, limits: Limits = DEFAULT) -> Leaf:
+    """Read the signing certificate. Raises Malformed."""
+    if len(der) > limits.certificate_bytes:
+        raise Malformed(f"the certificate is larger than {limits.certificate_bytes} bytes")
+    return Leaf(load_certificate(der, "the signing certificate"), der)
+
+
+def check_leaf(certificate: Certificate) -> None:
+    """Refuse (step 5) what is no signing certificate: a CA, no digital signatures, no code signing, unknown demands."""
+    extensions = _extensions(certificate)
+    if certificate.version is not Version.v3:
+        refuse(Step.CHAIN, "the certificate is not an X.509 v3 certificate")
+    for extension in extensions:
+        if extension.critical and extension.oid not in _UNDERSTOOD:
+            refuse(
+                Step.CHAIN,
+                f"the certificate has the critical extension {extension.oid.dotted_string}, which is not understood",
+            )
+    try:
+        if extensions.get_extension_for_class(BasicConstraints).value.ca:
+            refuse(Step.CHAIN, "the signing certificate is a certificate authority's")
+    except ExtensionNotFound:
+        pass
+    try:
+        usage = extensions.get_extension_for_class(KeyUsage).value
+        purposes = extensions.get_extension_for_class(ExtendedKeyUsage).value
+    except ExtensionNotFound:
+        refuse(Step.CHAIN, "the certificate does not say what its key is for")
+    if not usage.digital_signature or usage.key_cert_sign:
+        refuse(Step.CHAIN, "the certificate's key is not one for digital signatures")
+    if ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+        refuse(Step.CHAIN, "the certificate is not one for code signing")
+
+
+def identity_of(certificate: Certificate) -> Identity:
+    """Whom the certificate names (step 8). Exactly one subject alternative name; no issuer extension gives issuer None."""
+    extensions = _extensions(certificate)
+    subject, subject_type = _subject(extensions)
+    values = {
+        extension.oid.dotted_string: extension.value.value
+        for extension in extensions
+        if isinstance(extension.value, UnrecognizedExtension)
+    }
+    claims = {}
+    for number, name in CLAIM_NAMES.items():
+        value = values.get(f"{_FULCIO}{number}")
+        if value is not None:
+            claims[name] = _text(value, name) if number in _RAW_CLAIMS else _der_text(value, name)
+    return Identity(_issuer(values), subject, subject_type, MappingProxyType(claims))
+
+
+def _extensions(certificate: Certificate) -> Extensions:
+    try:
+        return certificate.extensions
+    except Exception as error:  # noqa: BLE001 - the parser raises several kinds; all of them mean a malformed certificate
+        refuse(Step.CHAIN, f"the certificate's extensions cannot be read: {type(error).__name__}")
+
+
+def _subject(extensions: Extensions) -> tuple[str, SubjectType]:
+    try:
+        names = list(extensions.get_extension_for_class(SubjectAlternativeName).value)
+    except ExtensionNotFound:
+        refuse(Step.IDENTITY, "the certificate has no subject alternative name")
+    if len(names) != 1:
+        refuse(Step.IDENTITY, f"the certificate has {len(names)} subject alternative names, not one")
+    match names[0]:
+        case UniformResourceIdentifier(value=value):
+            subject = value, SubjectType.URI
+        case RFC822Name(value=value):
+            subject = value, SubjectType.EMAIL
+        case OtherName(type_id=oid, value=der) if oid == _OTHER_NAME:
+            subject = _der_text(der, "the other name"), SubjectType.OTHER
+        case _:
+            refuse(Step.IDENTITY, "the certificate's subject is neither URI nor email nor a Sigstore user name")
+    if not subject[0]:
+        refuse(Step.IDENTITY, "the certificate's subject is empty")
+    return subject
+
+
+def _issuer(values: dict[str, bytes]) -> str | None:
+    if (encoded := values.get(_ISSUER_V2.dotted_string)) is not None:
+        return _der_text(encoded, "the issuer")
+    if (raw := values.get(_ISSUER_V1.dotted_string)) is not None:
+        return _text(raw, "the issuer")
+    return None
+
+
+def _text(value: bytes, what: str) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        refuse(Step.IDENTITY, f"{what} in the certificate is not text")
+
+
+def _der_text(value: bytes, what: str) -> str:
+    """The one DER UTF8String that `value` is (X.690 section 8.1: shortest length form, nothing behind it)."""
+    if len(value) < 2 or value[0] != _UTF8_STRING:
+        refuse(Step.IDENTITY, f"{what} in the certificate is not a DER string")
+    length, start = value[1], 2
+    if length >= _LONG_FORM:
+        count = length - _LONG_FORM
+        length = int.from_bytes(value[2 : 2 + count], "big")
+        start += count
+        shortest = 1 if length < 256 else 2
+        if length < _LONG_FORM or count != shortest:
+            refuse(Step.IDENTITY, f"{what} in the certificate is not a DER string")
+    if len(value) != start + length:
+        refuse(Step.IDENTITY, f"{what} in the certificate is not a DER string")
+    return _text(value[start:], what)

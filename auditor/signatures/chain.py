@@ -1,0 +1,133 @@
+"""Step 5, first half: from the signing certificate to a trusted Fulcio, at the trusted times.
+
+The issuers are certificates of the trusted root, never of the signature's own material. A leaf may be issued by any
+certificate of an authority's chain (GitHub's releases are issued by the upper intermediate). What does not depend on the
+leaf is checked once per issuer: that it is a CA, that its own chain holds, and the time for which all of that is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from auditor.model.evidence import Step
+from auditor.signatures.encoding import Malformed
+from auditor.signatures.keys import key_id, supported
+from auditor.signatures.refusal import refuse
+from auditor.signatures.root import Authority, Window
+
+_UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE})
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A certificate that may issue leaves: its key's hash for SCTs, and every window that the time must lie in."""
+
+    certificate: Certificate
+    key_hash: bytes
+    windows: tuple[Window, ...]
+
+
+def issuers_of(authorities: Iterable[Authority]) -> tuple[Issuer, ...]:
+    """Every certificate of the authorities that may issue leaves. A chain that does not hold gives no issuer above the break."""
+    return tuple(issuer for authority in authorities for issuer in _issuers(authority))
+
+
+def _issuers(authority: Authority) -> list[Issuer]:
+    found = []
+    chain = authority.certificates
+    for position, certificate in enumerate(chain):
+        upper = chain[position + 1 :]
+        if not _may_issue(certificate, below=0) or not _holds(certificate, upper):
+            continue
+        windows = (authority.window, *(_validity(each) for each in (certificate, *upper)))
+        key = supported(certificate.public_key(), "a CA's key")
+        found.append(Issuer(certificate, key_id(key), windows))
+    return found
+
+
+def _holds(certificate: Certificate, upper: Sequence[Certificate]) -> bool:
+    """Whether each certificate of the chain is issued by the next, which must be a CA that allows the length."""
+    lower = certificate
+    for below, issuer in enumerate(upper, start=1):
+        if not _may_issue(issuer, below=below) or not _issued(lower, issuer):
+            return False
+        lower = issuer
+    return True
+
+
+def _may_issue(certificate: Certificate, *, below: int) -> bool:
+    """Whether it is a CA for code signing with `below` further CAs between it and the leaf (RFC 5280 section 4.2.1.9)."""
+    try:
+        supported(certificate.public_key(), "a CA's key")
+        extensions = certificate.extensions
+        constraints = extensions.get_extension_for_class(BasicConstraints)
+        usage = extensions.get_extension_for_class(KeyUsage).value
+    except (ExtensionNotFound, Malformed, ValueError):
+        return False
+    # Name constraints and policies are not evaluated here: a CA that demands them issues nothing that can be judged.
+    if any(each.critical and each.oid not in _UNDERSTOOD for each in extensions):
+        return False
+    if any(each.oid == ExtensionOID.NAME_CONSTRAINTS for each in extensions):
+        return False
+    limit = constraints.value.path_length
+    if not constraints.critical or not constraints.value.ca or not usage.key_cert_sign:
+        return False
+    return (limit is None or below <= limit) and _for_code_signing(certificate)
+
+
+def _for_code_signing(certificate: Certificate) -> bool:
+    try:
+        purposes = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
+    except ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CODE_SIGNING in purposes or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes
+
+
+def _issued(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _validity(certificate: Certificate) -> Window:
+    return Window(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+
+
+def check_chain(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[datetime]) -> Issuer:
+    """The trusted issuer of `leaf` whose chain holds at every trusted time. Refuses (step 5)."""
+    for issuer in check_windows(leaf, issuers, times):
+        if _issued(leaf, issuer.certificate):
+            return issuer
+    refuse(
+        Step.CHAIN, "the certificate was not issued by an authority of this trusted root: its signature does not verify"
+    )
+
+
+def check_windows(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:
+    """The issuers that the certificate names, as far as they and it were valid at every trusted time. Refuses (step 5)."""
+    _check_validity(leaf, times)
+    named = [issuer for issuer in issuers if issuer.certificate.subject == leaf.issuer]
+    if not named:
+        refuse(Step.CHAIN, "the certificate was not issued by an authority of this trusted root")
+    in_time = [issuer for issuer in named if all(w.holds(time) for w in issuer.windows for time in times)]
+    if not in_time:
+        refuse(Step.CHAIN, "the authority that issued the certificate was not valid at the time of signing")
+    return in_time
+
+
+def _check_validity(leaf: Certificate, times: Sequence[datetime]) -> None:
+    if not times:
+        refuse(Step.TIME, "there is no trusted time of signing")
+    validity = _validity(leaf)
+    for time in times:
+        if not validity.holds(time):
+            state = "expired" if validity.end is not None and time > validity.end else "not yet valid"
+            refuse(Step.CHAIN, f"the certificate was {state} at the time of signing, {time:%Y-%m-%dT%H:%M:%SZ}")

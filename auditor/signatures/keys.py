@@ -1,0 +1,109 @@
+"""Public keys and the arithmetic of one signature: ECDSA on P-256, P-384 and P-521, RSA (PKCS #1 v1.5), Ed25519.
+
+Which keys and hashes: sigstore's algorithm registry (architecture-docs, `algorithm-registry.md`). A P-384 key may sign with
+SHA-256 as well as with its own SHA-384 (cosign does), so the hash is not tied to the curve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_public_key,
+)
+
+from auditor.signatures.encoding import Malformed
+
+PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+
+RSA_BITS: Final = 2048
+"""Shorter RSA keys are refused."""
+
+_SHA256: Final = SHA256()
+_HASHES: Final[dict[str, tuple[HashAlgorithm, ...]]] = {
+    "secp256r1": (_SHA256,),
+    "secp384r1": (SHA384(), _SHA256),
+    "secp521r1": (SHA512(), _SHA256),
+}
+
+
+def supported(key: PublicKeyTypes, what: str) -> PublicKey:
+    """The key, if it is of a kind that may sign. Raises Malformed for the others."""
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _HASHES:
+        return key
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < RSA_BITS:
+            raise Malformed(f"{what} is an RSA key of {key.key_size} bits, {RSA_BITS} are the least")
+        return key
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return key
+    raise Malformed(f"{what} is of a kind that is not supported")
+
+
+def load_key(der: bytes, what: str) -> PublicKey:
+    """Read a SubjectPublicKeyInfo in DER."""
+    try:
+        return supported(load_der_public_key(der), what)
+    except Malformed:
+        raise
+    except Exception:  # noqa: BLE001 - the parser raises several kinds; all of them mean "not a key"
+        raise Malformed(f"{what} is not a public key") from None
+
+
+def load_pem_key(pem: bytes, what: str) -> PublicKey:
+    """Read a public key in PEM."""
+    try:
+        return supported(load_pem_public_key(pem), what)
+    except Malformed:
+        raise
+    except Exception:  # noqa: BLE001 - the parser raises several kinds; all of them mean "not a key"
+        raise Malformed(f"{what} is not a public key in PEM") from None
+
+
+def key_id(key: PublicKey) -> bytes:
+    """SHA-256 over the SubjectPublicKeyInfo (RFC 6962 section 3.2)."""
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+
+
+def signed_by(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Whether `key` made `signature` over `message`."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return any(_ecdsa(key, signature, message, ec.ECDSA(hash_)) for hash_ in _HASHES[key.curve.name])
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, message, padding.PKCS1v15(), _SHA256)
+        else:
+            key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def signed_digest_by(key: PublicKey, signature: bytes, sha256: bytes) -> bool:
+    """Whether `key` made `signature` over bytes of which only the SHA-256 digest is at hand."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _ecdsa(key, signature, sha256, ec.ECDSA(Prehashed(_SHA256)))
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return False
+    try:
+        key.verify(signature, sha256, padding.PKCS1v15(), Prehashed(_SHA256))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes, algorithm: ec.ECDSA) -> bool:
+    try:
+        key.verify(signature, data, algorithm)
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""Steps 4 to 7 of the recipe under one trusted root: our own arithmetic, on `cryptography`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from auditor.model.evidence import Step
+from auditor.signatures.candidate import Candidate, LogEntry
+from auditor.signatures.certificate import check_leaf
+from auditor.signatures.chain import check_chain, issuers_of
+from auditor.signatures.encoding import Malformed
+from auditor.signatures.keys import supported
+from auditor.signatures.log import check_in_service, check_inclusion, check_promise, log_of
+from auditor.signatures.log_entry import check_about
+from auditor.signatures.refusal import refuse
+from auditor.signatures.root import LogKey, Root
+from auditor.signatures.sct import check_sct
+from auditor.signatures.timestamp import Stamper, read_stamps, stamped_times
+
+
+class Recipe:
+    """One trusted root, made ready: what does not depend on a signature is checked once, here."""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+        self.issuers = issuers_of(root.authorities)
+        self.stampers = tuple(Stamper(authority) for authority in root.stampers)
+
+    def judge(self, candidate: Candidate) -> datetime:
+        """The time of signing, if steps 4 to 7 hold under this root. Raises Refusal at the first that does not."""
+        log = self.log(candidate)
+        # 4. A trusted time
+        times = self._times(candidate, log)
+        # 5. The certificate chain, at every trusted time, and the certificate's place in a CT log
+        leaf = candidate.leaf.certificate
+        check_leaf(leaf)
+        issuer = check_chain(leaf, self.issuers, times)
+        if self.root.ct_logs:
+            check_sct(leaf, issuer, self.root.ct_logs)
+        # 6. The signature
+        check_signature(candidate)
+        # 7. The log entry is about this signature, and in the log
+        if candidate.entry is not None and log is not None:
+            check_about(candidate, candidate.entry)
+            if candidate.entry.proof is not None:
+                check_inclusion(candidate.entry, candidate.entry.proof, log)
+        return times[0]
+
+    def log(self, candidate: Candidate) -> LogKey | None:
+        """The log of the candidate's entry; None where there is no entry and none is needed."""
+        if candidate.entry is not None:
+            check_promised(candidate.entry)
+            return log_of(candidate.entry, self.root.logs)
+        if candidate.entry_required and self.root.logs:
+            refuse(Step.LOG, "there is no transparency log entry, and this trusted root has a log")
+        return None
+
+    def _times(self, candidate: Candidate, log: LogKey | None) -> list[datetime]:
+        """Every trusted time, the log's first. Refuses (step 4) if there is none."""
+        times = []
+        if candidate.entry is not None and log is not None and candidate.entry.promise is not None:
+            check_promise(candidate.entry, log)
+            times += [candidate.entry.time] if candidate.entry.time else []
+        if candidate.timestamps:
+            if not self.stampers:
+                refuse(Step.TIME, "there is a time stamp, and this trusted root has no time stamping authority")
+            times += stamped_times(read_stamps(candidate.timestamps), candidate.stamped, self.stampers)
+        if not times:
+            refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
+        if log is not None:
+            check_in_service(log, times)
+        return times
+
+
+def check_promised(entry: LogEntry) -> None:
+    """Refuse (step 7) an entry that no log vouches for: neither by a signed entry timestamp nor by a proof."""
+    if entry.promise is None and entry.proof is None:
+        refuse(Step.LOG, "the log entry has neither a signed entry timestamp nor an inclusion proof")
+
+
+def check_signature(candidate: Candidate) -> None:
+    """Refuse (step 6) a signature that the certificate's key did not make."""
+    try:
+        key = supported(candidate.leaf.certificate.public_key(), "the certificate's key")
+    except (Malformed, ValueError, UnsupportedAlgorithm) as problem:
+        refuse(Step.SIGNATURE, f"the certificate's key cannot be used: {problem}")
+    if not candidate.message.signed(key, candidate.signature):
+        refuse(Step.SIGNATURE, "the signature does not verify with the certificate's key")
