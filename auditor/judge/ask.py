@@ -36,10 +36,10 @@ class DontAsk:
 Question: TypeAlias = Ask | DontAsk
 
 
-def questions(comparison: Comparison, governing: Governing) -> Mapping[str, Question]:
+def questions(comparison: Comparison, rules: Rules) -> Mapping[str, Question]:
     """One question for each distinct text among the added uses and those they replace, in their order."""
     asked: dict[str, Question] = {}
-    for text, question in _each(comparison, Asking(governing)):
+    for text, question in _each(comparison, Asking(Governing(rules))):
         before = asked.get(text)
         asked[text] = question if before is None else _both(before, question)
     return asked

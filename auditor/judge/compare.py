@@ -40,15 +40,15 @@ def compare(
 
     `entry` names the rule entry that governs a use (`Governing.label`).
     """
-    head = tuple(use for use in after if use.deployed)
+    head = tuple((use, _identity(use, entry(use))) for use in after if use.deployed)
     if before is None:
-        return Comparison(added=head, whole=True)
-    base = tuple(use for use in before if use.deployed)
-    in_base = {_identity(use, entry(use)) for use in base}
-    in_head = {_identity(use, entry(use)) for use in head}
-    added = tuple(use for use in head if _identity(use, entry(use)) not in in_base)
-    kept = tuple(use for use in head if _identity(use, entry(use)) in in_base)
-    removed = tuple(use for use in base if _identity(use, entry(use)) not in in_head)
+        return Comparison(added=tuple(use for use, _ in head), whole=True)
+    base = tuple((use, _identity(use, entry(use))) for use in before if use.deployed)
+    in_base = {identity for _, identity in base}
+    in_head = {identity for _, identity in head}
+    added = tuple(use for use, identity in head if identity not in in_base)
+    kept = tuple(use for use, identity in head if identity in in_base)
+    removed = tuple(use for use, identity in base if identity not in in_head)
     return Comparison(added, kept, removed, _previous(added, removed))
 
 

@@ -50,6 +50,11 @@ class Governing:
         return self._by_name[name]
 
 
+def label(use: Use, rules: Rules) -> str | None:
+    """How reports name the entry that governs one use. For many uses, keep a `Governing` and ask that."""
+    return Governing(rules).label(use)
+
+
 def _within(entry: ImageRule, use: Use) -> bool:
     """Whether an entry speaks about the use's root or file."""
     places = (use.place.file,) if use.root is None else (use.root, use.place.file)
