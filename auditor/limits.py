@@ -66,6 +66,8 @@ class Limits:
     """Tries of one request, the first included."""
     retry_after_seconds: float = 60.0
     """The longest `Retry-After` that is waited for."""
+    helper_seconds: float = 20.0
+    """One credential helper: some ask a cloud for a token, some ask the user."""
     connections: int = 64
     """Requests under way at once over all hosts."""
     connections_per_host: int = 64

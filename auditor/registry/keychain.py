@@ -126,7 +126,7 @@ class Keychain:
         if not _SUFFIX.fullmatch(suffix):
             raise CredentialError("a credential helper has a name that no program can have")
         # A relative folder on PATH would run a program out of the tree that is audited.
-        folders = [folder for folder in self._environ.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
+        folders = [folder for folder in self._environ.get("PATH", "").split(os.pathsep) if Path(folder).is_absolute()]
         program = shutil.which(name, path=os.pathsep.join(folders))
         if program is None:
             raise CredentialError(f"{name} is not on PATH")

@@ -55,8 +55,8 @@ class Contexts:
 
 def _system_folder() -> bool:
     """Whether OpenSSL's folder of authorities, which is read at each handshake, holds anything."""
-    folder = ssl.get_default_verify_paths().capath
-    return folder is not None and any(Path(folder).iterdir())
+    folder = Path(ssl.get_default_verify_paths().capath or "/nonexistent")
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _trusting(ca_pem: bytes) -> ssl.SSLContext:

@@ -1,0 +1,163 @@
+"""Questions to registries: one answer or one fault each, with redirects followed by hand, at the pace of the host."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urljoin
+
+import httpx
+
+from auditor.config.rules import RegistrySettings
+from auditor.limits import Limits
+from auditor.model.evidence import FaultKind
+from auditor.registry.auth import REPOSITORY, RegistryAuth
+from auditor.registry.faults import Failed, from_status
+from auditor.registry.hosts import Origin, objection
+from auditor.registry.keychain import Keychain
+from auditor.registry.pace import Pace, retry_after
+from auditor.registry.proxies import proxy_for
+from auditor.registry.tls import Contexts
+from auditor.registry.transport import BOUND, DEADLINE, PooledTransport, ProxiedTransport
+from auditor.version import __version__
+
+_AGENT: Final = f"auditor/{__version__}"
+_PASSING: Final = frozenset({408, 429, *range(500, 600)})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_CODES: Final = 3
+_CODE_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request. `what` names it in messages; `bound` is the bytes of the answer that are read at most."""
+
+    method: str
+    url: str
+    repository: str
+    what: str
+    accept: str = "*/*"
+    bound: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status that is about the question (never 408, 429 or 5xx), the headers, and the whole body."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    url: str
+
+    @property
+    def content_type(self) -> str:
+        """As sent, parameters included."""
+        return str(self.headers.get("content-type", ""))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The error codes of the body (distribution specification); those that are no plain words are left out."""
+        try:
+            errors = json.loads(self.content).get("errors", [])
+            codes = [error.get("code") for error in errors[:_CODES]]
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            return ()
+        return tuple(c for c in codes if isinstance(c, str) and c.isidentifier() and len(c) <= _CODE_LENGTH)
+
+
+class Session:
+    """Every request of a run goes through here. Thread-safe. A context manager: leaving it closes the connections."""
+
+    def __init__(self, settings: Mapping[str, RegistrySettings], environ: Mapping[str, str], limits: Limits) -> None:
+        self._limits = limits
+        self._environ = environ
+        self._contexts = Contexts(settings, environ.get("SSL_CERT_FILE"))
+        self._direct = httpx.Client(
+            transport=PooledTransport(self._contexts, limits), trust_env=False, headers=_headers(), timeout=None
+        )
+        self._proxied: dict[str, httpx.Client] = {}
+        self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
+        self._pace = Pace(limits)
+        self._lock = threading.Lock()
+
+    def ask(self, question: Question) -> Answer:
+        """The answer to a question. Raises Failed."""
+        origin = Origin.of(question.url)
+        return self._pace.call(origin.authority, lambda deadline: self._follow(question, origin, deadline))
+
+    def _follow(self, question: Question, origin: Origin, deadline: float) -> Answer:
+        """Send, and follow redirects: each is checked, and credentials stay with the host that they are for."""
+        url, at = question.url, origin
+        for _ in range(self._limits.redirects + 1):
+            response = self._send(question, url, at, deadline, with_auth=at == origin)
+            if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                return _answer(response, question, at)
+            url = _target(response, url, at, question.what)
+            at = Origin.of(url)
+        raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects again and again")
+
+    def _send(
+        self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool
+    ) -> httpx.Response:
+        client = self._client(origin)
+        extensions = {DEADLINE: deadline, BOUND: question.bound, REPOSITORY: question.repository}
+        try:
+            request = client.build_request(
+                question.method, url, headers={"Accept": question.accept}, extensions=extensions
+            )
+        except httpx.InvalidURL:
+            raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects to no URL") from None
+        return client.send(request, auth=self._auth if with_auth else None)
+
+    def _client(self, origin: Origin) -> httpx.Client:
+        proxy = proxy_for(origin, self._environ)
+        if proxy is None:
+            return self._direct
+        with self._lock:
+            if proxy not in self._proxied:
+                transport = ProxiedTransport(proxy, self._contexts, self._limits)
+                self._proxied[proxy] = httpx.Client(
+                    transport=transport, trust_env=False, headers=_headers(), timeout=None
+                )
+            return self._proxied[proxy]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._direct.close()
+        for client in self._proxied.values():
+            client.close()
+
+
+def _headers() -> dict[str, str]:
+    """Sent with every request. No encoding is accepted: what is hashed must arrive as it is stored."""
+    return {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
+
+
+def _answer(response: httpx.Response, question: Question, origin: Origin) -> Answer:
+    """The answer, unless its status says that there is none (yet)."""
+    answer = Answer(response.status_code, response.headers, response.content, str(response.url))
+    if answer.status not in _PASSING:
+        return answer
+    failure = from_status(answer.status, origin.authority, question.what, answer.codes)
+    failure.wait = retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+    raise failure
+
+
+def _target(response: httpx.Response, url: str, origin: Origin, what: str) -> str:
+    """Where a redirect leads. Raises Failed where it must not be followed."""
+    target = urljoin(url, response.headers["location"])
+    why = objection(target, origin)
+    if why is not None:
+        raise Failed(
+            FaultKind.REDIRECT, f"{what}: {origin.authority} redirects to {target[:200]!r}, which is not asked: {why}"
+        )
+    return target
