@@ -187,7 +187,7 @@ def _subject_regex(fields: Fields) -> _Core:
 def _github(fields: Fields) -> _Core:
     word = _word(fields, "github")
     repository = _shaped(word, rf"{_OWNER}/{_PIECE}", "GitHub repository pattern", "acme/* or acme/api")
-    repository = re.sub(r"\*+", "*", repository)
+    repository = _single(repository)
     issuer = _issuer(fields, GITHUB_ISSUER)
     server = _github_server(issuer.text)
     source = f"{server}/{repository}"
@@ -197,13 +197,18 @@ def _github(fields: Fields) -> _Core:
         subject = f"{server}/**"
     elif own:
         name = _shaped(workflow, rf"(\.github/workflows/)?{_PIECE}", "workflow file", "release.yaml")
-        subject = f"{source}/.github/workflows/{re.sub(r'\*+', '*', name.removeprefix('.github/workflows/'))}@**"
+        subject = f"{source}/.github/workflows/{_single(name.removeprefix('.github/workflows/'))}@**"
     else:
         reusable = rf"{_OWNER}/[A-Za-z0-9_.-]+/\.github/workflows/{_PIECE}(@[^\s@]+)?"
         path = _shaped(workflow, reusable, "reusable workflow", "acme/shared/.github/workflows/release.yaml")
         subject = f"{server}/{path}" if "@" in path else f"{server}/{path}@**"
     claims = {"sourceRepositoryURI": TextPattern.glob(source)}
     return _Core(issuer, TextPattern.glob(subject), claims, ci=True, same_repository=own)
+
+
+def _single(glob: str) -> str:
+    """`**` as `*`: neither a repository nor a workflow file has segments to cross."""
+    return re.sub(r"\*+", "*", glob)
 
 
 def _github_server(issuer: str) -> str:
