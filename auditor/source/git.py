@@ -115,7 +115,7 @@ class Repository:
             also = "" if len(found) > 1 else " or an abbreviated commit"
             raise SourceError(
                 f"revision {rev!r} is ambiguous: {', '.join(found)}{also}",
-                help=f"write the full name, such as {found[-1]}",
+                help=f"write the full name, such as {found[0]}",
             )
 
     def _cut_between(self, a: str, b: str) -> bool:
