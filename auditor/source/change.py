@@ -123,6 +123,6 @@ def _change(repository: Repository, path: Path, base: str | None, head: str | No
 def _scope(top: Path, path: Path) -> str:
     """The path below the top, symlinks on the way to it followed; a symlink itself is its target."""
     relative = os.path.relpath(os.path.realpath(path), os.path.realpath(top))
-    if relative.startswith(".."):
+    if relative == ".." or relative.startswith("../"):
         raise SourceError(f"{path} is not below {top}", help="give a path inside the repository")
     return "" if relative == "." else relative

@@ -11,7 +11,7 @@ from auditor.errors import SourceError
 from auditor.limits import DEFAULT, Limits
 from auditor.source.commit import too_many_files
 from auditor.source.files import Folder
-from auditor.source.identity import blob_id
+from auditor.source.identity import identity
 from auditor.source.tree import Entry, EntryKind
 
 
@@ -30,9 +30,9 @@ class FolderTree:
         return self._entries
 
     def content_id(self, path: str) -> str:
-        """A hash of the file's bytes. Raises Unreadable and KeyError as `read` does."""
+        """A hash of the file's bytes. Raises KeyError."""
         if path not in self._ids:
-            self._ids[path] = blob_id(self.read(path))
+            self._ids[path] = identity(self.label, path, self.read)
         return self._ids[path]
 
     def read(self, path: str) -> bytes:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Final
+
+from auditor.source.tree import Unreadable
 
 SHA1: Final = "sha1"
 SHA256: Final = "sha256"
@@ -17,3 +20,11 @@ def blob_id(content: bytes, algorithm: str = SHA256) -> str:
     """
     header = b"blob %d\0" % len(content)
     return hashlib.new(algorithm, header + content, usedforsecurity=False).hexdigest()
+
+
+def identity(label: str, path: str, read: Callable[[str], bytes], algorithm: str = SHA256) -> str:
+    """The blob name of what is read at `path`; for what cannot be read a name that nothing else has."""
+    try:
+        return blob_id(read(path), algorithm)
+    except Unreadable:
+        return f"unreadable {label} {path}"

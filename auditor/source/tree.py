@@ -42,7 +42,10 @@ class Tree(Protocol):
         ...
 
     def content_id(self, path: str) -> str:
-        """An identity of the file's bytes (git's blob hash): equal identities mean equal bytes."""
+        """An identity of the file's bytes (git's blob hash): equal identities mean equal bytes. Raises KeyError.
+
+        What cannot be read has an identity that nothing else has.
+        """
         ...
 
     def read(self, path: str) -> bytes:

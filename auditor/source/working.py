@@ -12,7 +12,7 @@ from auditor.limits import Limits
 from auditor.source.commands import Commands, GitFailed, TooMuchOutput
 from auditor.source.commit import text, too_many_files
 from auditor.source.files import Folder
-from auditor.source.identity import blob_id
+from auditor.source.identity import identity
 from auditor.source.objects import Blobs
 from auditor.source.tree import Entry, EntryKind, Unreadable
 
@@ -40,10 +40,10 @@ class WorkingTree:
         return self._entries
 
     def content_id(self, path: str) -> str:
-        """The blob name of the bytes on disk. Raises Unreadable and KeyError as `read` does."""
-        known = self._ids.get(path)
+        """The blob name of the bytes on disk; for a submodule the commit it should stand at. Raises KeyError."""
+        known = self._ids.get(self._entries[path].path)
         if known is None:
-            known = self._ids[path] = self._sparse.get(path) or blob_id(self.read(path), self._algorithm)
+            known = self._ids[path] = identity(self.label, path, self.read, self._algorithm)
         return known
 
     def read(self, path: str) -> bytes:
@@ -89,7 +89,7 @@ class WorkingTree:
                 continue
             entry = self._on_disk(path)
             if entry is None and tag == b"S":
-                self._sparse[path] = name.decode("ascii")
+                self._sparse[path] = self._ids[path] = name.decode("ascii")
                 entry = Entry(path, EntryKind.SYMLINK if mode == b"120000" else EntryKind.FILE)
             if entry is not None:
                 yield entry

@@ -45,7 +45,8 @@ def test_limits_of_a_folder_hold(tmp_path: Path) -> None:
     tree = FolderTree(tmp_path, replace(DEFAULT, file_bytes=10))
     assert tree.read("b") == b"x" * 10
     with pytest.raises(Unreadable, match="a: 11 bytes"):
-        tree.content_id("a")
+        tree.read("a")
+    assert tree.content_id("a") not in {tree.content_id("b"), MemoryTree({"a": b"x" * 11}, "").content_id("a")}
     with pytest.raises(SourceError, match="more than 1 files"):
         FolderTree(tmp_path, replace(DEFAULT, files=1)).entries()
 
