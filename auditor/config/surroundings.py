@@ -12,7 +12,6 @@ from auditor.config.files import Files
 from auditor.config.names import PathPattern
 from auditor.config.rules import (
     KeylessSigner,
-    KeySigner,
     ManifestSettings,
     RegistrySettings,
     Signer,
@@ -114,11 +113,6 @@ def read_keys(section: Section, files: Files) -> Iterator[tuple[str, bytes]]:
             word = fields.word("key")
             if word is not None and (named := files.named(word, section.checker, _PUBLIC_KEY)):
                 yield word.text, named[1]
-
-
-def key_names(signers: Iterable[Signer]) -> frozenset[str]:
-    """The keys that signers need."""
-    return frozenset(p.key for signer in signers for p in signer.patterns if isinstance(p, KeySigner))
 
 
 def read_registries(section: Section, files: Files) -> Iterator[tuple[str, RegistrySettings]]:
