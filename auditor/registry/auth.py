@@ -149,7 +149,8 @@ class RegistryAuth(httpx.Auth):
         """The question for a token. Raises Failed where the realm must not be asked."""
         realm = asked.parameters.get("realm", "")
         settings = self._settings.get(origin.authority)
-        why = objection(realm, origin, settings.realm if settings else None)
+        allowed = (settings.realm,) if settings and settings.realm else ()
+        why = objection(realm, origin, allowed)
         if why is not None:
             raise Failed(
                 FaultKind.CREDENTIAL,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -84,10 +85,10 @@ def is_internal(host: str) -> bool:
     return is_loopback(host) if address is None else not address.is_global or address.is_multicast
 
 
-def objection(target: str, asker: Origin, allowed: str | None = None) -> str | None:
+def objection(target: str, asker: Origin, allowed: Collection[str] = ()) -> str | None:
     """Why a host must not be asked because `asker` named it in a redirect or a realm; None where it may be.
 
-    `allowed` is a host (with a port, or without for any port) that the configuration permits.
+    `allowed` are hosts that the configuration names, with a port, or without for any port.
     """
     try:
         origin = Origin.of(target)
@@ -97,6 +98,6 @@ def objection(target: str, asker: Origin, allowed: str | None = None) -> str | N
         return None
     if origin.scheme == "http" and asker.scheme == "https":
         return "it leaves https"
-    if allowed is not None and allowed.lower() in (origin.host, origin.authority, f"{origin.host}:{origin.port}"):
+    if any(name in allowed for name in (origin.host, origin.authority, f"{origin.host}:{origin.port}")):
         return None
     return "it is a loopback, link-local or private address" if is_internal(origin.host) else None

@@ -74,11 +74,12 @@ class Session:
     """Every request of a run goes through here. Thread-safe. A context manager: leaving it closes the connections."""
 
     def __init__(self, settings: Mapping[str, RegistrySettings], environ: Mapping[str, str], limits: Limits) -> None:
+        self._settings = settings
         self._limits = limits
         self._environ = environ
         self._contexts = Contexts(settings, environ.get("SSL_CERT_FILE"))
         self._direct = httpx.Client(
-            transport=PooledTransport(self._contexts, limits), trust_env=False, headers=_headers(), timeout=None
+            transport=PooledTransport(self._contexts, limits), trust_env=False, headers=_headers()
         )
         self._proxied: dict[str, httpx.Client] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
@@ -97,9 +98,24 @@ class Session:
             response = self._send(question, url, at, deadline, with_auth=at == origin)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return _answer(response, question, at)
-            url = _target(response, url, at, question.what)
+            url = self._target(response, url, at, question.what)
             at = Origin.of(url)
         raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects again and again")
+
+    def _target(self, response: httpx.Response, url: str, origin: Origin, what: str) -> str:
+        """Where a redirect leads. Raises Failed where it must not be followed."""
+        location = response.headers["location"]
+        try:
+            target = urljoin(url, location)
+        except ValueError:
+            target = location
+        why = objection(target, origin, self._settings)
+        if why is not None:
+            raise Failed(
+                FaultKind.REDIRECT,
+                f"{what}: {origin.authority} redirects to {target[:200]!r}, which is not asked: {why}",
+            )
+        return target
 
     def _send(
         self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool
@@ -121,9 +137,7 @@ class Session:
         with self._lock:
             if proxy not in self._proxied:
                 transport = ProxiedTransport(proxy, self._contexts, self._limits)
-                self._proxied[proxy] = httpx.Client(
-                    transport=transport, trust_env=False, headers=_headers(), timeout=None
-                )
+                self._proxied[proxy] = httpx.Client(transport=transport, trust_env=False, headers=_headers())
             return self._proxied[proxy]
 
     def __enter__(self) -> Self:
@@ -150,14 +164,3 @@ def _answer(response: httpx.Response, question: Question, origin: Origin) -> Ans
     failure = from_status(answer.status, origin.authority, question.what, answer.codes)
     failure.wait = retry_after(response.headers.get("retry-after"), datetime.now(UTC))
     raise failure
-
-
-def _target(response: httpx.Response, url: str, origin: Origin, what: str) -> str:
-    """Where a redirect leads. Raises Failed where it must not be followed."""
-    target = urljoin(url, response.headers["location"])
-    why = objection(target, origin)
-    if why is not None:
-        raise Failed(
-            FaultKind.REDIRECT, f"{what}: {origin.authority} redirects to {target[:200]!r}, which is not asked: {why}"
-        )
-    return target

@@ -60,8 +60,11 @@ class Registry(Protocol):
         """What the reference names now. For `tag@digest` the tag is asked as well, to see whether it still agrees."""
         ...
 
-    def signatures(self, reference: Reference, digest: Digest) -> Listing:
-        """All forms of signature beside `digest` in the reference's repository (or where the rules say they live)."""
+    def signatures(self, reference: Reference, digest: Digest, *, every: bool = False) -> Listing:
+        """All forms of signature beside `digest` in the reference's repository (or where the rules say they live).
+
+        The `.att` tag is asked for only where nothing else is there, or where `every` form is wanted (`attested-by`).
+        """
         ...
 
     def platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:

@@ -1,0 +1,97 @@
+"""Manifests and blobs by tag or digest. Whatever is asked for by digest is hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.limits import Limits
+from auditor.model.evidence import FaultKind
+from auditor.model.reference import Digest, InvalidDigest
+from auditor.registry.endpoint import Endpoint
+from auditor.registry.faults import Failed, from_status
+from auditor.registry.http import Answer, Question, Session
+from auditor.registry.manifest import ACCEPT, MANIFEST_TYPES, Descriptor, Document, bare_type, parse
+
+_DIGEST_HEADER = "docker-content-digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest's digest and what it says."""
+
+    digest: Digest
+    document: Document
+
+
+class Contents:
+    """What registries hold, read through one session. Thread-safe."""
+
+    def __init__(self, session: Session, limits: Limits) -> None:
+        self._session = session
+        self._limits = limits
+
+    def head(self, endpoint: Endpoint, wanted: str) -> tuple[Digest, str] | None:
+        """Digest and media type of a tag or digest, None if there is none. One HEAD where its answer suffices.
+
+        Raises Failed. A HEAD's digest is the registry's word; without that word the manifest is fetched and hashed.
+        """
+        what = f"{endpoint.name} {wanted}"
+        answer = self._ask("HEAD", endpoint, "manifests", wanted, what)
+        if answer.status == 404:
+            return None
+        media_type = bare_type(answer.content_type)
+        stated = answer.headers.get(_DIGEST_HEADER)
+        if answer.status == 200 and stated and media_type in MANIFEST_TYPES:
+            return _stated(stated, wanted, what), media_type
+        if answer.status in (401, 403):
+            raise from_status(answer.status, endpoint.origin.authority, what)
+        found = self.manifest(endpoint, wanted)
+        return (found.digest, found.document.media_type) if found else None
+
+    def manifest(self, endpoint: Endpoint, wanted: str) -> Manifest | None:
+        """The manifest of a tag or digest, None if there is none. Raises Failed; MISMATCH for other bytes than promised."""
+        what = f"{endpoint.name} {wanted}"
+        answer = self._ask("GET", endpoint, "manifests", wanted, what)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise from_status(answer.status, endpoint.origin.authority, what, answer.codes)
+        digest = Digest.of(answer.content)
+        stated = answer.headers.get(_DIGEST_HEADER)
+        if (":" in wanted and wanted != str(digest)) or (stated and _stated(stated, wanted, what) != digest):
+            raise Failed(FaultKind.MISMATCH, f"{what}: what the registry sent has the digest {digest}")
+        return Manifest(digest, parse(answer.content, answer.content_type, what))
+
+    def blob(self, endpoint: Endpoint, layer: Descriptor) -> bytes:
+        """The bytes of a layer: inline if the descriptor carries them, else fetched. Raises Failed."""
+        what = f"{endpoint.name} {layer.digest.short}"
+        if layer.size > self._limits.blob_bytes:
+            raise Failed(FaultKind.TOO_LARGE, f"{what} has {layer.size} bytes, {self._limits.blob_bytes} are read")
+        content = layer.data if layer.data is not None else self._fetch(endpoint, layer.digest, what)
+        if Digest.of(content) != layer.digest:
+            raise Failed(FaultKind.MISMATCH, f"{what}: what the registry sent has another digest")
+        return content
+
+    def _fetch(self, endpoint: Endpoint, digest: Digest, what: str) -> bytes:
+        url = endpoint.url("blobs", str(digest))
+        answer = self._session.ask(Question("GET", url, endpoint.repository, what, bound=self._limits.blob_bytes))
+        if answer.status == 404:
+            raise Failed(FaultKind.MALFORMED, f"{what} is listed, but it is not there")
+        if answer.status != 200:
+            raise from_status(answer.status, endpoint.origin.authority, what, answer.codes)
+        return answer.content
+
+    def _ask(self, method: str, endpoint: Endpoint, kind: str, wanted: str, what: str) -> Answer:
+        url, bound = endpoint.url(kind, wanted), self._limits.manifest_bytes
+        return self._session.ask(Question(method, url, endpoint.repository, what, ACCEPT, bound))
+
+
+def _stated(header: str, wanted: str, what: str) -> Digest:
+    """The digest that a header states. Raises Failed: UNSUPPORTED, or MISMATCH where another one was asked for."""
+    try:
+        digest = Digest.parse(header.strip())
+    except InvalidDigest as error:
+        raise Failed(FaultKind.UNSUPPORTED, f"{what}: {error}") from None
+    if ":" in wanted and wanted != str(digest):
+        raise Failed(FaultKind.MISMATCH, f"{what}: the registry answered for {digest}")
+    return digest
