@@ -82,7 +82,7 @@ class Bundle:
     def signature(self) -> bytes:
         """The one signature."""
         content = self.envelope or self.message
-        assert content is not None  # noqa: S101 - one of them is always set
+        assert content is not None
         return content.signature
 
 
@@ -160,7 +160,8 @@ def _leaf(material: Object, version: int, limits: Limits) -> bytes | None:
     certificates = list_of(chain.get("certificates"), "x509CertificateChain.certificates", limits.chain_certificates)
     if not certificates:
         raise Malformed("the certificate chain is empty")
-    return [_raw_bytes(certificate, "x509CertificateChain") for certificate in certificates][0]
+    leaf, *_ = [_raw_bytes(certificate, "x509CertificateChain") for certificate in certificates]
+    return leaf
 
 
 def _raw_bytes(value: Json, what: str) -> bytes:

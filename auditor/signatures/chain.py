@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from auditor.model.evidence import Step
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.keys import key_id, supported
-from auditor.signatures.refusal import refuse
+from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, Window
 
 _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE})
@@ -106,9 +106,7 @@ def check_chain(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[da
     for issuer in check_windows(leaf, issuers, times):
         if _issued(leaf, issuer.certificate):
             return issuer
-    refuse(
-        Step.CHAIN, "the certificate was not issued by an authority of this trusted root: its signature does not verify"
-    )
+    raise Refusal(Step.CHAIN, "the certificate was not issued by the authority that it names: its signature is wrong")
 
 
 def check_windows(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:

@@ -40,13 +40,17 @@ def has_certificate(annotations: Mapping[str, str]) -> bool:
 def signing_candidate(material: SimpleSigning) -> Candidate:
     """Read a `.sig` layer that a certificate signed. Raises Malformed."""
     signature = signature_of(material)
-    return _candidate(material.form, material.annotations, Message.of(material.payload), signature, None, signature)
+    return _candidate(
+        material.form, material.annotations, Message.of(material.payload), signature, None, stamped=signature
+    )
 
 
 def attestation_candidate(material: LegacyAttestation, envelope: Envelope) -> Candidate:
     """Read an `.att` layer that a certificate signed. Raises Malformed. Cosign stamps the envelope as it is stored."""
     message = Message.of(envelope.pae)
-    return _candidate(material.form, material.annotations, message, envelope.signature, envelope, material.envelope)
+    return _candidate(
+        material.form, material.annotations, message, envelope.signature, envelope, stamped=material.envelope
+    )
 
 
 def _candidate(
@@ -55,6 +59,7 @@ def _candidate(
     message: Message,
     signature: bytes,
     envelope: Envelope | None,
+    *,
     stamped: bytes,
 ) -> Candidate:
     entry = annotations.get(BUNDLE)

@@ -22,7 +22,7 @@ from auditor.model.evidence import Step
 from auditor.signatures.candidate import LogEntry, Proof
 from auditor.signatures.encoding import Malformed, decode_base64
 from auditor.signatures.keys import signed_by
-from auditor.signatures.refusal import refuse
+from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import LogKey
 
 _HASH_BYTES: Final = 32
@@ -140,4 +140,4 @@ def log_signature(checkpoint: Checkpoint, log: LogKey) -> bytes:
         named = checkpoint.origin == name or checkpoint.origin.startswith(f"{name} - ")
         if named and signature[:_HINT_BYTES] == log.id[:_HINT_BYTES]:
             return signature[_HINT_BYTES:]
-    refuse(Step.LOG, "the checkpoint has no signature by the log")
+    raise Refusal(Step.LOG, "the checkpoint has no signature by the log")

@@ -188,7 +188,7 @@ def _complete(document: Object) -> Object:
 
 def _items(document: Object, name: str) -> list[Json]:
     items = document.get(name) or []
-    assert isinstance(items, list)  # noqa: S101 - checked while parsing
+    assert isinstance(items, list)
     return items
 
 

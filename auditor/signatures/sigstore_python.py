@@ -3,7 +3,7 @@
 The one file that knows sigstore-python's inner names (`tests/unit/signatures/test_sigstore_python.py` fails loudly when a
 release changes them). It is imported late: `sigstore.verify` costs half a second of CPU, which no run without bundles pays.
 
-What it cannot judge, and who does instead, is written in `docs/decisions/0003-who-verifies-signatures.md`. What it says no to
+What it cannot judge, and who does instead, is written in `docs/decisions/0004-who-verifies-signatures.md`. What it says no to
 is final. What it says yes to must also pass the checks that it does not make: the windows of logs and authorities, the size
 and the origin of checkpoints, the kind of the entry.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.x509 import Certificate, SubjectAlternativeName, OtherName
+from cryptography.x509 import Certificate, OtherName, SubjectAlternativeName
 
 from auditor.model.evidence import Step
 from auditor.signatures.candidate import Candidate, LogEntry
@@ -86,7 +86,7 @@ def _objection(root: Root, candidate: Candidate) -> str | None:
     """What sigstore-python has against the signature; None if it verifies. Its exceptions are of many kinds."""
     from sigstore.models import Bundle  # noqa: PLC0415 - late: see above
 
-    assert candidate.bundle is not None  # noqa: S101 - `can_judge` asks for it
+    assert candidate.bundle is not None
     try:
         bundle = Bundle.from_json(candidate.bundle)
         if candidate.envelope is not None:
@@ -153,8 +153,9 @@ def _build(root: Root) -> Verifier:
 
 def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
     """The checks that sigstore-python does not make; no arithmetic is repeated."""
-    entry, proof = candidate.entry, candidate.entry.proof if candidate.entry else None
-    assert entry is not None and proof is not None
+    entry = candidate.entry
+    assert entry is not None  # `can_judge` asks for it
+    assert entry.proof is not None
     leaf = candidate.leaf.certificate
     # 4. A trusted time: it verified the SET if there is one, else the one time stamp
     log = log_of(entry, recipe.root.logs)
@@ -166,7 +167,7 @@ def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
     known_log(leaf, recipe.root.ct_logs)
     # 7. The log entry
     check_about(candidate, entry)
-    log_signature(read_checkpoint(proof), log)
+    log_signature(read_checkpoint(entry.proof), log)
     return time
 
 

@@ -37,8 +37,8 @@ from auditor.signatures.keys import PublicKey, load_pem_key
 from auditor.signatures.legacy import attestation_candidate, has_certificate, signature_of, signing_candidate
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal, refuse
-from auditor.signatures.simple_signing import check_payload
 from auditor.signatures.sigstore_python import can_judge, judge_with_sigstore
+from auditor.signatures.simple_signing import check_payload
 from auditor.signatures.statement import PAYLOAD_TYPE, Statement, check_subject, parse_statement
 from auditor.signatures.trust import Trust
 
