@@ -10,6 +10,7 @@ from auditor.source.tree import Unreadable
 
 SHA1: Final = "sha1"
 SHA256: Final = "sha256"
+_HASHES: Final = {SHA1: hashlib.sha1, SHA256: hashlib.sha256}
 
 
 def blob_id(content: bytes, algorithm: str = SHA256) -> str:
@@ -18,8 +19,9 @@ def blob_id(content: bytes, algorithm: str = SHA256) -> str:
     >>> blob_id(b"", "sha1")
     'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
     """
-    header = b"blob %d\0" % len(content)
-    return hashlib.new(algorithm, header + content, usedforsecurity=False).hexdigest()
+    hashed = _HASHES[algorithm](b"blob %d\0" % len(content), usedforsecurity=False)
+    hashed.update(content)
+    return hashed.hexdigest()
 
 
 def identity(label: str, path: str, read: Callable[[str], bytes], algorithm: str = SHA256) -> str:
