@@ -10,9 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Generic, Protocol, TypeVar, assert_never
 
+from auditor.judge.ask import Ask
 from auditor.model.evidence import (
     Absent,
     Evidence,
@@ -39,81 +40,76 @@ class Verifier(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One reference to ask about, and whether each platform's own signatures are wanted."""
-
-    reference: Reference
-    platforms: bool = False
-
-
 def gather(
-    questions: Iterable[Question], registry: Registry, verifier: Callable[[], Verifier], *, jobs: int
-) -> Mapping[Question, Evidence]:
-    """Ask about every question with at most `jobs` under way at once.
+    questions: Iterable[Ask], registry: Registry, verifier: Callable[[], Verifier], *, jobs: int, every: bool = False
+) -> Mapping[str, Evidence]:
+    """Evidence by the text of the reference, with at most `jobs` questions under way at once.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
-    takes longer than a round trip. What it raises, this raises.
+    takes longer than a round trip. What it raises, this raises. `every`: all forms are asked for, also those that could not
+    change a verdict.
     """
-    distinct = list(dict.fromkeys(questions))
-    if not distinct:
+    asked = tuple(questions)
+    if not asked:
         return {}
-    with ThreadPoolExecutor(max_workers=min(jobs, len(distinct)) + 1, thread_name_prefix="auditor") as pool:
+    with ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor") as pool:
         loaded = pool.submit(verifier)
-        work = _Gathering(registry, loaded)
-        answers = {question: pool.submit(work.evidence, question) for question in distinct}
+        work = _Gathering(registry, loaded, every=every)
+        answers = {ask.text: pool.submit(work.evidence, ask) for ask in asked}
         loaded.result()
-        return {question: answer.result() for question, answer in answers.items()}
+        return {text: answer.result() for text, answer in answers.items()}
 
 
 class _Gathering:
     """One run's answers so far: each digest of each repository is listed and judged once."""
 
-    def __init__(self, registry: Registry, verifier: Future[Verifier]) -> None:
+    def __init__(self, registry: Registry, verifier: Future[Verifier], *, every: bool) -> None:
         self._registry = registry
         self._verifier = verifier
+        self._every = every
+        self._resolved = _Once[Reference, Resolution]()
         self._judged = _Once[tuple[str, Digest], tuple[Signature, ...]]()
 
-    def evidence(self, question: Question) -> Evidence:
-        """Everything known about one reference."""
+    def evidence(self, ask: Ask) -> Evidence:
+        """Everything asked about one reference."""
         try:
-            return self._evidence(question)
+            return self._evidence(ask)
         except Exception as error:  # noqa: BLE001
+            if self._verifier.done() and error is self._verifier.exception():
+                raise  # without trust roots nothing can be judged: that one does end the run
             # Whatever one image provokes must not cost the others their verdict; it is reported as not judged.
-            _LOG.exception("unexpected error while judging %s", question.reference)
+            _LOG.exception("unexpected error while judging %s", ask.reference)
             return Evidence(Fault(FaultKind.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}"))
 
-    def _evidence(self, question: Question) -> Evidence:
-        resolution: Resolution = self._registry.resolve(question.reference)
+    def _evidence(self, ask: Ask) -> Evidence:
+        resolution = self._resolved.get(ask.reference, lambda: self._registry.resolve(ask.reference))
         match resolution:
             case Absent() | Fault():
                 return Evidence(resolution)
             case Resolved(digest=digest):
-                signatures = self._signatures(question.reference, digest)
+                evidence = Evidence(resolution, self._signatures(ask.reference, digest) if ask.signatures else ())
+                return (
+                    replace(evidence, platforms=self._platforms(ask.reference, digest)) if ask.platforms else evidence
+                )
             case _:
                 assert_never(resolution)
-        evidence = Evidence(resolution, signatures)
-        return self._with_platforms(question.reference, digest, evidence) if question.platforms else evidence
 
     def _signatures(self, reference: Reference, digest: Digest) -> tuple[Signature, ...]:
         return self._judged.get((reference.name, digest), lambda: self._judge(reference, digest))
 
     def _judge(self, reference: Reference, digest: Digest) -> tuple[Signature, ...]:
-        listing: Listing = self._registry.signatures(reference, digest)
+        listing: Listing = self._registry.signatures(reference, digest, every=self._every)
         if not listing.materials:
             return listing.faults
         verifier = self._verifier.result()
         return (*(verifier.verify(material, digest) for material in listing.materials), *listing.faults)
 
-    def _with_platforms(self, reference: Reference, digest: Digest, evidence: Evidence) -> Evidence:
-        """The same evidence with each platform manifest's own signatures."""
+    def _platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:
+        """Each platform manifest with its own signatures."""
         children = self._registry.platforms(reference, digest)
         if isinstance(children, Fault):
-            return replace(evidence, platforms=children)
-        judged = (
-            Platform(child.platform, child.digest, self._signatures(reference, child.digest)) for child in children
-        )
-        return replace(evidence, platforms=tuple(judged))
+            return children
+        return tuple(replace(child, signatures=self._signatures(reference, child.digest)) for child in children)
 
 
 class _Once(Generic[_K, _V]):

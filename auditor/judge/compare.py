@@ -106,3 +106,10 @@ def _parsed(use: Use) -> Reference | None:
         return Reference.parse(use.reference)
     except InvalidReference:
         return None
+
+
+def common(bases: Iterable[tuple[Use, ...]]) -> tuple[Use, ...]:
+    """The uses of the first merge base that every other one has too: after a criss-cross merge only those are old."""
+    first, *others = bases
+    known = [{_identity(use, None) for use in other if use.deployed} for other in others]
+    return tuple(use for use in first if all(_identity(use, None) in uses for uses in known))

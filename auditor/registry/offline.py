@@ -20,14 +20,14 @@ class OfflineRegistry:
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    def resolve(self, _reference: Reference) -> Resolution:
+    def resolve(self, reference: Reference) -> Resolution:  # noqa: ARG002 - the seam's names
         """A fault."""
         return _FAULT
 
-    def signatures(self, _reference: Reference, _digest: Digest) -> Listing:
+    def signatures(self, reference: Reference, digest: Digest, *, every: bool = False) -> Listing:  # noqa: ARG002 - the seam's names
         """A fault for every form."""
         return Listing(faults=tuple(Unreadable(form, _FAULT) for form in Form))
 
-    def platforms(self, _reference: Reference, _digest: Digest) -> tuple[Platform, ...] | Fault:
+    def platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:  # noqa: ARG002 - the seam's names
         """A fault."""
         return _FAULT

@@ -1,0 +1,55 @@
+"""`auditor explain RULE`: what a rule finds, why it matters, and how to fix it."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from typing import Any
+
+from auditor.cli.options import Environment
+from auditor.errors import UsageError
+from auditor.model.report import Exit
+from auditor.rulebook import files
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "explain",
+        help="what a rule finds, why it matters, how to fix it",
+        description="Print the page of a rule; without a rule, list all of them.",
+    )
+    parser.add_argument("rule", nargs="?", metavar="RULE", help="the rule's slug, such as unsigned-image")
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
+    """Print one page, or the list of rules."""
+    pages = {page.stem: page for page in files("catalog", ".md")}
+    if options.rule is None:
+        for slug, page in pages.items():
+            header = front_matter(page.read_text(encoding="utf-8"))
+            sys.stdout.write(f"{slug:26} {header.get('level', ''):11} {header.get('title', '')}\n")
+        return Exit.CLEAN
+    if options.rule not in pages:
+        near = difflib.get_close_matches(options.rule, pages, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"there is no rule {options.rule!r}", help=f"{hint}'auditor explain' lists all rules")
+    text = pages[options.rule].read_text(encoding="utf-8")
+    sys.stdout.write(without_front_matter(text))
+    return Exit.CLEAN
+
+
+def front_matter(text: str) -> dict[str, str]:
+    """The `key: value` lines between the two `---` of a page."""
+    if not text.startswith("---\n"):
+        return {}
+    header = text[4:].partition("\n---\n")[0]
+    pairs = (line.partition(":") for line in header.splitlines())
+    return {key.strip(): value.strip() for key, colon, value in pairs if colon}
+
+
+def without_front_matter(text: str) -> str:
+    """The page for people to read."""
+    return text[4:].partition("\n---\n")[2].lstrip("\n") if text.startswith("---\n") else text

@@ -1,0 +1,77 @@
+"""The command line: which command, and what its outcome is as an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn
+
+from auditor.cli import check, explain, images, verify
+from auditor.cli.options import Environment, Parser
+from auditor.errors import AuditorError, ConfigurationError
+from auditor.model.report import Exit
+from auditor.version import __version__
+
+_COMMANDS: Final = (images, check, verify, explain)
+
+
+def parser() -> Parser:
+    """The whole command line. Also the source of the generated reference."""
+    top = Parser(
+        prog="auditor",
+        description="Would merging this deploy a container image that nobody we trust has signed?",
+        epilog="Exit status: 0 clean, 1 findings, 2 usage or configuration, 3 incomplete, 4 internal error, 130 interrupted.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"auditor {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for command in _COMMANDS:
+        command.add(commands)
+    return top
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:
+    """Run one command. Every failure is told on standard error with a next step."""
+    environment = Environment(environ)
+    commands = parser()
+    commands.read_twins(environ)
+    options = commands.parse_args(argv)
+    try:
+        status: Exit = options.execute(options, environment)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            _say(f"error: {problem}", problem.help)
+        return Exit.USAGE
+    except AuditorError as error:
+        _say(f"error: {error.message}", error.help)
+        return Exit.USAGE
+    return status
+
+
+def _say(message: str, help_line: str) -> None:
+    from auditor.report.escape import terminal_text
+
+    sys.stderr.write(f"{terminal_text(message)}\n")
+    if help_line:
+        sys.stderr.write(f"  help: {terminal_text(help_line)}\n")
+
+
+def run() -> NoReturn:
+    """Entry point of the `auditor` program."""
+    try:
+        status = main(sys.argv[1:], os.environ)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        status = Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe went away (`auditor images | head`): not an error of ours, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = Exit.CLEAN
+    except Exception:  # noqa: BLE001 - the last net: an internal error must be exit 4, with a log to paste
+        from auditor.cli.crash import write_crash_log
+
+        sys.stderr.write(write_crash_log(sys.argv[1:]))
+        status = Exit.INTERNAL
+    sys.exit(int(status))

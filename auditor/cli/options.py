@@ -1,0 +1,121 @@
+"""Options that several commands share, their environment twins, and where reports go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from auditor.errors import UsageError
+from auditor.model.finding import Level
+
+_NO = frozenset({"", "0", "false", "no"})
+_TWIN_PREFIX: Final = "AUDITOR_"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose usage errors are exit 2 with a next step, and whose options have environment twins."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell what is wrong and where to read on."""
+        self.exit(2, f"error: {message}\n  help: run '{self.prog} --help'\n")
+
+    def read_twins(self, environ: Mapping[str, str]) -> None:
+        """Take defaults from `AUDITOR_<OPTION>`: `AUDITOR_FAIL_ON=warning` is `--fail-on warning`.
+
+        Repeatable options are split at white space. The command line wins.
+        """
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no public name for it
+                for command in action.choices.values():
+                    command.read_twins(environ)
+            value = environ.get(twin(action)) if action.option_strings else None
+            if value is None or action.dest in {"help", "version"}:
+                continue
+            if action.nargs == 0:
+                action.default = value.lower() not in _NO
+            elif isinstance(action.default, list):
+                action.default = value.split()
+            elif value:
+                if action.choices and value not in action.choices:
+                    self.error(f"{twin(action)}: {value!r} is none of {', '.join(map(str, action.choices))}")
+                action.default = value
+
+
+def twin(action: argparse.Action) -> str:
+    """The environment variable that stands for an option."""
+    longest = max(action.option_strings, key=len, default="")
+    return _TWIN_PREFIX + longest.lstrip("-").replace("-", "_").upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a command may know of its surroundings: given, so that tests can give another."""
+
+    variables: Mapping[str, str]
+
+    @property
+    def in_github_actions(self) -> bool:
+        """Whether workflow commands in the log become annotations."""
+        return self.variables.get("GITHUB_ACTIONS") == "true"
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Where the report goes and how it looks."""
+    group = parser.add_argument_group("report")
+    group.add_argument(
+        "-f",
+        "--format",
+        action="append",
+        default=[],
+        metavar="NAME[=FILE]",
+        help="table, json, sarif, junit, github, markdown, codequality or csv; with =FILE into a file; repeatable",
+    )
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour of the table")
+    group.add_argument("-v", "--verbose", action="store_true", help="say more: every signature, every use")
+    group.add_argument("-q", "--quiet", action="store_true", help="no table: only files, findings and the exit status")
+
+
+def add_judging_options(parser: argparse.ArgumentParser) -> None:
+    """What judges, and what fails the run."""
+    group = parser.add_argument_group("judging")
+    group.add_argument(
+        "--config", metavar="FILE", help="rules file; inside the repository it is read from the base revision"
+    )
+    group.add_argument(
+        "--fail-on",
+        type=_level,
+        default=Level.ERROR,
+        metavar="LEVEL",
+        help="error (default), warning or note: findings at or above it make the exit status 1",
+    )
+    group.add_argument("--exit-zero", action="store_true", help="report only: the exit status is 0 whatever is found")
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """How registries are asked."""
+    group = parser.add_argument_group("network")
+    group.add_argument("--offline", action="store_true", help="ask nobody: what would need an answer is unjudged")
+    group.add_argument("--jobs", type=_jobs, default=None, metavar="N", help="requests under way at once (default 64)")
+    group.add_argument("--timings", action="store_true", help="say on standard error what took how long")
+
+
+def _level(text: str) -> Level:
+    if text not in {"error", "warning", "note"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of error, warning, note")
+    return Level(text)
+
+
+def _jobs(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
+    return int(text)
+
+
+def split_format(text: str) -> tuple[str, str | None]:
+    """`json=FILE` → name and file. Raises UsageError for an empty file name."""
+    name, equals, file = text.partition("=")
+    if equals and not file:
+        raise UsageError(f"--format {text}: no file name after '='", help="write --format json=report.json")
+    return name, file or None

@@ -1,0 +1,88 @@
+"""Reports leave the program: one on standard output, the others into files, each whole or not at all."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final, TextIO
+
+from auditor.cli.options import Environment, split_format
+from auditor.errors import UsageError
+from auditor.model.report import Report
+from auditor.report.render import FORMATS, RenderOptions, render
+
+_SHARE_STDOUT: Final = frozenset({"table", "github"})
+"""Formats that may follow each other on standard output: a table never holds a line that starts a workflow command."""
+
+
+def destinations(options: argparse.Namespace, environment: Environment) -> tuple[tuple[str, Path | None], ...]:
+    """The formats asked for, with their files (None: standard output). Checked before any work is done."""
+    wanted = [split_format(text) for text in options.format]
+    for name, _ in wanted:
+        if name not in FORMATS:
+            raise UsageError(f"unknown format {name!r}", help=f"one of {', '.join(FORMATS)}")
+    if all(file for _, file in wanted) and not options.quiet:
+        wanted.append(("table", None))
+        if environment.in_github_actions and ("github", None) not in wanted:
+            wanted.append(("github", None))
+    on_stdout = [name for name, file in wanted if file is None]
+    if len(on_stdout) > 1 and not set(on_stdout) <= _SHARE_STDOUT:
+        raise UsageError(
+            f"{' and '.join(on_stdout)} cannot both go to standard output", help="write one into a file: -f json=FILE"
+        )
+    files = [file for _, file in wanted if file]
+    if len(set(files)) < len(files):
+        raise UsageError("two formats into one file", help="give each format a file of its own")
+    return tuple((name, Path(file) if file else None) for name, file in wanted)
+
+
+def deliver(
+    report: Report, wanted: tuple[tuple[str, Path | None], ...], options: argparse.Namespace, environment: Environment
+) -> None:
+    """Render and write every format. Files are replaced in one step, so a reader never sees half a report."""
+    for name, file in wanted:
+        look = RenderOptions(
+            color=file is None and use_color(options.color, environment, sys.stdout),
+            width=shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120,
+            verbose=options.verbose,
+        )
+        text = render(report, name, look)
+        if file is None:
+            sys.stdout.write(text)
+        else:
+            write_whole(file, text)
+
+
+def use_color(choice: str, environment: Environment, stream: TextIO) -> bool:
+    """`--color`, then `NO_COLOR`, then `FORCE_COLOR` and `CLICOLOR_FORCE`, then a dumb terminal, then a terminal at all."""
+    variables = environment.variables
+    if choice != "auto":
+        return choice == "always"
+    if variables.get("NO_COLOR"):
+        return False
+    if any(variables.get(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return variables.get("TERM") != "dumb" and stream.isatty()
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file by a temporary one beside it. Raises UsageError where the folder cannot be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(file)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {file}: {error.strerror}", help="choose a file in a folder you may write"
+        ) from error

@@ -1,0 +1,145 @@
+"""From arguments to what a run works on: the trees, the rules file, and everything else that is given to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from auditor.cli.options import Environment
+from auditor.config.load import RULES_FILES
+from auditor.errors import SourceError, UsageError
+from auditor.limits import DEFAULT
+from auditor.model.finding import Level
+from auditor.pipeline import RulesFile, World
+from auditor.source.change import Change, open_change
+from auditor.source.files import Folder
+from auditor.source.links import read_file
+from auditor.source.memory import MemoryTree
+from auditor.source.tree import Tree, Unreadable
+
+_STANDARD_INPUT: Final = "-"
+_STANDARD_INPUT_NAME: Final = "standard-input.yaml"
+
+
+def world(options: argparse.Namespace, environment: Environment) -> World:
+    """Clock, environment and bounds of this run."""
+    return World(
+        environ=environment.variables,
+        now=datetime.now(UTC),
+        timer=time.monotonic,
+        offline=getattr(options, "offline", False),
+        jobs=getattr(options, "jobs", None) or DEFAULT.connections,
+        fail_on=getattr(options, "fail_on", Level.ERROR),
+        exit_zero=getattr(options, "exit_zero", False),
+    )
+
+
+@contextmanager
+def open_target(
+    options: argparse.Namespace, *, base: str | None, head: str | None, standard_input: BinaryIO
+) -> Iterator[tuple[Change, RulesFile]]:
+    """The trees that PATH, base and head name, and where the rules are read from."""
+    piped = options.path == _STANDARD_INPUT
+    if piped and (base or head):
+        raise UsageError("standard input has no revisions", help="leave out --base, --head and --rev, or give a path")
+    path = Path("." if piped else options.path)
+    if not path.exists():
+        raise UsageError(f"{options.path} does not exist", help="give a folder, a repository, or - for standard input")
+    with open_change(path, base, head) as change:
+        rules = _rules_file(options.config, change)
+        yield (Change(head=_read(standard_input), notes=change.notes), rules) if piped else (change, rules)
+
+
+def _read(standard_input: BinaryIO) -> MemoryTree:
+    content = standard_input.read(DEFAULT.file_bytes + 1)
+    if len(content) > DEFAULT.file_bytes:
+        raise UsageError(
+            f"standard input is larger than {DEFAULT.file_bytes >> 20} MiB",
+            help="split the manifests over several runs",
+        )
+    return MemoryTree({_STANDARD_INPUT_NAME: content}, _STANDARD_INPUT)
+
+
+def _rules_file(config: str | None, change: Change) -> RulesFile:
+    """Inside the repository the rules come from base; a file elsewhere is read where it is, with what it names."""
+    path = _below(change, Path(config)) if config is not None else None
+    if config is not None and path is None:
+        return _outside(Path(config))
+    if change.base is None:
+        return RulesFile(partial(_read_tree, change.head), path)
+    return RulesFile(partial(_read_tree, change.base), path, partial(_read_tree, change.head))
+
+
+def _read_tree(tree: Tree, path: str) -> bytes | None:
+    """A file that the rules name. One that cannot be read ends the run: rules are whole or they are none."""
+    try:
+        return read_file(tree, path)
+    except Unreadable as error:
+        raise SourceError(
+            f"cannot read the rules: {error}", help="make it a plain file inside the repository"
+        ) from error
+
+
+def _below(change: Change, config: Path) -> str | None:
+    """The path of a rules file relative to the tree; None where it lies outside."""
+    if change.repository is None or change.repository.bare:
+        top = Path(change.head.label) if change.head_commit is None else None
+    else:
+        top = change.repository.top
+    if top is None:
+        return config.as_posix() if not config.is_absolute() and not config.exists() else None
+    relative = os.path.relpath(os.path.realpath(config), os.path.realpath(top))
+    return None if relative.startswith("..") else Path(relative).as_posix()
+
+
+def _outside(config: Path) -> RulesFile:
+    if not config.is_file():
+        raise UsageError(f"there is no rules file {config}", help="check the path, or leave out --config")
+    return RulesFile(_reader(config.resolve().parent), config.name)
+
+
+def _reader(folder: Path) -> Callable[[str], bytes | None]:
+    """Reads single files below a folder, without listing it and without following symlinks."""
+    files = Folder(folder, DEFAULT.rules_bytes)
+
+    def read(path: str) -> bytes | None:
+        try:
+            return files.read(path) if files.stat(path) is not None else None
+        except Unreadable as error:
+            raise SourceError(
+                f"cannot read the rules: {error}", help="make it a plain file beside the others"
+            ) from error
+
+    return read
+
+
+def rules_found_upward(options: argparse.Namespace) -> RulesFile:
+    """`--config`, else the nearest rules file in this folder or one above it, up to the top of the repository."""
+    if options.config is not None:
+        return _outside(Path(options.config))
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / name).is_file() for name in RULES_FILES):
+            return RulesFile(_reader(folder))
+        if (folder / ".git").exists():
+            break
+    return RulesFile(lambda _path: None)
+
+
+def read_option(path: str | None, what: str) -> bytes | None:
+    """A file that an option names; None where the option is not given."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {what} {path}: {error.strerror}", help="check the path and its permissions"
+        ) from error

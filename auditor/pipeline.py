@@ -1,0 +1,253 @@
+"""The whole house on one page: source → manifests → registry → signatures → judge.
+
+Everything that is not in a tree is given by `World`: the environment, the time, the bounds. Each function returns a `Report`
+and prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, assert_never
+
+from auditor.config.load import load_rules
+from auditor.config.rules import Rules
+from auditor.errors import ConfigurationError, SourceError
+from auditor.judge.ask import Ask, DontAsk, questions
+from auditor.judge.compare import Comparison, common, compare
+from auditor.judge.findings.gaps import Touched
+from auditor.judge.findings.settings import rule_changes
+from auditor.judge.governing import label, parse
+from auditor.judge.images import inventory_images
+from auditor.judge.judge import Judged, judge
+from auditor.manifests.inventory import Inventory, Shared, inventory
+from auditor.model.evidence import Evidence
+from auditor.model.finding import Finding, Level
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+from auditor.model.reference import Reference
+from auditor.model.report import Report, Run, TrustUsed
+from auditor.model.use import Use, Via
+from auditor.source.change import Change
+from auditor.source.differ import differing
+from auditor.version import __version__
+
+if TYPE_CHECKING:
+    from auditor.signatures.verify import Verifier
+
+COMMAND_LINE = Place("command line")
+"""Where a reference stands that nobody wrote into a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run is given: `now` in UTC, `timer` in seconds from any start, `jobs` questions under way at once."""
+
+    environ: Mapping[str, str]
+    now: datetime
+    timer: Callable[[], float]
+    offline: bool = False
+    jobs: int = 64
+    fail_on: Level = Level.ERROR
+    exit_zero: bool = False
+
+    @property
+    def today(self) -> date:
+        """The day (UTC) on which waivers are in force or not."""
+        return self.now.date()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFile:
+    """Where the rules are read from: by `read`, at `path` (None: at the usual names).
+
+    `head` reads the same files as the change would leave them, to tell what it changes in them; None where nothing can.
+    """
+
+    read: Callable[[str], bytes | None]
+    path: str | None = None
+    head: Callable[[str], bytes | None] | None = None
+
+    def load(self, today: date) -> Rules:
+        """The rules that judge this run. Raises ConfigurationError."""
+        return load_rules(self.read, self.path, today=today)
+
+    def changes(self, rules: Rules, touched: frozenset[str], today: date) -> tuple[Finding, ...]:
+        """What the change does to the rules that judge it."""
+        if self.head is None:
+            return ()
+        try:
+            after: Rules | str = load_rules(self.head, self.path, today=today)
+        except ConfigurationError as error:
+            after = "; ".join(str(problem) for problem in error.problems[:3])
+        except SourceError as error:
+            after = error.message
+        return rule_changes(rules, after, touched)
+
+
+# ── what is deployed ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def take_inventory(change: Change, rules_file: RulesFile, world: World, *, every: bool = False) -> Report:
+    """Every image that the tree deploys. Asks nobody."""
+    start = world.timer()
+    rules = rules_file.load(world.today)
+    found = inventory(change.head, rules.manifests, every=every)
+    uses = _in_scope(found.uses, change.scope)
+    return Report(
+        run=_run("images", change, world, start),
+        images=inventory_images(uses),
+        gaps=_gaps_in_scope(found.gaps, change.scope),
+        empty=not uses,
+    )
+
+
+# ── the gate ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def check(change: Change, rules_file: RulesFile, world: World) -> Report:
+    """Judge what a change newly deploys by base's rules; without a base, everything by the tree's own."""
+    start = world.timer()
+    rules = rules_file.load(world.today)
+    shared = Shared()
+    before = tuple(inventory(tree, rules.manifests, shared) for tree in change.merge_bases)
+    after = inventory(change.head, rules.manifests, shared, before=before[0] if before else None)
+    touched = _touched(change, before)
+    comparison = _compare(before, after, change.scope, rules)
+    evidence, trust = _ask(_asks(comparison, rules), rules, world)
+    judged = judge(
+        comparison,
+        evidence,
+        rules,
+        world.today,
+        gaps=_gaps_in_scope(after.gaps, change.scope),
+        touched=touched,
+        others=(*rules.findings, *rules_file.changes(rules, touched.files if touched else frozenset(), world.today)),
+    )
+    return replace(
+        _report(_run("check", change, world, start, trust), judged, world),
+        gaps=_gaps_in_scope(after.gaps, change.scope),
+        empty=change.base is None and not comparison.added,
+    )
+
+
+def _compare(before: tuple[Inventory, ...], after: Inventory, scope: str, rules: Rules) -> Comparison:
+    known = common(tuple(_in_scope(each.uses, scope) for each in before)) if before else None
+    return compare(known, _in_scope(after.uses, scope), lambda use: label(use, rules))
+
+
+def _touched(change: Change, before: tuple[Inventory, ...]) -> Touched | None:
+    if change.merge_base is None:
+        return None
+    return Touched(differing(change.merge_base, change.head), tuple(gap for each in before for gap in each.gaps))
+
+
+# ── single images ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def check_references(references: tuple[str, ...], change: Change, rules_file: RulesFile, world: World) -> Report:
+    """Judge references from the command line by the tree's rules."""
+    start = world.timer()
+    rules = rules_file.load(world.today)
+    judged, trust = _judge_references(references, rules, world)
+    return _report(_run("check", change, world, start, trust), judged, world)
+
+
+def verify(references: tuple[str, ...], rules: Rules, world: World) -> Report:
+    """Everything known about each reference, judged by `rules`. One that no rule speaks about makes the run incomplete."""
+    start = world.timer()
+    judged, trust = _judge_references(references, rules, world, whatever=True)
+    described = tuple(
+        replace(each, level=Level.INCOMPLETE) if each.rule == "uncovered-image" else each for each in judged.findings
+    )
+    run = Run("verify", ", ".join(references), world.now, __version__, seconds=world.timer() - start, trust=trust)
+    return _report(run, replace(judged, findings=described), world)
+
+
+def _judge_references(
+    references: Iterable[str], rules: Rules, world: World, *, whatever: bool = False
+) -> tuple[Judged, tuple[TrustUsed, ...]]:
+    """`whatever`: ask about each reference, also where no rule needs to know."""
+    uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
+    comparison = compare(None, uses)
+    evidence, trust = _ask(_asks(comparison, rules, whatever=whatever), rules, world, every=whatever)
+    return judge(comparison, evidence, rules, world.today), trust
+
+
+# ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _asks(comparison: Comparison, rules: Rules, *, whatever: bool = False) -> list[Ask]:
+    """The questions whose answers the judge will want to know."""
+    asks = []
+    for text, question in questions(comparison, rules).items():
+        reference = parse(text)
+        match question:
+            case Ask():
+                asks.append(replace(question, signatures=question.signatures or whatever))
+            case DontAsk() if whatever and isinstance(reference, Reference):
+                asks.append(Ask(text, reference))
+            case DontAsk():
+                pass
+            case _:
+                assert_never(question)
+    return asks
+
+
+def _ask(
+    asks: list[Ask], rules: Rules, world: World, *, every: bool = False
+) -> tuple[Mapping[str, Evidence], tuple[TrustUsed, ...]]:
+    """Evidence by reference, and the trust roots that it rests on. `every`: also the forms that no verdict needs."""
+    if not asks:
+        return {}, ()
+    # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
+    from auditor.gather import gather  # noqa: PLC0415
+    from auditor.registry.client import open_registry  # noqa: PLC0415
+    from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
+
+    trusted: list[TrustUsed] = []
+
+    def verifier() -> Verifier:
+        from auditor.signatures.trust import load_trust  # noqa: PLC0415
+        from auditor.signatures.verify import Verifier  # noqa: PLC0415
+
+        trust = load_trust(rules.trust, now=world.now, offline=world.offline)
+        trusted.extend(trust.used)
+        return Verifier(trust, rules.keys)
+
+    opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)
+    with opened as registry:
+        return gather(asks, registry, verifier, jobs=world.jobs, every=every), tuple(trusted)
+
+
+def _in_scope(uses: Iterable[Use], scope: str) -> tuple[Use, ...]:
+    """The uses whose root, or else whose file, is what was asked for."""
+    return tuple(use for use in uses if _below(use.place.file, scope) or _below(use.root or "", scope))
+
+
+def _gaps_in_scope(gaps: Iterable[Gap], scope: str) -> tuple[Gap, ...]:
+    return tuple(gap for gap in gaps if _below(gap.place.file, scope) or _below(gap.root or "", scope))
+
+
+def _below(path: str, scope: str) -> bool:
+    return not scope or path == scope or path.startswith(f"{scope}/")
+
+
+def _run(command: str, change: Change, world: World, start: float, trust: tuple[TrustUsed, ...] = ()) -> Run:
+    return Run(
+        command=command,
+        target=change.scope or ".",
+        started=world.now,
+        version=__version__,
+        base=change.base_commit,
+        merge_base=change.merge_base_commit,
+        head=change.head_commit,
+        seconds=world.timer() - start,
+        trust=trust,
+        notes=change.notes,
+    )
+
+
+def _report(run: Run, judged: Judged, world: World) -> Report:
+    return Report(run, judged.images, judged.findings, fail_on=world.fail_on, exit_zero=world.exit_zero)
