@@ -70,7 +70,7 @@ class Demand:
     @property
     def signers(self) -> tuple[Signer, ...]:
         """Everyone who may sign, in the order of the rules."""
-        return tuple(dict.fromkeys(chain.from_iterable(self.groups)))
+        return tuple({each.name: each for each in chain.from_iterable(self.groups)}.values())
 
 
 def demand(entry: ImageRule, name: str, rules: Rules) -> Demand | None:
@@ -88,8 +88,6 @@ def signer(name: str, rules: Rules) -> Signer:
 
 
 def _catalog(name: str, rules: Rules) -> list[Signer]:
-    """The signers of the first catalogue entry for this name."""
-    for entry in rules.catalog:
-        if entry.signed_by and any(pattern.matches(name) for pattern in entry.match):
-            return [rules.catalog_signers.get(each) or Signer(each, ()) for each in entry.signed_by.names]
-    return []
+    """The signers of every catalogue entry for this name."""
+    entries = (entry for entry in rules.catalog if any(pattern.matches(name) for pattern in entry.match))
+    return [signer(each, rules) for entry in entries if entry.signed_by for each in entry.signed_by.names]

@@ -1,0 +1,161 @@
+"""Accept paths and the attack on each: revoked signers, roots that mint what is not theirs, pull requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from auditor.config.names import TextPattern
+from auditor.config.rules import DeniedDigest, Otherwise, PlatformMode, Rules, Signer, TrustSetting
+from auditor.judge.verdict import Decision, decide
+from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Platform, Resolved, Signed
+from auditor.model.verdict import Verdict
+from tests.support.judging import (
+    API,
+    DIGEST,
+    GITHUB,
+    ISSUER,
+    OTHER,
+    PUBLIC_GOOD,
+    PULL,
+    RELEASE,
+    STRANGER,
+    denying,
+    entry,
+    evidence,
+    exempt,
+    parsed,
+    pattern,
+    platform,
+    rules,
+    signed,
+    unreadable,
+)
+
+V = Verdict
+LAB = TrustSetting("lab", "file", issuers=("https://issuer.lab.acme.example",))
+FAULT = Fault(FaultKind.RATE_LIMITED, "docker.io limits its rate")
+
+
+def judged(signature: Signed, *trust: TrustSetting, by: Rules | None = None) -> Decision:
+    return decide(parsed(), entry(), evidence(signature), replace(by or rules(), trust=trust))
+
+
+# ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_lab_root_that_mints_a_github_identity_is_refused() -> None:
+    decision = judged(signed(root="lab"), PUBLIC_GOOD, GITHUB, LAB)
+    assert decision.verdict is V.WRONG_SIGNER
+    assert "trust root lab does not vouch for issuer https://token.actions.githubusercontent.com" in (
+        decision.judgement.reason
+    )
+    assert decision.signatures[0].allowed is False
+
+
+def test_a_single_root_vouches_for_every_issuer() -> None:
+    assert judged(signed(root="lab"), replace(LAB, issuers=())).verdict is V.VERIFIED
+
+
+def test_a_root_that_is_not_configured_vouches_for_nobody() -> None:
+    assert judged(signed(root="elsewhere"), PUBLIC_GOOD).verdict is V.WRONG_SIGNER
+    assert judged(replace(signed(), roots=()), PUBLIC_GOOD).verdict is V.WRONG_SIGNER
+
+
+def test_a_file_root_vouches_for_the_issuers_that_it_lists() -> None:
+    listing = replace(LAB, issuers=(ISSUER,))
+    assert judged(signed(root="lab"), PUBLIC_GOOD, listing).verdict is V.VERIFIED
+    assert judged(signed(root="lab"), PUBLIC_GOOD, replace(LAB, issuers=(f"{ISSUER}/x",))).verdict is V.WRONG_SIGNER
+
+
+def test_a_root_that_a_signer_names_counts_for_that_signer_alone() -> None:
+    unlisted = replace(LAB, issuers=())
+    ours = replace(rules(), signers={"release": Signer("release", (replace(pattern(), trust="lab"),))})
+    assert judged(signed(root="lab"), PUBLIC_GOOD, unlisted, by=ours).verdict is V.VERIFIED
+    assert judged(signed(root="public-good"), PUBLIC_GOOD, unlisted, by=ours).verdict is V.WRONG_SIGNER
+    assert judged(signed(root="lab"), PUBLIC_GOOD, unlisted).verdict is V.WRONG_SIGNER
+
+
+def test_githubs_root_vouches_for_github_only() -> None:
+    google = replace(pattern(), issuer=TextPattern.exact("https://accounts.google.com"))
+    ours = replace(rules(), signers={"release": Signer("release", (google, pattern()))})
+    stranger = signed(root="github", issuer="https://accounts.google.com")
+    assert judged(signed(root="github"), PUBLIC_GOOD, GITHUB, by=ours).verdict is V.VERIFIED
+    assert judged(stranger, PUBLIC_GOOD, GITHUB, by=ours).verdict is V.WRONG_SIGNER
+
+
+def test_a_signature_under_two_roots_counts_by_the_one_that_vouches() -> None:
+    decision = judged(replace(signed(), roots=("lab", "public-good")), PUBLIC_GOOD, LAB)
+    assert decision.verdict is V.VERIFIED
+    assert decision.signatures[0].trust == "public-good"
+
+
+def test_an_image_that_a_pull_request_built_is_refused_even_by_a_wide_subject() -> None:
+    wide = replace(rules(), signers={"release": Signer("release", (pattern("https://github.com/acme/**"),))})
+    assert decide(parsed(), entry(), evidence(signed(PULL)), wide).verdict is V.WRONG_SIGNER
+    assert decide(parsed(), entry(), evidence(signed(RELEASE)), wide).verdict is V.VERIFIED
+
+
+# ── deny ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_denied_digest(book: Rules) -> Rules:
+    return replace(book, denied_digests=(DeniedDigest(DIGEST, "INC-7"),))
+
+
+def test_a_denied_digest_is_denied_whoever_signed_it() -> None:
+    decision = decide(parsed(), entry(), evidence(signed()), with_denied_digest(rules()))
+    assert (decision.verdict, decision.denied is not None) == (V.WRONG_SIGNER, True)
+    assert "INC-7" in decision.judgement.reason
+
+
+def test_neither_an_exemption_nor_silence_saves_a_denied_digest() -> None:
+    pinned = parsed(f"docker.io/library/nginx@{DIGEST}")
+    for by in (exempt("docker.io/**"), None):
+        decision = decide(pinned, by, None, with_denied_digest(rules()))
+        assert (decision.verdict, decision.denied is not None) == (V.WRONG_SIGNER, True)
+
+
+def test_a_denied_platform_is_denied_where_platforms_are_known() -> None:
+    found = Evidence(Resolved(OTHER), (signed(),), (Platform("linux/amd64", DIGEST, (signed(),)),))
+    by = replace(entry(), platforms=PlatformMode.EACH)
+    assert decide(parsed(), by, found, with_denied_digest(rules())).denied
+
+
+@pytest.mark.parametrize("unknown", [None, FAULT, Evidence(FAULT)])
+def test_who_cannot_tell_whether_it_is_revoked_does_not_let_it_pass(unknown: Evidence | Fault | None) -> None:
+    book = with_denied_digest(replace(rules(), otherwise=Otherwise.WARN))
+    for by in (exempt("ghcr.io/**"), None):
+        assert decide(parsed(), by, unknown, book).verdict is V.UNJUDGED
+        assert decide(parsed(f"{API}@{OTHER}"), by, unknown, book).verdict in {V.EXEMPT, V.UNCOVERED}
+        assert decide(parsed(), by, Evidence(Absent("gone")), book).verdict in {V.EXEMPT, V.UNCOVERED}
+
+
+def test_an_uncovered_image_that_is_kept_out_anyway_stays_uncovered() -> None:
+    assert decide(parsed(), None, FAULT, with_denied_digest(rules())).verdict is V.UNCOVERED
+
+
+def test_a_denied_signer_is_denied_whatever_else_vouches() -> None:
+    book = replace(rules(), denied_signers=(denying(STRANGER),))
+    for signatures in ((signed(STRANGER),), (signed(), signed(STRANGER)), (signed(STRANGER, root="lab"), signed())):
+        decision = decide(parsed(), entry(), evidence(*signatures), book)
+        assert (decision.verdict, decision.denied is not None) == (V.WRONG_SIGNER, True)
+    assert decide(parsed(), entry(), evidence(signed()), book).verdict is V.VERIFIED
+
+
+def test_a_denied_signer_of_a_platform_is_denied() -> None:
+    book = replace(rules(), denied_signers=(denying(STRANGER),))
+    found = Evidence(Resolved(DIGEST), (signed(),), (platform("linux/arm64", signed(), signed(STRANGER)),))
+    assert decide(parsed(), replace(entry(), platforms=PlatformMode.EACH), found, book).denied
+
+
+def test_a_denied_signer_covers_pull_requests_too() -> None:
+    book = replace(rules(), denied_signers=(denying("https://github.com/acme/api/**"),))
+    assert decide(parsed(), entry(), evidence(signed(PULL)), book).denied
+
+
+def test_an_unreadable_form_may_hide_a_denied_signer() -> None:
+    book = replace(rules(), denied_signers=(denying(STRANGER),))
+    assert decide(parsed(), entry(), evidence(signed(), unreadable()), book).verdict is V.UNJUDGED
+    assert decide(parsed(), entry(), evidence(signed(), unreadable()), rules()).verdict is V.VERIFIED
