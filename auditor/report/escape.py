@@ -57,10 +57,12 @@ def terminal_text(text: str) -> str:
     return visible_text(text)
 
 
+_COMMAND_LINE: Final = re.compile(r"^((?:\s|\x1b\[[0-9;]*m)*)::")
+
+
 def terminal_line(line: str) -> str:
-    """A whole line of output: GitHub's runner obeys a line that starts with `::`, leading white space ignored."""
-    rest = line.lstrip()
-    return line[: len(line) - len(rest)] + r":\x3a" + rest[2:] if rest.startswith("::") else line
+    """A whole line of output: GitHub's runner obeys a line that starts with `::`, whatever white space stands before it."""
+    return _COMMAND_LINE.sub(r"\1:\\x3a", line)
 
 
 def xml_text(text: str) -> str:
@@ -164,9 +166,17 @@ def markdown_code(text: str) -> str:
 def markdown_prose(text: str) -> str:
     """A sentence: plain words stay, every word that could be anything else becomes a code span.
 
-    So mentions, issue numbers, links, HTML and emphasis are shown as they were written and do nothing.
+    So mentions, issue numbers, links, HTML and emphasis are shown as they were written and do nothing. What stands between
+    two backticks is one code span.
     """
-    return " ".join(_markdown_word(word) for word in visible_text(text).split(" ") if word)
+    parts = visible_text(text).split("`")
+    if len(parts) % 2 == 0:  # an unpaired backtick says nothing
+        parts = ["`".join(parts)]
+    return "".join(markdown_code(part) if index % 2 else _words(part) for index, part in enumerate(parts))
+
+
+def _words(text: str) -> str:
+    return " ".join(_markdown_word(word) if word else "" for word in text.split(" "))
 
 
 def _markdown_word(word: str) -> str:

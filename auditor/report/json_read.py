@@ -218,7 +218,8 @@ def _workload(text: str | None) -> Workload | None:
         return None
     kind, *rest = text.split("/", 2)
     namespace = rest[0] if len(rest) == 2 else ""
-    return Workload(kind, rest[-1] if rest else "", namespace)
+    workload = Workload(kind, rest[-1] if rest else "", namespace)
+    return workload if str(workload) == text else Workload(text, "")  # hostile parts: keep what it prints
 
 
 def _finding(finding: Fields) -> Finding:

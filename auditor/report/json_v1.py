@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
 
 from auditor.model.evidence import KeySigned, Refused, Signed, Unreadable
@@ -16,6 +17,9 @@ from auditor.report.options import RenderOptions
 from auditor.report.view import images_worst_first, worst_first
 
 SCHEMA: Final = "auditor/v1"
+SCHEMA_FILE: Final = Path(__file__).with_name("auditor-v1.schema.json")
+"""The published JSON Schema (draft 2020-12), shipped beside this module."""
+
 Json: TypeAlias = dict[str, Any]
 
 

@@ -119,6 +119,6 @@ def _kept_case(entry: Entry) -> Case:
 
 
 def _sentence(finding: Finding) -> str:
-    """One line: the newlines between sentences are the only ones in a body."""
+    """One line that starts with a word of ours: the newlines between sentences are the only ones in a body."""
     where = f"{finding.place}: " if finding.place else ""
-    return xml_text(f"{where}{finding.level} [{finding.rule}] {finding.message} → {finding.help}")
+    return xml_text(f"{finding.level} [{finding.rule}] {where}{finding.message} → {finding.help}")

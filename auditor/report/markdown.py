@@ -22,7 +22,6 @@ from auditor.report.words import (
     outcome,
     previous_words,
     tally,
-    verdict_words,
     waiver_words,
     workload_words,
 )
@@ -67,7 +66,7 @@ def _sentence(text: str) -> str:
 
 
 def _notes(report: Report) -> list[str]:
-    return [f"> {markdown_prose(cut(note, _SENTENCE))}" for note in report.run.notes]
+    return [f"> ⚠️ {markdown_prose(cut(note, _SENTENCE))}" for note in report.run.notes]
 
 
 def _revisions(report: Report) -> str:
@@ -199,7 +198,7 @@ def _row(entry: Entry, link: Callable[[Place], str]) -> str:
 def _name(entry: Entry) -> str:
     was = previous_words(entry.image)
     parts = [
-        f"{_ICONS[entry.standing]} **{verdict_words(entry)}**",
+        f"{_ICONS[entry.standing]} **{entry.label}**",
         markdown_code(cut(entry.image.reference, _NAME)),
         f"was {markdown_prose(cut(was, _NAME))}" if was else "",
     ]

@@ -22,7 +22,6 @@ from auditor.report.words import (
     reference_words,
     signature_words,
     tally,
-    verdict_words,
     waiver_words,
     workload_words,
 )
@@ -74,7 +73,7 @@ def _judged(seen: View, options: RenderOptions, width: int, palette: Palette) ->
     for entry in told:
         yield _block(entry, full, width, palette)
     yield _findings(seen.loose, width, palette)
-    yield _gaps(seen.report.gaps, options.verbose, width, palette)
+    yield _gaps(_untold(seen.report), options.verbose, width, palette)
     yield _foot(seen, width, palette)
 
 
@@ -104,7 +103,7 @@ def _overview(seen: View, width: int, palette: Palette) -> list[str]:
         more = f" (+{len(places) - 1})" if len(places) > 1 else ""
         where = f"{shown(str(places[0]), _NAME)}{more}" if places else ""
         rows.append(
-            [(style, f"{mark} {verdict_words(entry)}"), ("", shown(entry.image.reference, _NAME)), ("cyan", where)]
+            [(style, f"{mark} {shown(entry.label, 80)}"), ("", shown(entry.image.reference, _NAME)), ("cyan", where)]
         )
     return grid(("VERDICT", "IMAGE", "WHERE"), rows, width, palette).split("\n") if rows else []
 
@@ -113,7 +112,7 @@ def _block(entry: Entry, full: bool, width: int, palette: Palette) -> list[str]:
     """One image: verdict and name, then what a reader needs to act."""
     mark, style = MARKS[entry.standing]
     image = entry.image
-    title = f"{mark} {verdict_words(entry)}"
+    title = f"{mark} {shown(entry.label, 80)}"
     name = wrap(shown(reference_words(image), _NAME), max(width - len(title) - 2, 16))
     lines = [f"{palette.paint(style, title)}  {palette.paint('bold', name[0])}"]
     lines += [" " * (len(title) + 2) + palette.paint("bold", line) for line in name[1:]]
@@ -215,9 +214,13 @@ def _findings(findings: tuple[Finding, ...], width: int, palette: Palette) -> li
     return lines
 
 
-def _gaps(gaps: tuple[Gap, ...], full: bool, width: int, palette: Palette) -> list[str]:
-    """What was not read. Gaps that are findings are told there."""
-    listed = [gap for gap in gaps if gap.rule is None or full]
+def _untold(report: Report) -> list[Gap]:
+    """What was not read and is no finding: nothing that the change touches, or nothing that can hide an image."""
+    told = {(finding.rule, finding.place) for finding in report.findings}
+    return [gap for gap in report.gaps if (gap.rule, gap.place) not in told]
+
+
+def _gaps(listed: list[Gap], full: bool, width: int, palette: Palette) -> list[str]:
     if not listed:
         return []
     lines = [palette.paint("dim", f"not read ({count(len(listed), 'place')}):")]

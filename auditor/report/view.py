@@ -80,7 +80,20 @@ class Entry:
 
     def says_verdict(self, finding: Finding) -> bool:
         """Whether a finding says no more than the verdict does."""
-        return self.image.verdict is not None and VERDICT_RULES.get(self.image.verdict) == finding.rule
+        if self.image.verdict is None:
+            return False
+        return VERDICT_RULES.get(self.image.verdict) == finding.rule or bool(
+            self.image.reason and self.image.reason in finding.message
+        )
+
+    @property
+    def label(self) -> str:
+        """The verdict, and the rule that decides how the image stands where that is not the verdict's own."""
+        verdict = self.image.verdict.value if self.image.verdict else "not judged"
+        worst = self.findings[0] if self.findings else None
+        if worst is None or not worst.counts or VERDICT_RULES.get(self.image.verdict or Verdict.EXEMPT) == worst.rule:
+            return verdict
+        return f"{verdict}, {worst.rule}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from auditor.model.finding import Finding
 from auditor.model.identity import Identity
 from auditor.model.report import Exit, Image, Previous
 from auditor.model.use import Confidence, Sort, Use
-from auditor.report.view import Entry, Standing, View
+from auditor.report.view import Standing, View
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -81,11 +81,6 @@ def outcome(view: View) -> str:
         Exit.INCOMPLETE: "incomplete (exit 3)",
     }.get(view.outcome, "clean (exit 0)")
     return f"{word.partition(' (')[0]} (exit 0 by --exit-zero)" if view.report.exit_zero and view.outcome else word
-
-
-def verdict_words(entry: Entry) -> str:
-    """The verdict as a label; `not judged` for what was only listed."""
-    return "not judged" if entry.image.verdict is None else entry.image.verdict.value
 
 
 def workload_words(use: Use) -> str:

@@ -1,0 +1,93 @@
+"""Strings that attack whoever prints them."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+ATTACKS = (
+    "::error file=a::owned",
+    "  ::add-mask::x",
+    "::stop-commands::token",
+    "##[error]owned",
+    "x ##vso[task.setvariable variable=a]b",
+    "##teamcity[buildStop]",
+    "\x1b[31mred\x1b[0m",
+    "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07",
+    "\x9b2J",
+    "a\nb",
+    "a\r\n::error::b",
+    "\u2028::error::b\u2029",
+    "\u202egnp.exe\u2066",
+    "zero\u200bwidth\ufeff\U000e0041",
+    "\x00\x01\x07\x7f\x85",
+    "\ud800\udcff\udfff",
+    "\ufffe\uffff",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<!-- auditor:v1:check -->",
+    "--><b>x",
+    "</details></summary>",
+    "]]><x/>",
+    "&lt;b&gt; &#64;acme &amp;",
+    "@acme/security @octocat",
+    "user@evil.example",
+    "#1 GH-1 acme/api#2 acme/api@0123456789abcdef0123456789abcdef01234567",
+    "https://evil.example/?a=b",
+    "www.evil.example",
+    "HTTP://EVIL.example WWW.evil.example",
+    "[click](https://evil.example)",
+    "![x](https://evil.example/x.png)",
+    "[x]: https://evil.example",
+    "<https://evil.example>",
+    "**bold** _em_ ~~del~~ `code` ``a` b``",
+    "`",
+    "```",
+    "` ` `@octocat ` `",
+    "a | b || c \\| d \\\\| e |",
+    "\\",
+    "\\`",
+    "| a | b |\n|---|---|\n| c | d |",
+    "# heading",
+    "> quote",
+    "- item",
+    "1. item",
+    "---",
+    "===",
+    "/close",
+    ":white_check_mark: :x:",
+    "$x$ $$y$$",
+    '=HYPERLINK("https://evil.example")',
+    "+1+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "＝1",  # noqa: RUF001 - the full-width sign is the attack
+    'a"b,c;d',
+    "'",
+    "%0A::error::x",
+    "%",
+    "{0} {{x}} ${X}",
+    "../../etc/passwd",
+    "C:\\x:y/z",
+    "//evil.example/x",
+    "a b/c?d#e%f(g)[h]",
+    "x" * 10_000,
+    "@" * 3000,
+    "`" * 500,
+    " ",
+    " a ",
+)
+"""Each is one known way out of text: of logs, terminals, Markdown, HTML, XML, CSV, JSON, SARIF, URLs."""
+
+_ANY_CHARACTER = st.characters(exclude_categories=())
+
+hostile_text = st.one_of(
+    st.sampled_from(ATTACKS),
+    st.lists(
+        st.one_of(st.sampled_from(ATTACKS[:-6]), _ANY_CHARACTER, st.sampled_from(tuple("`|\\*_[]()<>@#:/ \n\r"))),
+        min_size=1,
+        max_size=8,
+    ).map("".join),
+    st.text(_ANY_CHARACTER, min_size=1, max_size=40),
+)
+"""Any string, lone surrogates included, with a preference for the attacks and for mixtures of them."""
