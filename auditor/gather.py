@@ -41,20 +41,19 @@ class Verifier(Protocol):
 
 
 def gather(
-    questions: Iterable[Ask], registry: Registry, verifier: Callable[[], Verifier], *, jobs: int, every: bool = False
+    questions: Iterable[Ask], registry: Registry, verifier: Callable[[], Verifier], *, jobs: int
 ) -> Mapping[str, Evidence]:
     """Evidence by the text of the reference, with at most `jobs` questions under way at once.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
-    takes longer than a round trip. What it raises, this raises. `every`: all forms are asked for, also those that could not
-    change a verdict.
+    takes longer than a round trip. What it raises, this raises.
     """
     asked = tuple(questions)
     if not asked:
         return {}
     with ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor") as pool:
         loaded = pool.submit(verifier)
-        work = _Gathering(registry, loaded, every=every)
+        work = _Gathering(registry, loaded)
         answers = {ask.text: pool.submit(work.evidence, ask) for ask in asked}
         loaded.result()
         return {text: answer.result() for text, answer in answers.items()}
@@ -63,18 +62,17 @@ def gather(
 class _Gathering:
     """One run's answers so far: each digest of each repository is listed and judged once."""
 
-    def __init__(self, registry: Registry, verifier: Future[Verifier], *, every: bool) -> None:
+    def __init__(self, registry: Registry, verifier: Future[Verifier]) -> None:
         self._registry = registry
         self._verifier = verifier
-        self._every = every
         self._resolved = _Once[Reference, Resolution]()
-        self._judged = _Once[tuple[str, Digest], tuple[Signature, ...]]()
+        self._judged = _Once[tuple[str, Digest, bool], tuple[Signature, ...]]()
 
     def evidence(self, ask: Ask) -> Evidence:
         """Everything asked about one reference."""
         try:
             return self._evidence(ask)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             if self._verifier.done() and error is self._verifier.exception():
                 raise  # without trust roots nothing can be judged: that one does end the run
             # Whatever one image provokes must not cost the others their verdict; it is reported as not judged.
@@ -87,29 +85,31 @@ class _Gathering:
             case Absent() | Fault():
                 return Evidence(resolution)
             case Resolved(digest=digest):
-                evidence = Evidence(resolution, self._signatures(ask.reference, digest) if ask.signatures else ())
-                return (
-                    replace(evidence, platforms=self._platforms(ask.reference, digest)) if ask.platforms else evidence
+                return Evidence(
+                    resolution,
+                    signatures=self._signatures(ask, digest) if ask.signatures else (),
+                    platforms=self._platforms(ask, digest) if ask.platforms else None,
                 )
             case _:
                 assert_never(resolution)
 
-    def _signatures(self, reference: Reference, digest: Digest) -> tuple[Signature, ...]:
-        return self._judged.get((reference.name, digest), lambda: self._judge(reference, digest))
+    def _signatures(self, ask: Ask, digest: Digest) -> tuple[Signature, ...]:
+        key = (ask.reference.name, digest, ask.every)
+        return self._judged.get(key, lambda: self._judge(ask, digest))
 
-    def _judge(self, reference: Reference, digest: Digest) -> tuple[Signature, ...]:
-        listing: Listing = self._registry.signatures(reference, digest, every=self._every)
+    def _judge(self, ask: Ask, digest: Digest) -> tuple[Signature, ...]:
+        listing: Listing = self._registry.signatures(ask.reference, digest, every=ask.every)
         if not listing.materials:
             return listing.faults
         verifier = self._verifier.result()
         return (*(verifier.verify(material, digest) for material in listing.materials), *listing.faults)
 
-    def _platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:
+    def _platforms(self, ask: Ask, digest: Digest) -> tuple[Platform, ...] | Fault:
         """Each platform manifest with its own signatures."""
-        children = self._registry.platforms(reference, digest)
+        children = self._registry.platforms(ask.reference, digest)
         if isinstance(children, Fault):
             return children
-        return tuple(replace(child, signatures=self._signatures(reference, child.digest)) for child in children)
+        return tuple(replace(child, signatures=self._signatures(ask, child.digest)) for child in children)
 
 
 class _Once(Generic[_K, _V]):

@@ -171,7 +171,7 @@ def _judge_references(
     """`whatever`: ask about each reference, also where no rule needs to know."""
     uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
     comparison = compare(None, uses)
-    evidence, trust = _ask(_asks(comparison, rules, whatever=whatever), rules, world, every=whatever)
+    evidence, trust = _ask(_asks(comparison, rules, whatever=whatever), rules, world)
     return judge(comparison, evidence, rules, world.today), trust
 
 
@@ -185,9 +185,11 @@ def _asks(comparison: Comparison, rules: Rules, *, whatever: bool = False) -> li
         reference = parse(text)
         match question:
             case Ask():
-                asks.append(replace(question, signatures=question.signatures or whatever))
+                asks.append(
+                    replace(question, signatures=question.signatures or whatever, every=question.every or whatever)
+                )
             case DontAsk() if whatever and isinstance(reference, Reference):
-                asks.append(Ask(text, reference))
+                asks.append(Ask(text, reference, every=True))
             case DontAsk():
                 pass
             case _:
@@ -198,7 +200,7 @@ def _asks(comparison: Comparison, rules: Rules, *, whatever: bool = False) -> li
 def _ask(
     asks: list[Ask], rules: Rules, world: World, *, every: bool = False
 ) -> tuple[Mapping[str, Evidence], tuple[TrustUsed, ...]]:
-    """Evidence by reference, and the trust roots that it rests on. `every`: also the forms that no verdict needs."""
+    """Evidence by reference, and the trust roots that it rests on."""
     if not asks:
         return {}, ()
     # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
@@ -218,7 +220,7 @@ def _ask(
 
     opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)
     with opened as registry:
-        return gather(asks, registry, verifier, jobs=world.jobs, every=every), tuple(trusted)
+        return gather(asks, registry, verifier, jobs=world.jobs), tuple(trusted)
 
 
 def _in_scope(uses: Iterable[Use], scope: str) -> tuple[Use, ...]:

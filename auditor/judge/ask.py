@@ -17,12 +17,16 @@ from auditor.model.use import Use, Via
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`."""
+    """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`.
+
+    `every`: all forms of them, because an attestation beside a signature may decide.
+    """
 
     text: str
     reference: Reference
     signatures: bool = True
     platforms: bool = False
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,10 @@ def _both(one: Question, other: Question) -> Question:
     match one, other:
         case Ask(), Ask():
             return replace(
-                one, signatures=one.signatures or other.signatures, platforms=one.platforms or other.platforms
+                one,
+                signatures=one.signatures or other.signatures,
+                platforms=one.platforms or other.platforms,
+                every=one.every or other.every,
             )
         case Ask(), DontAsk():
             return one
@@ -95,4 +102,4 @@ def _wanted(text: str, reference: Reference, entry: ImageRule | None, rules: Rul
     if entry.unsigned_allowed:
         unpinned = entry.pinned is Pinned.REQUIRE and reference.digest is None
         return Ask(text, reference, signatures=False) if revocable or unpinned else DontAsk(text)
-    return Ask(text, reference, platforms=entry.platforms is not PlatformMode.INDEX)
+    return Ask(text, reference, platforms=entry.platforms is not PlatformMode.INDEX, every=bool(entry.attested_by))
