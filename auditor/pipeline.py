@@ -197,9 +197,7 @@ def _asks(comparison: Comparison, rules: Rules, *, whatever: bool = False) -> li
     return asks
 
 
-def _ask(
-    asks: list[Ask], rules: Rules, world: World, *, every: bool = False
-) -> tuple[Mapping[str, Evidence], tuple[TrustUsed, ...]]:
+def _ask(asks: list[Ask], rules: Rules, world: World) -> tuple[Mapping[str, Evidence], tuple[TrustUsed, ...]]:
     """Evidence by reference, and the trust roots that it rests on."""
     if not asks:
         return {}, ()
