@@ -39,12 +39,22 @@ def _options() -> Any:
     return options
 
 
-def compile_regex(text: str) -> Any:
-    """An RE2 program. Raises InvalidPattern for bad syntax, and for a program that is larger than its bound."""
+def _check_text(text: str) -> None:
+    if not text:
+        raise InvalidPattern("empty")
     if len(text) > DEFAULT.text:
         raise InvalidPattern(f"longer than {DEFAULT.text} characters")
     if _CONTROL.search(text):
         raise InvalidPattern("holds a control character")
+
+
+def compile_regex(text: str) -> Any:
+    """An RE2 program. Raises InvalidPattern for bad syntax, and for a program that is larger than its bound."""
+    _check_text(text)
+    return _compile(text)
+
+
+def _compile(text: str) -> Any:
     try:
         return re2.compile(text, _options())
     except re2.error as error:
@@ -63,13 +73,8 @@ def _translate(glob: str) -> str:
 
 
 def _compile_glob(glob: str) -> Any:
-    if not glob:
-        raise InvalidPattern("empty")
-    if len(glob) > DEFAULT.text:
-        raise InvalidPattern(f"longer than {DEFAULT.text} characters")
-    if _CONTROL.search(glob):
-        raise InvalidPattern("holds a control character")
-    return compile_regex(_translate(glob))
+    _check_text(glob)
+    return _compile(_translate(glob))
 
 
 def _is_clean(value: str) -> bool:
@@ -218,9 +223,8 @@ class TextPattern:
 
     @classmethod
     def exact(cls, text: str) -> TextPattern:
-        """Equal to this text, character for character. Raises InvalidPattern where it is empty."""
-        if not text or _CONTROL.search(text):
-            raise InvalidPattern("empty" if not text else "holds a control character")
+        """Equal to this text, character for character. Raises InvalidPattern where it is no text to compare with."""
+        _check_text(text)
         return cls(TextKind.EXACT, text)
 
     @classmethod
@@ -231,8 +235,6 @@ class TextPattern:
     @classmethod
     def regex(cls, text: str) -> TextPattern:
         """An RE2 expression, anchored at both ends. Raises InvalidPattern where RE2 refuses it."""
-        if not text:
-            raise InvalidPattern("empty")
         return cls(TextKind.REGEX, text, compile_regex(text))
 
     def matches(self, value: str) -> bool:
