@@ -1,0 +1,100 @@
+"""What the real cosign says of samples and attacks: `python -m tests.interop.cosign_judges COSIGN`, JSON on stdout.
+
+Runs in a network namespace (`tests/offline.py`), for cosign asks public servers when left to itself. The registry is
+started in here, so that both live in the same namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fixtures.hostile.signatures import attacks
+from fixtures.registry import OciRegistry
+from fixtures.sigstore.push import push_signatures
+from fixtures.sigstore.samples import samples
+from fixtures.sigstore.scene import Scene
+from fixtures.sigstore.signed import DSSE_LAYER, Bundle, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One image to be judged: its reference, and how to ask."""
+
+    kind: str
+    name: str
+    reference: str
+    predicate_type: str | None
+    no_log: bool
+
+
+def main(cosign: str) -> None:
+    with OciRegistry() as registry, tempfile.TemporaryDirectory() as folder:
+        scene = Scene(digest=registry.put_image("acme/shop", seed="shop"))
+        root = Path(folder) / "trusted_root.json"
+        root.write_text(json.dumps(scene.stack.trusted_root()))
+        questions = [*_samples(registry, scene), *_attacks(registry, scene)]
+        with ThreadPoolExecutor(2) as pool:
+            answers = pool.map(lambda question: _ask(cosign, root, question), questions)
+            told = [[asked.kind, asked.name, *answer] for asked, answer in zip(questions, answers, strict=True)]
+    sys.stdout.write(json.dumps(told))
+
+
+def _samples(registry: OciRegistry, scene: Scene) -> list[Question]:
+    return [
+        Question(
+            "sample",
+            sample.name,
+            _put(registry, f"samples/{number}", sample.stored),
+            sample.predicate_type if sample.attestation else None,
+            sample.no_log,
+        )
+        for number, sample in enumerate(samples(scene))
+    ]
+
+
+def _attacks(registry: OciRegistry, scene: Scene) -> list[Question]:
+    """Each for a fresh scene of the same names, so that one attack's log entries are not another's."""
+    made = [(attack.name, attack.make(replace(Scene(), digest=scene.digest))) for attack in attacks()]
+    return [
+        Question("attack", name, _put(registry, f"attacks/{number}", stored), _legacy(stored), no_log=False)
+        for number, (name, stored) in enumerate(made)
+    ]
+
+
+def _legacy(stored: Stored) -> str | None:
+    """Legacy attestations are asked for by type, which the attacks' are."""
+    return (
+        "https://sigstore.dev/cosign/sign/v1"
+        if not isinstance(stored, Bundle) and stored.media_type == DSSE_LAYER
+        else None
+    )
+
+
+def _put(registry: OciRegistry, name: str, stored: Stored) -> str:
+    digest = registry.put_image(name, seed="shop")
+    push_signatures(registry, name, digest, stored)
+    return registry.reference(name, digest=digest)
+
+
+def _ask(cosign: str, root: Path, question: Question) -> tuple[int, str]:
+    """Exit status and last line on stderr. Any identity will do: signatures are asked about, not rules."""
+    verb = ["verify-attestation", "--type", question.predicate_type] if question.predicate_type else ["verify"]
+    command = [cosign, *verb, "--trusted-root", str(root)]
+    command += ["--certificate-identity-regexp", ".*", "--certificate-oidc-issuer-regexp", ".*"]
+    if question.no_log:
+        command += ["--insecure-ignore-tlog", "--use-signed-timestamps"]
+    environment = {"HOME": str(root.parent), "TUF_ROOT": str(root.parent / "tuf")}
+    done = subprocess.run(
+        [*command, question.reference], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done.returncode, (done.stderr.strip().splitlines() or [""])[-1]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
