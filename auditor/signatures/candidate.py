@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from cryptography.x509 import Certificate
+from cryptography.x509 import Certificate, Extension, ExtensionType
 
 from auditor.model.evidence import Form
 from auditor.signatures.keys import PublicKey, signed_by, signed_digest_by
+
+_Kind = TypeVar("_Kind", bound=ExtensionType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,16 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The signing certificate: parsed, and byte for byte as it came."""
+    """The signing certificate: parsed, byte for byte as it came, and its extensions by their OID in dotted form."""
 
     certificate: Certificate
     der: bytes
+    extensions: Mapping[str, Extension[ExtensionType]]
+
+    def extension(self, kind: type[_Kind]) -> _Kind | None:
+        """The value of the extension of this kind, if the certificate has it."""
+        found = self.extensions.get(kind.oid.dotted_string)
+        return found.value if found is not None and isinstance(found.value, kind) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,7 @@ from typing import Final
 
 from cryptography.x509 import (
     BasicConstraints,
-    Certificate,
     ExtendedKeyUsage,
-    ExtensionNotFound,
-    Extensions,
     KeyUsage,
     ObjectIdentifier,
     OtherName,
@@ -36,18 +33,19 @@ from auditor.signatures.refusal import refuse
 from auditor.signatures.root import load_certificate
 
 _FULCIO: Final = "1.3.6.1.4.1.57264.1."
-_ISSUER_V1: Final = ObjectIdentifier(_FULCIO + "1")
-_ISSUER_V2: Final = ObjectIdentifier(_FULCIO + "8")
+_ISSUER_V1: Final = _FULCIO + "1"
+_ISSUER_V2: Final = _FULCIO + "8"
 _OTHER_NAME: Final = ObjectIdentifier(_FULCIO + "7")
 _RAW_CLAIMS: Final = range(2, 7)
 """Claims .1.2 to .1.6 are raw text; the later ones are DER strings."""
 _UNDERSTOOD: Final = frozenset(
-    {
+    oid.dotted_string
+    for oid in (
         ExtensionOID.BASIC_CONSTRAINTS,
         ExtensionOID.KEY_USAGE,
         ExtensionOID.EXTENDED_KEY_USAGE,
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-    }
+    )
 )
 """Extensions that may be critical: every other critical extension would say something that nobody here checks."""
 _PEM: Final = re.compile(
@@ -74,43 +72,37 @@ def load_leaf(der: bytes, limits: Limits = DEFAULT) -> Leaf:
     """Read the signing certificate. Raises Malformed."""
     if len(der) > limits.certificate_bytes:
         raise Malformed(f"the certificate is larger than {limits.certificate_bytes} bytes")
-    return Leaf(load_certificate(der, "the signing certificate"), der)
+    certificate = load_certificate(der, "the signing certificate")
+    try:
+        extensions = {extension.oid.dotted_string: extension for extension in certificate.extensions}
+    except Exception as error:  # noqa: BLE001 - the parser raises several kinds; all of them mean a malformed certificate
+        raise Malformed(f"the certificate's extensions cannot be read: {type(error).__name__}") from None
+    return Leaf(certificate, der, extensions)
 
 
-def check_leaf(certificate: Certificate) -> None:
+def check_leaf(leaf: Leaf) -> None:
     """Refuse (step 5) what is no signing certificate: a CA, no digital signatures, no code signing, unknown demands."""
-    extensions = _extensions(certificate)
-    if certificate.version is not Version.v3:
+    if leaf.certificate.version is not Version.v3:
         refuse(Step.CHAIN, "the certificate is not an X.509 v3 certificate")
-    for extension in extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            refuse(
-                Step.CHAIN,
-                f"the certificate has the critical extension {extension.oid.dotted_string}, which is not understood",
-            )
-    try:
-        if extensions.get_extension_for_class(BasicConstraints).value.ca:
-            refuse(Step.CHAIN, "the signing certificate is a certificate authority's")
-    except ExtensionNotFound:
-        pass
-    try:
-        usage = extensions.get_extension_for_class(KeyUsage).value
-        purposes = extensions.get_extension_for_class(ExtendedKeyUsage).value
-    except ExtensionNotFound:
-        refuse(Step.CHAIN, "the certificate does not say what its key is for")
-    if not usage.digital_signature or usage.key_cert_sign:
+    for oid, extension in leaf.extensions.items():
+        if extension.critical and oid not in _UNDERSTOOD:
+            refuse(Step.CHAIN, f"the certificate has the critical extension {oid}, which is not understood")
+    constraints = leaf.extension(BasicConstraints)
+    if constraints is not None and constraints.ca:
+        refuse(Step.CHAIN, "the signing certificate is a certificate authority's")
+    usage, purposes = leaf.extension(KeyUsage), leaf.extension(ExtendedKeyUsage)
+    if usage is None or not usage.digital_signature or usage.key_cert_sign:
         refuse(Step.CHAIN, "the certificate's key is not one for digital signatures")
-    if ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+    if purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
         refuse(Step.CHAIN, "the certificate is not one for code signing")
 
 
-def identity_of(certificate: Certificate) -> Identity:
+def identity_of(leaf: Leaf) -> Identity:
     """Whom the certificate names (step 8). Exactly one subject alternative name; no issuer extension gives issuer None."""
-    extensions = _extensions(certificate)
-    subject, subject_type = _subject(extensions)
+    subject, subject_type = _subject(leaf)
     values = {
-        extension.oid.dotted_string: extension.value.value
-        for extension in extensions
+        oid: extension.value.value
+        for oid, extension in leaf.extensions.items()
         if isinstance(extension.value, UnrecognizedExtension)
     }
     claims = {}
@@ -121,18 +113,8 @@ def identity_of(certificate: Certificate) -> Identity:
     return Identity(_issuer(values), subject, subject_type, MappingProxyType(claims))
 
 
-def _extensions(certificate: Certificate) -> Extensions:
-    try:
-        return certificate.extensions
-    except Exception as error:  # noqa: BLE001 - the parser raises several kinds; all of them mean a malformed certificate
-        refuse(Step.CHAIN, f"the certificate's extensions cannot be read: {type(error).__name__}")
-
-
-def _subject(extensions: Extensions) -> tuple[str, SubjectType]:
-    try:
-        names = list(extensions.get_extension_for_class(SubjectAlternativeName).value)
-    except ExtensionNotFound:
-        refuse(Step.IDENTITY, "the certificate has no subject alternative name")
+def _subject(leaf: Leaf) -> tuple[str, SubjectType]:
+    names = list(leaf.extension(SubjectAlternativeName) or ())
     if len(names) != 1:
         refuse(Step.IDENTITY, f"the certificate has {len(names)} subject alternative names, not one")
     match names[0]:
@@ -150,9 +132,9 @@ def _subject(extensions: Extensions) -> tuple[str, SubjectType]:
 
 
 def _issuer(values: dict[str, bytes]) -> str | None:
-    if (encoded := values.get(_ISSUER_V2.dotted_string)) is not None:
+    if (encoded := values.get(_ISSUER_V2)) is not None:
         return _der_text(encoded, "the issuer")
-    if (raw := values.get(_ISSUER_V1.dotted_string)) is not None:
+    if (raw := values.get(_ISSUER_V1)) is not None:
         return _text(raw, "the issuer")
     return None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
+from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage, Name
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from auditor.model.evidence import Step
@@ -29,6 +29,7 @@ class Issuer:
     """A certificate that may issue leaves: its key's hash for SCTs, and every window that the time must lie in."""
 
     certificate: Certificate
+    name: Name
     key_hash: bytes
     windows: tuple[Window, ...]
 
@@ -47,7 +48,7 @@ def _issuers(authority: Authority) -> list[Issuer]:
             continue
         windows = (authority.window, *(_validity(each) for each in (certificate, *upper)))
         key = supported(certificate.public_key(), "a CA's key")
-        found.append(Issuer(certificate, key_id(key), windows))
+        found.append(Issuer(certificate, certificate.subject, key_id(key), windows))
     return found
 
 
@@ -112,7 +113,8 @@ def check_chain(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[da
 def check_windows(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:
     """The issuers that the certificate names, as far as they and it were valid at every trusted time. Refuses (step 5)."""
     _check_validity(leaf, times)
-    named = [issuer for issuer in issuers if issuer.certificate.subject == leaf.issuer]
+    name = leaf.issuer
+    named = [issuer for issuer in issuers if issuer.name == name]
     if not named:
         refuse(Step.CHAIN, "the certificate was not issued by an authority of this trusted root")
     in_time = [issuer for issuer in named if all(w.holds(time) for w in issuer.windows for time in times)]

@@ -7,7 +7,6 @@ may write 64-bit integers as strings and leave out zero values; both are accepte
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import re
@@ -30,7 +29,7 @@ def parse_object(content: bytes | str, what: str) -> Object:
     """Read one JSON object. Raises Malformed for anything else, duplicate keys and NaN included."""
     try:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = _DECODER.decode(text)
     except Malformed as problem:
         raise Malformed(f"{what}: {problem}") from None
     except RecursionError:
@@ -53,6 +52,9 @@ def _constant(name: str) -> Json:
     raise Malformed(f"holds {name}")
 
 
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
 def decode_base64(text: Json, what: str, *, lines: bool = False) -> bytes:
     """Decode standard base64 in its one spelling. `lines` allows line breaks (time stamps of some authorities have them)."""
     if not isinstance(text, str):
@@ -60,10 +62,11 @@ def decode_base64(text: Json, what: str, *, lines: bool = False) -> bytes:
     if lines:
         text = text.translate(_LINE_BREAKS)
     try:
-        decoded = base64.b64decode(text, validate=True)
+        encoded = text.encode("ascii")
+        decoded = binascii.a2b_base64(encoded, strict_mode=True)
     except (binascii.Error, ValueError):
         raise Malformed(f"{what} is not base64") from None
-    if base64.b64encode(decoded).decode() != text:
+    if binascii.b2a_base64(decoded, newline=False) != encoded:
         raise Malformed(f"{what} is not base64 in its one spelling")
     return decoded
 

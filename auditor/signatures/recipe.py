@@ -34,11 +34,10 @@ class Recipe:
         # 4. A trusted time
         times = self._times(candidate, log)
         # 5. The certificate chain, at every trusted time, and the certificate's place in a CT log
-        leaf = candidate.leaf.certificate
-        check_leaf(leaf)
-        issuer = check_chain(leaf, self.issuers, times)
+        check_leaf(candidate.leaf)
+        issuer = check_chain(candidate.leaf.certificate, self.issuers, times)
         if self.root.ct_logs:
-            check_sct(leaf, issuer, self.root.ct_logs)
+            check_sct(candidate.leaf, issuer, self.root.ct_logs)
         # 6. The signature
         check_signature(candidate)
         # 7. The log entry is about this signature, and in the log

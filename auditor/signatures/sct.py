@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509 import Certificate, ExtensionNotFound, PrecertificateSignedCertificateTimestamps
+from cryptography.x509 import PrecertificateSignedCertificateTimestamps
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp, Version
 
 from auditor.model.evidence import Step
+from auditor.signatures.candidate import Leaf
 from auditor.signatures.chain import Issuer
 from auditor.signatures.keys import signed_by
 from auditor.signatures.refusal import refuse
@@ -26,7 +27,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _CERTIFICATE_TIMESTAMP: Final = 0
 
 
-def check_sct(leaf: Certificate, issuer: Issuer, logs: Mapping[bytes, LogKey]) -> None:
+def check_sct(leaf: Leaf, issuer: Issuer, logs: Mapping[bytes, LogKey]) -> None:
     """Refuse (step 5) a certificate without exactly one timestamp by a trusted CT log."""
     sct, log = known_log(leaf, logs)
     if not isinstance(sct.signature_hash_algorithm, SHA256):
@@ -35,11 +36,10 @@ def check_sct(leaf: Certificate, issuer: Issuer, logs: Mapping[bytes, LogKey]) -
         refuse(Step.CHAIN, "the certificate's CT log timestamp does not verify")
 
 
-def known_log(leaf: Certificate, logs: Mapping[bytes, LogKey]) -> tuple[SignedCertificateTimestamp, LogKey]:
+def known_log(leaf: Leaf, logs: Mapping[bytes, LogKey]) -> tuple[SignedCertificateTimestamp, LogKey]:
     """The one timestamp and the trusted log that it names, which must have been in service at that time."""
-    try:
-        stamps = list(leaf.extensions.get_extension_for_class(PrecertificateSignedCertificateTimestamps).value)
-    except ExtensionNotFound:
+    stamps = list(leaf.extension(PrecertificateSignedCertificateTimestamps) or ())
+    if not stamps:
         refuse(Step.CHAIN, "the certificate has no CT log timestamp (SCT)")
     if len(stamps) != 1:
         refuse(Step.CHAIN, f"the certificate has {len(stamps)} CT log timestamps, not one")
@@ -54,9 +54,9 @@ def known_log(leaf: Certificate, logs: Mapping[bytes, LogKey]) -> tuple[SignedCe
     return sct, log
 
 
-def _signed_data(sct: SignedCertificateTimestamp, leaf: Certificate, issuer_key_hash: bytes) -> bytes:
+def _signed_data(sct: SignedCertificateTimestamp, leaf: Leaf, issuer_key_hash: bytes) -> bytes:
     """`digitally-signed struct` of RFC 6962 section 3.2 for a precertificate entry."""
-    precertificate = leaf.tbs_precertificate_bytes
+    precertificate = leaf.certificate.tbs_precertificate_bytes
     milliseconds = (sct.timestamp.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
     return b"".join(
         (

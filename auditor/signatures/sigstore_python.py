@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.x509 import Certificate, OtherName, SubjectAlternativeName
 
 from auditor.model.evidence import Step
-from auditor.signatures.candidate import Candidate, LogEntry
-from auditor.signatures.certificate import check_leaf, identity_of
+from auditor.signatures.candidate import Candidate, Leaf, LogEntry
+from auditor.signatures.certificate import check_leaf
 from auditor.signatures.chain import check_windows
 from auditor.signatures.log import check_in_service, log_of, log_signature, read_checkpoint
 from auditor.signatures.log_entry import check_about
@@ -57,7 +57,7 @@ def can_judge(recipe: Recipe, candidate: Candidate) -> bool:
         and isinstance(key.curve, SECP256R1)
         and len(candidate.timestamps) <= _MOST_STAMPS
         and not _stamped_at_the_end(recipe, candidate)
-        and not _has_other_name(candidate.leaf.certificate)
+        and not _has_other_name(candidate.leaf)
     )
 
 
@@ -67,10 +67,9 @@ def _stamped_at_the_end(recipe: Recipe, candidate: Candidate) -> bool:
     return any(stamp.tst_info.gen_time in ends for stamp in read_stamps(candidate.timestamps))
 
 
-def _has_other_name(certificate: Certificate) -> bool:
+def _has_other_name(leaf: Leaf) -> bool:
     """Path validation in `cryptography` does not know Sigstore's user names."""
-    names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
-    return any(isinstance(name, OtherName) for name in names)
+    return any(isinstance(name, OtherName) for name in leaf.extension(SubjectAlternativeName) or ())
 
 
 def judge_with_sigstore(recipe: Recipe, candidate: Candidate) -> datetime:
@@ -90,9 +89,9 @@ def _objection(root: Root, candidate: Candidate) -> str | None:
     try:
         bundle = Bundle.from_json(candidate.bundle)
         if candidate.envelope is not None:
-            _verifier(root).verify_dsse(bundle, _OneName())
+            _verifier(root).verify_dsse(bundle, _ThisLeaf(candidate.leaf))
         else:
-            _verifier(root).verify_artifact(_hashed(candidate.message.sha256), bundle, _OneName())
+            _verifier(root).verify_artifact(_hashed(candidate.message.sha256), bundle, _ThisLeaf(candidate.leaf))
     except Refusal:
         raise
     except Exception as error:  # noqa: BLE001 - its own errors, pydantic's, cryptography's, TypeError: all of them refuse
@@ -100,12 +99,16 @@ def _objection(root: Root, candidate: Candidate) -> str | None:
     return None
 
 
-class _OneName:
-    """The policy for sigstore-python: the certificate names exactly one subject. Who may sign is for the rules to say."""
+class _ThisLeaf:
+    """The policy for sigstore-python: it judges the very certificate whose identity we read. Who may sign is for the rules."""
+
+    def __init__(self, leaf: Leaf) -> None:
+        self._leaf = leaf
 
     def verify(self, cert: Certificate) -> None:
-        """Raise Refusal unless the identity can be read."""
-        identity_of(cert)
+        """Raise Refusal for any other certificate."""
+        if cert != self._leaf.certificate:
+            refuse(Step.IDENTITY, "sigstore-python read another certificate out of the bundle")
 
 
 def _hashed(sha256: bytes) -> Hashed:
@@ -156,15 +159,14 @@ def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
     entry = candidate.entry
     assert entry is not None  # `can_judge` asks for it
     assert entry.proof is not None
-    leaf = candidate.leaf.certificate
     # 4. A trusted time: it verified the SET if there is one, else the one time stamp
     log = log_of(entry, recipe.root.logs)
     time = _believed_time(candidate, entry)
     check_in_service(log, [time])
     # 5. The certificate chain
-    check_leaf(leaf)
-    check_windows(leaf, recipe.issuers, [time])
-    known_log(leaf, recipe.root.ct_logs)
+    check_leaf(candidate.leaf)
+    check_windows(candidate.leaf.certificate, recipe.issuers, [time])
+    known_log(candidate.leaf, recipe.root.ct_logs)
     # 7. The log entry
     check_about(candidate, entry)
     log_signature(read_checkpoint(entry.proof), log)

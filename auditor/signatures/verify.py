@@ -166,7 +166,7 @@ class _Case:
 
     def _certified(self, candidate: Candidate) -> Signed:
         # 8. The identity comes first where it can: a certificate that names nobody, or two, need not be judged.
-        identity = identity_of(candidate.leaf.certificate)
+        identity = identity_of(candidate.leaf)
         # 4. to 7. Under each root by itself
         held: dict[str, datetime] = {}
         refusals: list[Refusal] = []
