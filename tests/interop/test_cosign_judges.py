@@ -14,7 +14,7 @@ import pytest
 from fixtures.sigstore.samples import samples
 from fixtures.sigstore.scene import Scene
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 
