@@ -104,7 +104,7 @@ def _compose(content: bytes, limits: Limits) -> Any:
         node = YAML(typ="rt").compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        reason = " ".join(str(error.problem or error.context or "malformed").split())
+        reason = " ".join(f"{error.context or ''} {error.problem or 'malformed'}".split())
         raise _Stop(mark.line + 1 if mark else 0, f"not YAML: {reason}", "Correct the syntax.") from error
     except RecursionError as error:
         raise _Stop(0, "nested too deeply", f"Stay below {limits.yaml_depth} levels.") from error
