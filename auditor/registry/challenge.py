@@ -15,7 +15,7 @@ _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _END: Final = r"(?=[ \t]*(?:,|$))"
 _SEPARATOR: Final = re.compile(r"[ \t,]*")
 # An unquoted value should be a token; registries that forget the quotes around a URL are read as they mean it.
-_PARAMETER: Final = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+)){_END}')
+_PARAMETER: Final = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",=][^\s",]*)){_END}')
 _SCHEME: Final = re.compile(rf"({_WORD})(?:[ \t]+|{_END})")
 _TOKEN68: Final = re.compile(rf"[A-Za-z0-9._~+/-]+=*{_END}")
 _LENGTH: Final = 8192
