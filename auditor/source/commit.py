@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -48,6 +48,11 @@ class CommitTree:
         if listed.kind is EntryKind.SUBMODULE:
             raise Unreadable(f"{path}: a submodule, its files are in another repository")
         return self._blobs.read(listed.name, path)
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """These will be read soon, in this order: git is asked for them ahead."""
+        listed = (self._listed[path] for path in paths)
+        self._blobs.expect(one.name for one in listed if one.kind is not EntryKind.SUBMODULE)
 
     @cached_property
     def _entries(self) -> Mapping[str, Entry]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class EntryKind(StrEnum):
@@ -51,3 +51,18 @@ class Tree(Protocol):
     def read(self, path: str) -> bytes:
         """The file's bytes. For a symlink: its target text. Raises Unreadable; KeyError for a path not in the tree."""
         ...
+
+
+@runtime_checkable
+class Foresighted(Protocol):
+    """A tree that reads faster when it knows what will be read."""
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """These will be read soon, in this order."""
+        ...
+
+
+def expect(tree: Tree, paths: Iterable[str]) -> None:
+    """Tell a tree which files will be read soon, in this order. Some may be left out, and others read in between."""
+    if isinstance(tree, Foresighted):
+        tree.expect(paths)
