@@ -10,7 +10,8 @@ from typing import Final
 from tabulate import tabulate
 
 _GAP: Final = 2
-_NARROWEST: Final = 16
+_NARROWEST: Final = 10
+_LABEL_COLUMN: Final = 16
 _BREAKS: Final = re.compile(r"(?<=[/@:,\s-])(?!//)")
 
 
@@ -74,15 +75,18 @@ def _wrap_long(lines: list[str], space: str, word: str, width: int) -> None:
 
 
 def fit(natural: Sequence[int], width: int) -> list[int]:
-    """Column widths that fill at most `width`: narrow columns keep theirs, wide ones share what is left."""
+    """Column widths that fill at most `width`: the widest give way first, the first column (a short label) last."""
     room = max(width - _GAP * (len(natural) - 1), 1)
+    least = [min(natural[0], _LABEL_COLUMN), *(_NARROWEST for _ in natural[1:])]
     widths = list(natural)
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widest = widths.index(max(widths))
-        second = max((w for i, w in enumerate(widths) if i != widest), default=0)
-        excess = sum(widths) - room
-        step = min(excess, max(widths[widest] - max(second, _NARROWEST), 1))
-        widths[widest] -= step
+    while (excess := sum(widths) - room) > 0:
+        soft = [index for index, each in enumerate(widths) if each > least[index]]
+        if not soft:
+            break
+        widest = max(soft, key=lambda index: widths[index])
+        others = [widths[index] for index in soft if index != widest]
+        floor = max(least[widest], max(others, default=0))
+        widths[widest] -= max(1, min(excess, widths[widest] - floor))
     return widths
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -16,9 +17,9 @@ _NAME: Final = 300
 def inventory(seen: View, width: int, palette: Palette, shown: Callable[..., str]) -> Iterator[list[str]]:
     """A section per root, loose manifests last; then what could not be read; then the sum."""
     uses = sorted((use for image in seen.report.images for use in image.uses), key=_order)
-    roots = dict.fromkeys(use.use.root for use in uses)
-    for root in roots:
-        yield _section(root, [use for use in uses if use.use.root == root], width, palette, shown)
+    roots = {root: list(group) for root, group in itertools.groupby(uses, key=lambda judged: judged.use.root)}
+    for root, group in roots.items():
+        yield _section(root, group, width, palette, shown)
     for gap in seen.report.gaps:
         text = f"not read: {shown(str(gap.place), _NAME)}  {shown(gap.what, 200)}: {shown(gap.why)}"
         yield [palette.paint("yellow", line) for line in wrap(text, width)]

@@ -282,9 +282,9 @@ def hostile(text: str) -> Report:
     """A report in which `text` stands wherever a repository, a registry or a certificate may put a string."""
     subject = Identity(text, text, SubjectType.URI, {text: text})
     place = Place(text, 3, 5, text)
-    judged = JudgedUse(
-        Use(text, place, Workload(text, text, text), text, text, base=Place(text, 2)),
-        Change.ADDED,
+    judged, fine, old = (
+        JudgedUse(Use(name, place, Workload(text, text, text), text, text, base=Place(text, 2)), change)
+        for name, change in ((text, Change.ADDED), (f"{text}:ok", Change.ADDED), (f"{text}:old", Change.REMOVED))
     )
     signatures = (
         JudgedSignature(Signed(Form.BUNDLE, subject, LOGGED, (text,), text), allowed=False, trust=text, why=text),
@@ -311,12 +311,12 @@ def hostile(text: str) -> Report:
         policies=(JudgedPolicy(text, text, PolicyVerdict.FAIL, text),),
     )
     good = Image(
-        f"{text}:ok", text, "ok", digest("ok"), True, (judged,), Change.ADDED, verdict=Verdict.VERIFIED, reason=text
+        f"{text}:ok", text, "ok", digest("ok"), True, (fine,), Change.ADDED, verdict=Verdict.VERIFIED, reason=text
     )
     waived = Waived(text, date(2027, 1, 31), text)
     return Report(
         run=run(base=text, head=text, notes=(text,), renderers={text: text}, trust=(TrustUsed(text, text, 1),)),
-        images=(bad, good, Image(f"{text}:old", None, None, None, False, (judged,), Change.REMOVED)),
+        images=(bad, good, Image(f"{text}:old", None, None, None, False, (old,), Change.REMOVED)),
         findings=(
             finding_for(bad, "wrong-signer", Level.ERROR, text, text),
             finding_for(bad, "numeric-tag", Level.WARNING, text, text),

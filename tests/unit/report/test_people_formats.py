@@ -1,0 +1,193 @@
+"""The table and the comment: the worst first, nothing lost without a count."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from auditor.model.finding import Finding, Level
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+from auditor.model.report import Report
+from auditor.model.verdict import Verdict
+from auditor.report.grid import Palette, fit, grid, wrap
+from auditor.report.markdown import BUDGET, marker
+from auditor.report.render import RenderOptions, render
+from tests.support import samples
+
+BLOB = "https://github.com/acme/platform/blob/8a9b0c1d2e3f"
+
+
+def crowd(number: int, verdict: Verdict = Verdict.UNSIGNED) -> Report:
+    """A change that deploys many images."""
+    images = []
+    findings = []
+    for n in range(number):
+        name = f"ghcr.io/acme/service-{n:04}:1.{n}"
+        each = samples.image(name, verdict, samples.use(name, f"apps/{n}/k.yaml", 3), reason="no signature " * 5)
+        images.append(each)
+        if verdict is Verdict.UNSIGNED:
+            findings.append(samples.finding_for(each, "unsigned-image", Level.ERROR, help="sign it"))
+    return Report(run=samples.run(), images=tuple(images), findings=tuple(findings))
+
+
+# ── columns ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("width", [16, 20, 33, 80])
+def test_wrap_keeps_every_character_and_the_width(width: int) -> None:
+    text = "signed by https://github.com/acme/api/.github/workflows/release.yaml@refs/tags/v2.1.0 and " + "x" * 90
+    lines = wrap(text, width)
+    assert max(map(len, lines)) <= width
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_wrap_breaks_names_at_their_separators() -> None:
+    assert wrap("ghcr.io/acme/platform/service:1.2.3", 24) == ["ghcr.io/acme/platform/", "service:1.2.3"]
+
+
+def test_fit_shrinks_the_widest_first() -> None:
+    assert fit([10, 20, 30], 100) == [10, 20, 30]
+    assert fit([10, 60, 30], 84) == [10, 40, 30]
+    assert sum(fit([14, 200, 200], 60)) == 56
+
+
+def test_columns_that_are_empty_are_left_out() -> None:
+    text = grid(("A", "B"), [[("", "1.10"), ("", "")], [("", "0123"), ("", "")]], 80, Palette(False))
+    assert text == "A\n1.10\n0123"
+
+
+# ── table ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_table_keeps_to_the_width(width: int) -> None:
+    text = render(samples.failing(), "table", RenderOptions(width=width, verbose=True))
+    assert max(map(len, text.split("\n"))) <= width
+
+
+def test_colour_only_if_asked_and_the_words_stay_the_same() -> None:
+    plain = render(samples.failing(), "table")
+    colored = render(samples.failing(), "table", RenderOptions(color=True))
+    assert "\x1b" not in plain
+    assert "\x1b[1;31m" in colored
+    assert re.sub(r"\x1b\[[0-9;]+m", "", colored) == plain
+
+
+def test_table_says_what_where_why_and_what_now() -> None:
+    text = render(samples.failing(), "table")
+    assert text.startswith("✗ 2 of 5 new images fail; 1 could not be judged\n")
+    for words in (
+        "apps/worker/cronjob.yaml:22",
+        "asked referrers, .sig and .att",
+        "sign it in CI",
+        "overrides base/deployment.yaml:21",
+    ):
+        assert words in text
+    assert text.endswith("fails (exit 1)\n")
+
+
+def test_passing_images_are_one_line_each_unless_verbose() -> None:
+    assert render(samples.failing(), "table").count("ghcr.io/acme/web:3.4") == 1
+    verbose = render(samples.failing(), "table", RenderOptions(verbose=True))
+    assert verbose.count("ghcr.io/acme/web:3.4") == 2
+    assert "linux/arm64" in verbose
+    assert "ClusterPolicy/check-images" in verbose
+
+
+def test_verify_tells_everything_about_a_signature() -> None:
+    text = render(samples.verified(), "table", RenderOptions(width=200))
+    for words in (
+        "sourceRepositoryURI: https://github.com/acme/api",
+        "log index 123456",
+        "refused at step 7 (log)",
+        "trust root public-good",
+    ):
+        assert words in text
+
+
+def test_many_gaps_are_folded_with_a_count() -> None:
+    gaps = tuple(Gap(Place(f"charts/{n}"), "helm chart", "not rendered") for n in range(9))
+    text = render(replace(samples.clear(), gaps=gaps), "table")
+    assert "not read (9 places):" in text
+    assert "and 4 more: --verbose lists them" in text
+    assert "charts/8" in render(replace(samples.clear(), gaps=gaps), "table", RenderOptions(verbose=True))
+
+
+def test_a_gap_that_is_a_finding_is_told_once() -> None:
+    place = Place("charts/redis", 1)
+
+    finding = Finding("unrendered", Level.INCOMPLETE, "helm chart: not rendered", "install helm", place)
+    report = replace(
+        samples.clear(), gaps=(Gap(place, "helm chart", "not rendered", "unrendered"),), findings=(finding,)
+    )
+    assert render(report, "table").count("charts/redis") == 1
+
+
+def test_notes_of_the_run_are_shown() -> None:
+    report = replace(samples.clear(), run=samples.run(notes=("base is unreachable: the whole tree was judged",)))
+    assert "! base is unreachable: the whole tree was judged" in render(report, "table")
+    assert "> ⚠️ base is unreachable: the whole tree was judged" in render(report, "markdown")
+
+
+def test_inventory_groups_by_root() -> None:
+    text = render(samples.inventory(), "table")
+    assert text.index("root apps/api") < text.index("root apps/db") < text.index("loose manifests")
+    assert "looks like an image, not deployed" in text
+    assert "not read: charts/redis" in text
+    assert text.endswith("3 images in 2 roots, 4 places\n")
+
+
+# ── comment ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_comment_starts_with_its_marker() -> None:
+    text = render(samples.clear(), "markdown", RenderOptions(key="prod gate --> <x>"))
+    assert text.split("\n")[0] == "<!-- auditor:v1:prod-gate-x- -->"
+    assert marker("") == "<!-- auditor:v1:check -->"
+
+
+def test_comment_links_the_line() -> None:
+    text = render(samples.failing(), "markdown", RenderOptions(blob_url=BLOB))
+    assert f"[`apps/worker/cronjob.yaml:22`]({BLOB}/apps/worker/cronjob.yaml#L22)" in text
+    assert "](" not in render(samples.failing(), "markdown")
+    assert "](" not in render(samples.failing(), "markdown", RenderOptions(blob_url="javascript:alert(1)//"))
+
+
+def test_comment_tells_what_the_image_was() -> None:
+    text = render(samples.clear(), "markdown")
+    assert "was `3.3` (verified)" in text
+    assert text.split("\n")[1] == "### ✅ 1 new image: may be deployed"
+
+
+def test_only_what_the_change_deploys_is_open() -> None:
+    text = render(samples.failing(), "markdown")
+    opened = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert "ghcr.io/acme/worker:7" in opened
+    for folded in ("ghcr.io/acme/web:3.4", "ghcr.io/acme/legacy-billing:3", "ghcr.io/acme/db:9"):
+        assert folded not in opened
+        assert folded in text
+
+
+@pytest.mark.parametrize("number", [50, 300, 2000])
+def test_comment_is_shortened_by_whole_rows_with_a_count(number: int) -> None:
+    text = render(crowd(number), "markdown", RenderOptions(blob_url=BLOB))
+    assert len(text) <= BUDGET
+    rows = [line for line in text.split("\n") if line.startswith("| ❌")]
+    assert all(row.endswith(" |") and row.count(" | ") == 2 for row in rows)
+    left = re.search(r"… and (\d+) more rows? not shown here\.", text)
+    assert len(rows) + (int(left[1]) if left else 0) == number
+    assert bool(left) == (number > 200)
+    assert len(text) > BUDGET * 0.95 or not left
+
+
+def test_folded_rows_go_before_open_ones() -> None:
+    bad, good = crowd(100), crowd(400, Verdict.VERIFIED)
+    good_images = tuple(replace(image, reference=f"{image.reference}-ok") for image in good.images)
+    text = render(replace(bad, images=(*bad.images, *good_images)), "markdown", RenderOptions(blob_url=BLOB))
+    assert len(text) <= BUDGET
+    assert len([line for line in text.split("\n") if line.startswith("| ❌")]) == 100
+    assert "400 new images without objection" in text
+    assert "more rows not shown here" in text
