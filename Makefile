@@ -40,8 +40,8 @@ format: $(INSTALLED) ## Rewrite the code in its one style
 bench: $(INSTALLED) ## Measure; results and method are in docs/benchmarks.md
 	@$(PY) -m benchmarks
 
-lock: $(INSTALLED) ## Choose the newest allowed packages again
-	@$(UV_COMPILE) --upgrade pyproject.toml --output-file requirements.lock
+lock: $(INSTALLED) ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of everything
+	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
 
 clean: ## Remove what the targets above create
 	rm -rf $(VENV) dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
