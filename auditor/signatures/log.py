@@ -41,25 +41,23 @@ class Checkpoint:
     signatures: tuple[tuple[str, bytes], ...]
 
 
-def log_of(entry: LogEntry, logs: Mapping[bytes, LogKey]) -> LogKey:
-    """The trusted log that the entry names. Refuses (step 4)."""
+def log_of(entry: LogEntry, logs: Mapping[bytes, LogKey], step: Step) -> LogKey:
+    """The trusted log that the entry names. Refuses: at step 4 where its time is wanted, at step 7 where its proof is."""
     log = logs.get(entry.log)
     if log is None:
-        refuse(Step.TIME, "the log entry is of no transparency log of this trusted root")
+        refuse(step, "the log entry is of no transparency log of this trusted root")
     return log
 
 
-def check_in_service(log: LogKey, times: Iterable[datetime]) -> None:
-    """Refuse (step 4) an entry from a time when the log's key was not trusted."""
+def check_in_service(log: LogKey, times: Iterable[datetime], step: Step) -> None:
+    """Refuse an entry from a time when the log's key was not trusted."""
     if not all(log.window.holds(time) for time in times):
-        refuse(Step.TIME, "the log entry is from a time when that log's key was not trusted")
+        refuse(step, "the log entry is from a time when that log's key was not trusted")
 
 
-def check_promise(entry: LogEntry, log: LogKey) -> None:
+def check_promise(entry: LogEntry, promise: bytes, time: datetime, log: LogKey) -> None:
     """Refuse (step 4) a signed entry timestamp that the log did not make."""
-    if entry.promise is None or entry.time is None:
-        refuse(Step.TIME, "the log entry has no signed entry timestamp")
-    if not signed_by(log.key, entry.promise, _promised(entry, entry.time)):
+    if not signed_by(log.key, promise, _promised(entry, time)):
         refuse(Step.TIME, "the signed entry timestamp does not verify")
 
 

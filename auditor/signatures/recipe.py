@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,7 +16,7 @@ from auditor.signatures.keys import supported
 from auditor.signatures.log import check_in_service, check_inclusion, check_promise, log_of
 from auditor.signatures.log_entry import check_about
 from auditor.signatures.refusal import refuse
-from auditor.signatures.root import LogKey, Root
+from auditor.signatures.root import Root
 from auditor.signatures.sct import check_sct
 from auditor.signatures.timestamp import Stamper, read_stamps, stamped_times
 
@@ -30,9 +31,8 @@ class Recipe:
 
     def judge(self, candidate: Candidate) -> datetime:
         """The time of signing, if steps 4 to 7 hold under this root. Raises Refusal at the first that does not."""
-        log = self.log(candidate)
         # 4. A trusted time
-        times = self._times(candidate, log)
+        times = self._times(candidate)
         # 5. The certificate chain, at every trusted time, and the certificate's place in a CT log
         check_leaf(candidate.leaf)
         issuer = check_chain(candidate.leaf.certificate, self.issuers, times)
@@ -41,42 +41,38 @@ class Recipe:
         # 6. The signature
         check_signature(candidate)
         # 7. The log entry is about this signature, and in the log
-        if candidate.entry is not None and log is not None:
-            check_about(candidate, candidate.entry)
-            if candidate.entry.proof is not None:
-                check_inclusion(candidate.entry, candidate.entry.proof, log)
+        if candidate.entry is not None:
+            self._check_logged(candidate, candidate.entry, times)
+        elif candidate.entry_required and self.root.logs:
+            refuse(Step.LOG, "there is no transparency log entry, and this trusted root has a log")
         return times[0]
 
-    def log(self, candidate: Candidate) -> LogKey | None:
-        """The log of the candidate's entry; None where there is no entry and none is needed."""
-        if candidate.entry is not None:
-            check_promised(candidate.entry)
-            return log_of(candidate.entry, self.root.logs)
-        if candidate.entry_required and self.root.logs:
-            refuse(Step.LOG, "there is no transparency log entry, and this trusted root has a log")
-        return None
-
-    def _times(self, candidate: Candidate, log: LogKey | None) -> list[datetime]:
+    def _times(self, candidate: Candidate) -> list[datetime]:
         """Every trusted time, the log's first. Refuses (step 4) if there is none."""
         times = []
-        if candidate.entry is not None and log is not None and candidate.entry.promise is not None:
-            check_promise(candidate.entry, log)
-            times += [candidate.entry.time] if candidate.entry.time else []
+        entry = candidate.entry
+        if entry is not None and entry.promise is not None and entry.time is not None:
+            log = log_of(entry, self.root.logs, Step.TIME)
+            check_promise(entry, entry.promise, entry.time, log)
+            check_in_service(log, [entry.time], Step.TIME)
+            times.append(entry.time)
         if candidate.timestamps:
             if not self.stampers:
                 refuse(Step.TIME, "there is a time stamp, and this trusted root has no time stamping authority")
             times += stamped_times(read_stamps(candidate.timestamps), candidate.stamped, self.stampers)
         if not times:
             refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
-        if log is not None:
-            check_in_service(log, times)
         return times
 
-
-def check_promised(entry: LogEntry) -> None:
-    """Refuse (step 7) an entry that no log vouches for: neither by a signed entry timestamp nor by a proof."""
-    if entry.promise is None and entry.proof is None:
-        refuse(Step.LOG, "the log entry has neither a signed entry timestamp nor an inclusion proof")
+    def _check_logged(self, candidate: Candidate, entry: LogEntry, times: Sequence[datetime]) -> None:
+        """Refuse (step 7) an entry that is about something else, or that its log does not vouch for."""
+        check_about(candidate, entry)
+        if entry.proof is not None:
+            log = log_of(entry, self.root.logs, Step.LOG)
+            check_in_service(log, times, Step.LOG)
+            check_inclusion(entry, entry.proof, log)
+        elif entry.promise is None or entry.time is None:
+            refuse(Step.LOG, "the log entry has neither a signed entry timestamp nor an inclusion proof")
 
 
 def check_signature(candidate: Candidate) -> None:

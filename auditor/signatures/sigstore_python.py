@@ -160,9 +160,9 @@ def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
     assert entry is not None  # `can_judge` asks for it
     assert entry.proof is not None
     # 4. A trusted time: it verified the SET if there is one, else the one time stamp
-    log = log_of(entry, recipe.root.logs)
+    log = log_of(entry, recipe.root.logs, Step.LOG)
     time = _believed_time(candidate, entry)
-    check_in_service(log, [time])
+    check_in_service(log, [time], Step.LOG)
     # 5. The certificate chain
     check_leaf(candidate.leaf)
     check_windows(candidate.leaf.certificate, recipe.issuers, [time])

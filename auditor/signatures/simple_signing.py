@@ -10,15 +10,15 @@ from typing import Final
 
 from auditor.model.evidence import Step
 from auditor.model.reference import Digest
-from auditor.signatures.encoding import object_of, parse_object
+from auditor.signatures.encoding import Object, object_of
 from auditor.signatures.refusal import refuse
 
 _TYPE: Final = "cosign container image signature"
 
 
-def check_payload(payload: bytes, digest: Digest) -> None:
+def check_payload(payload: Object, digest: Digest) -> None:
     """Refuse (step 2) a payload that is about something else. Raises Malformed for what is no payload."""
-    critical = object_of(parse_object(payload, "the payload").get("critical"), "the payload's critical part")
+    critical = object_of(payload.get("critical"), "the payload's critical part")
     if critical.get("type") != _TYPE:
         refuse(Step.SUBJECT, "the payload is not a container image signature")
     image = object_of(critical.get("image"), "the payload's image")

@@ -12,7 +12,7 @@ from typing import Final
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Step
 from auditor.model.reference import Digest
-from auditor.signatures.encoding import Malformed, list_of, object_of, parse_object, text_of
+from auditor.signatures.encoding import Malformed, Object, list_of, object_of, text_of
 from auditor.signatures.refusal import refuse
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -34,9 +34,8 @@ class Statement:
         return self.predicate != IMAGE_SIGNATURE
 
 
-def parse_statement(payload: bytes, limits: Limits = DEFAULT) -> Statement:
-    """Read a statement. Raises Malformed."""
-    statement = parse_object(payload, "the statement")
+def read_statement(statement: Object, limits: Limits = DEFAULT) -> Statement:
+    """Read a statement out of its JSON. Raises Malformed."""
     if statement.get("_type") not in _TYPES:
         raise Malformed("the payload is not an in-toto statement of version 0.1 or 1")
     digests = set()

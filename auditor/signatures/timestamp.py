@@ -36,12 +36,20 @@ class Stamper:
 
     def vouches(self, stamp: TimeStampResponse, message: bytes) -> bool:
         """Whether this authority made the stamp over `message`, at a time it is trusted for."""
-        if self._verifier is None or not self.authority.window.holds(stamp.tst_info.gen_time):
+        if self._verifier is None or not self._signed(stamp):
+            return False
+        if not self.authority.window.holds(stamp.tst_info.gen_time):
             return False
         try:
             return self._verifier.verify_message(stamp, message)
         except VerificationError:
             return False
+
+    def _signed(self, stamp: TimeStampResponse) -> bool:
+        """Whether the stamp names this authority as its signer: cheaper than to try its keys."""
+        own = self.authority.certificates[0]
+        signers = stamp.signed_data.signer_infos
+        return any(signer.issuer == own.issuer and signer.serial_number == own.serial_number for signer in signers)
 
 
 def read_stamps(stamps: Sequence[bytes]) -> list[TimeStampResponse]:

@@ -19,7 +19,8 @@ Whether a rule allows the identity, and whether a root may vouch for its issuer,
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import assert_never
 
@@ -31,7 +32,7 @@ from auditor.registry.material import BundleBytes, LegacyAttestation, Material, 
 from auditor.signatures.bundle import Bundle, bundle_candidate, parse_bundle
 from auditor.signatures.candidate import Candidate, Envelope, Message
 from auditor.signatures.certificate import identity_of
-from auditor.signatures.encoding import Malformed
+from auditor.signatures.encoding import Malformed, parse_object
 from auditor.signatures.envelope import parse_envelope
 from auditor.signatures.keys import PublicKey, load_pem_key
 from auditor.signatures.legacy import attestation_candidate, has_certificate, signature_of, signing_candidate
@@ -39,7 +40,7 @@ from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.sigstore_python import can_judge, judge_with_sigstore
 from auditor.signatures.simple_signing import check_payload
-from auditor.signatures.statement import PAYLOAD_TYPE, Statement, check_subject, parse_statement
+from auditor.signatures.statement import PAYLOAD_TYPE, Statement, check_subject, read_statement
 from auditor.signatures.trust import Trust
 
 _log = logging.getLogger(__name__)
@@ -124,7 +125,9 @@ class _Case:
         certified = has_certificate(material.annotations)
         candidate = signing_candidate(material) if certified else None
         # 2. What is signed. 3. Simple signing is a signature.
-        check_payload(material.payload, digest)
+        payload = parse_object(material.payload, "the payload")
+        with _about(Step.SUBJECT):
+            check_payload(payload, digest)
         if candidate is None:
             return self._key_signed(Message.of(material.payload), signature_of(material))
         return self._certified(candidate)
@@ -156,7 +159,9 @@ class _Case:
         """Steps 2 and 3 for an envelope."""
         if envelope.payload_type != PAYLOAD_TYPE:
             refuse(Step.SUBJECT, "the envelope's payload is not an in-toto statement")
-        self._statement = parse_statement(envelope.payload, self._limits)
+        statement = parse_object(envelope.payload, "the statement")
+        with _about(Step.SUBJECT):
+            self._statement = read_statement(statement, self._limits)
         self._payload = envelope.payload
         check_subject(self._statement, digest)
 
@@ -188,6 +193,15 @@ class _Case:
             log_index=candidate.entry.index if candidate.entry else None,
             statement=self._payload,
         )
+
+
+@contextmanager
+def _about(step: Step) -> Iterator[None]:
+    """What is malformed in here refuses at this step."""
+    try:
+        yield
+    except Malformed as problem:
+        raise Refusal(step, str(problem)) from None
 
 
 def _judge(recipe: Recipe, candidate: Candidate) -> datetime:
