@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
-from auditor.manifests.extract import Found, extract
+from auditor.manifests.extract import Found
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.nodes import Node, Scalar
 from auditor.manifests.objects import Object, objects
 from auditor.manifests.skeleton import Pruner
-from auditor.manifests.text import is_template, lines_with_image, prefilter
+from auditor.manifests.text import lines_with_image, prefilter
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-from auditor.model.use import Confidence
-from auditor.source.tree import EntryKind, Tree, Unreadable
+from auditor.model.use import Confidence, Use
+from auditor.source.tree import Entry, EntryKind, Tree, Unreadable
 
 MANIFESTS: Final = (".yaml", ".yml", ".json")
 _LFS: Final = b"version https://git-lfs.github.com/spec/v1"
@@ -35,6 +36,15 @@ class Contents:
     gaps: tuple[Gap, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one root or one loose file deploys. `seen`: everything that was looked at, by path and content identity."""
+
+    uses: tuple[Use, ...]
+    gaps: tuple[Gap, ...]
+    seen: tuple[tuple[str, str], ...] = ()
+
+
 class OutOfTree(Exception):  # noqa: N818 - a fact about one path, turned into a gap by whoever asked
     """A path or symlink that leaves the tree, loops, or leads nowhere. The message says which."""
 
@@ -44,9 +54,8 @@ class Shared:
     """What was extracted, by path and content identity. Base and head of one run use the same one."""
 
     contents: dict[tuple[str, str, str], Contents] = field(default_factory=dict)
-    loose: dict[tuple[str, str, str], tuple[object, ...]] = field(default_factory=dict)
     documents: dict[tuple[str, str], tuple[Node | yaml.Broken, ...]] = field(default_factory=dict)
-    roots: dict[tuple[str, str], list[object]] = field(default_factory=dict)
+    roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,16 +67,59 @@ class Reader:
     shared: Shared
     limits: Limits = DEFAULT
     filtered: bool = True
+    whole: bool = False
+    """Nothing is pruned: for roots whose replacements copy values that say nothing about images."""
+    files: Mapping[str, Entry] = field(init=False)
     _want: Callable[[bytes], bool] = field(init=False)
+    _directories: frozenset[str] = field(init=False)
+    _seen: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._want = prefilter(self.kinds.words) if self.filtered else _everything
+        self._want = prefilter(self.kinds.words) if self.filtered and not self.whole else _everything
+        self.files = self.tree.entries()
+        self._directories = frozenset(_parents(self.files))
+
+    @contextmanager
+    def tracing(self) -> Iterator[dict[str, str]]:
+        """Everything that is looked at inside the block: content identity by path, empty where there is nothing."""
+        outer, self._seen = self._seen, {}
+        try:
+            yield self._seen
+        finally:
+            inner, self._seen = self._seen, outer
+            self._seen.update(inner)
+
+    def note(self, seen: Mapping[str, str]) -> None:
+        """Count what was looked at earlier among what is looked at now."""
+        self._seen.update(seen)
+
+    def identity(self, path: str) -> str:
+        """What stands at a path: its content identity; empty where there is nothing, or no file."""
+        entry = self.files.get(path)
+        return "" if entry is None or entry.kind is EntryKind.SUBMODULE else self.tree.content_id(path)
+
+    def _look(self, path: str) -> Entry | None:
+        self._seen[path] = self.identity(path)
+        return self.files.get(path)
+
+    def directory(self, path: str) -> str | None:
+        """The directory that a path names, symlinks followed; None where there is none. Raises OutOfTree."""
+        for _ in range(_LINKS):
+            if path in self._directories:
+                return path
+            entry = self._look(path)
+            if entry is not None and entry.kind is EntryKind.SYMLINK:
+                path = self._target(path)
+                continue
+            path, followed = self._through(path)
+            if not followed:
+                return None
+        raise OutOfTree(f"{path} is a symlink in a loop")
 
     def resolve(self, path: str) -> str | None:
         """The file that a path names, symlinks followed; None where there is none. Raises OutOfTree."""
-        entries = self.tree.entries()
         for _ in range(_LINKS):
-            entry = entries.get(path)
+            entry = self._look(path)
             if entry is None:
                 path, followed = self._through(path)
                 if not followed:
@@ -92,11 +144,11 @@ class Reader:
 
     def _through(self, path: str) -> tuple[str, bool]:
         """A path through a symlinked directory: the path behind the first link."""
-        entries = self.tree.entries()
         parts = path.split("/")
         for count in range(1, len(parts)):
-            entry = entries.get("/".join(parts[:count]))
+            entry = self.files.get("/".join(parts[:count]))
             if entry is not None and entry.kind is EntryKind.SYMLINK:
+                self._look(entry.path)
                 return posixpath.join(self._target(entry.path), *parts[count:]), True
             if entry is not None and entry.kind is EntryKind.SUBMODULE:
                 raise OutOfTree(f"{entry.path} is a submodule")
@@ -104,7 +156,7 @@ class Reader:
 
     def bytes_of(self, path: str) -> bytes:
         """A file's bytes. Raises Unreadable."""
-        entry = self.tree.entries()[path]
+        entry = self.files[path]
         if entry.size is not None and entry.size > self.limits.file_bytes:
             raise Unreadable(f"{path} has {entry.size} bytes, more than {self.limits.file_bytes}")
         content = self.tree.read(path)
@@ -114,7 +166,7 @@ class Reader:
 
     def contents(self, path: str) -> Contents:
         """The objects of a file that may matter for images."""
-        key = (path, self.tree.content_id(path), self.kinds.identity)
+        key = (path, self.tree.content_id(path), f"{self.filtered}{self.whole}{self.kinds.identity}")
         found = self.shared.contents.get(key)
         if found is None:
             found = self.shared.contents[key] = self._read(path)
@@ -127,7 +179,7 @@ class Reader:
             return Contents(gaps=(unparsable(Place(path), str(error)),))
         if content.startswith(_LFS):
             return Contents(gaps=(unparsable(Place(path), "a Git LFS pointer: the content is not in the repository"),))
-        return read_contents(content, path, self.kinds, self._want, self.limits)
+        return read_contents(content, path, Pruner(self.kinds, self._want, self.limits, whole=self.whole))
 
     def documents(self, path: str) -> tuple[Node | yaml.Broken, ...]:
         """Every document of a file, complete: for kustomizations and patches, which are small."""
@@ -161,15 +213,25 @@ def complete(
     return tuple(found)
 
 
-def read_contents(
-    content: bytes, path: str, kinds: Kinds, want: Callable[[bytes], bool], limits: Limits = DEFAULT
-) -> Contents:
+def _parents(paths: Iterable[str]) -> Iterator[str]:
+    """Every directory of a tree; `.` is the top."""
+    last = ""
+    yield "."
+    for path in paths:
+        directory = posixpath.dirname(path)
+        if directory != last:
+            last = directory
+            while directory:
+                yield directory
+                directory = posixpath.dirname(directory)
+
+
+def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
     """The objects of a text that may matter, and what could not be read."""
     held: list[Object] = []
     lines: list[Found] = []
     gaps: list[Gap] = []
-    pruner = Pruner(kinds, want, limits)
-    for raw in yaml.documents(content, path, want=want, limits=limits):
+    for raw in yaml.documents(content, path, want=pruner.want, limits=pruner.limits):
         if isinstance(raw, yaml.Broken):
             gaps.append(unparsable(Place(path, raw.line), f"not YAML: {raw.why}"))
             lines.extend(_lines(raw, path))
@@ -221,16 +283,3 @@ def templated(found: Found, place: Place) -> Gap:
 def tangled(item: Object, error: yaml.Tangled) -> Gap:
     """An object whose aliases explode."""
     return unparsable(Place(item.file, item.line), str(error))
-
-
-__all__ = [
-    "Contents",
-    "OutOfTree",
-    "Reader",
-    "Shared",
-    "complete",
-    "extract",
-    "is_template",
-    "read_contents",
-    "templated",
-]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds, yaml
+from auditor.manifests.charts import chart_in, charts_of
+from auditor.manifests.entry import Entries, entries
 from auditor.manifests.extract import Found, extract, is_policy
-from auditor.manifests.files import MANIFESTS, Contents, Reader, Shared, tangled, templated
+from auditor.manifests.files import OutOfTree, Part, Reader, Shared, tangled, templated, unparsable
+from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.objects import Object
 from auditor.manifests.text import is_template
 from auditor.model.gap import Gap
+from auditor.model.place import Place
 from auditor.model.use import Use
 from auditor.source.tree import EntryKind, Tree
 
@@ -42,43 +47,122 @@ def inventory(
     `every`: each kustomization as a root of its own, and what nothing deploys (`deployed` False). `before`: the inventory
     of base; what was an entry point there stays one, so that a change cannot hide a root by loading it from another.
     """
-    reader = Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits)
-    uses: list[Use] = []
-    gaps: list[Gap] = []
-    for path, entry in tree.entries().items():
-        if entry.kind is EntryKind.FILE and path.lower().endswith(MANIFESTS):
-            contents = reader.contents(path)
-            found, holes = loose_uses(contents, reader.kinds, every=every)
+    scan = _Scan(Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits), every=every)
+    found = entries(scan.reader, settings, before.roots if before else ())
+    parts = list(scan.parts(found, frozenset(before.loose) if before else frozenset()))
+    uses = dict.fromkeys(use for part in parts for use in part.uses)
+    gaps = dict.fromkeys(gap for part in parts for gap in part.gaps)
+    ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
+    return Inventory(tuple(ordered), tuple(sorted(gaps, key=lambda gap: gap.place)), found.roots, tuple(scan.loose))
+
+
+class _Scan:
+    """One reading of one tree."""
+
+    def __init__(self, reader: Reader, *, every: bool) -> None:
+        self.reader = reader
+        self.loose: list[str] = []
+        self._every = every
+        self._builder = Builder(reader, reader.limits)
+        self._whole: Builder | None = None
+
+    def parts(self, found: Entries, loose_before: frozenset[str]) -> Iterator[Part]:
+        """Every root, then every chart, then every file that no root loads."""
+        loaded: set[str] = set()
+        for root in found.roots:
+            part = self._root(root, deployed=True)
+            loaded.update(path for path, identity in part.seen if identity)
+            yield part
+        if self._every:
+            yield from (self._root(root, deployed=False) for root in found.others)
+        for chart in found.charts:
+            gap = chart_in(self.reader, chart)
+            yield Part((), (gap,) if gap else ())
+        for path in found.files:
+            if path not in loaded or path in loose_before:
+                self.loose.append(path)
+                yield self._file(path)
+        if self._every:
+            for path in found.chart_files:
+                yield Part(self._file(path).uses, ())
+
+    # ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _root(self, root: str, *, deployed: bool) -> Part:
+        key = (root, f"{deployed}{self.reader.kinds.identity}")
+        for known in self.reader.shared.roots.get(key, ()):
+            if all(self.reader.identity(path) == identity for path, identity in known.seen):
+                return known
+        part = self._build(root, deployed=deployed)
+        self.reader.shared.roots.setdefault(key, []).append(part)
+        return part
+
+    def _build(self, root: str, *, deployed: bool) -> Part:
+        with self.reader.tracing() as seen:
+            built = self._builder.build(root)
+        if root in self._builder.copying:
+            whole = self._whole = self._whole or self._unpruned()
+            with whole.reader.tracing() as seen:
+                built = whole.build(root)
+        uses: list[Use] = []
+        gaps = [replace(gap, root=root) for gap in built.gaps]
+        for item in built.objects:
+            found, holes = self._uses(item, root, deployed=deployed)
             uses.extend(found)
-            gaps.extend((*contents.gaps, *holes))
-    return Inventory(tuple(uses), tuple(gaps))
+            gaps.extend(holes)
+        return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()))
 
+    def _unpruned(self) -> Builder:
+        reader = self.reader
+        return Builder(Reader(reader.tree, reader.kinds, reader.shared, reader.limits, whole=True), reader.limits)
 
-def loose_uses(contents: Contents, table: kinds.Kinds, *, every: bool) -> tuple[list[Use], list[Gap]]:
-    """The uses of a file that no root loads. What says no kind is deployed by nothing."""
-    uses: list[Use] = []
-    gaps: list[Gap] = []
-    for item in contents.objects:
-        deployed = item.deploys and not is_policy(item, table)
-        if not (deployed or every):
-            continue
+    # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _file(self, path: str) -> Part:
         try:
-            for found in extract(item, table):
-                uses.append(use_of(found, item, None, deployed=deployed))
-                if deployed and is_template(found.text):
-                    gaps.append(templated(found, uses[-1].place))
+            target = self.reader.resolve(path)
+        except OutOfTree as error:
+            return Part((), (unparsable(Place(path), str(error)),))
+        if target is None:
+            return Part((), (Gap(Place(path), "broken symlink", "it leads to nothing"),))
+        if self.reader.files[path].kind is EntryKind.SYMLINK:
+            return Part((), ())  # its target is read under its own name
+        contents = self.reader.contents(target)
+        uses: list[Use] = []
+        gaps = list(contents.gaps)
+        for item in contents.objects:
+            found, holes = self._uses(item, None, deployed=item.deploys)
+            uses.extend(found)
+            gaps.extend(holes)
+        for line in contents.lines:
+            uses.append(use_of(line, None, None))
+            gaps.extend(_templates([line], None))
+        return Part(tuple(uses), tuple(gaps))
+
+    def _uses(self, item: Object, root: str | None, *, deployed: bool) -> tuple[list[Use], list[Gap]]:
+        """The uses of one object. Patterns in policies and what says no kind are deployed by nothing."""
+        deployed = deployed and not is_policy(item, self.reader.kinds)
+        if not (deployed or self._every):
+            return [], []
+        try:
+            found = extract(item, self.reader.kinds, self.reader.limits)
         except yaml.Tangled as error:
-            gaps.append(tangled(item, error))
-    return uses, gaps
+            return [], [tangled(item, error)]
+        gaps = [*_templates(found, root), *(replace(gap, root=root) for gap in charts_of(item))] if deployed else []
+        return [use_of(one, item, root, deployed=deployed) for one in found], gaps
 
 
-def use_of(found: Found, item: Object, root: str | None, *, deployed: bool = True) -> Use:
+def _templates(found: Iterable[Found], root: str | None) -> list[Gap]:
+    return [replace(templated(one, one.scalar.place(one.path)), root=root) for one in found if is_template(one.text)]
+
+
+def use_of(found: Found, item: Object | None, root: str | None, *, deployed: bool = True) -> Use:
     """What was found in an object, as a use."""
     scalar = found.scalar
     return Use(
         found.text,
         scalar.place(found.path),
-        item.workload(),
+        item.workload() if item else None,
         found.container,
         root,
         scalar.via,

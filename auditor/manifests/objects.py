@@ -31,7 +31,6 @@ class Object:
     namespace: str = ""
     prefix: str = ""
     earlier: tuple[tuple[str, str], ...] = ()
-    origin: str = ""
 
     @property
     def group(self) -> str:
@@ -59,24 +58,19 @@ class Object:
         return texts(self.node.mapping("metadata").mapping("annotations"))
 
     def with_node(self, node: Mapping) -> Object:
-        """The same object after a patch: names are read anew, the old ones remembered."""
-        fresh = identify(node, self.file, self.line, self.prefix)
-        return self.renamed(fresh.name or self.name, fresh.namespace or self.namespace, node, fresh)
+        """The same object after a patch: what the patch changed of its names is read anew, the old ones remembered."""
+        old, new = identify(self.node, self.file, self.line), identify(node, self.file, self.line)
+        name = new.name if new.name != old.name else self.name
+        namespace = new.namespace if new.namespace != old.namespace else self.namespace
+        kind = new.kind if new.kind != old.kind else self.kind
+        api_version = new.api_version if new.api_version != old.api_version else self.api_version
+        return replace(self.renamed(name, namespace), node=node, kind=kind, api_version=api_version)
 
-    def renamed(self, name: str, namespace: str, node: Mapping | None = None, fresh: Object | None = None) -> Object:
+    def renamed(self, name: str, namespace: str) -> Object:
         """The same object under another name or namespace."""
-        earlier = self.earlier
-        if (name, namespace) != (self.name, self.namespace):
-            earlier = (*earlier, (self.name, self.namespace))
-        return replace(
-            self,
-            node=node or self.node,
-            name=name,
-            namespace=namespace,
-            earlier=earlier,
-            kind=(fresh.kind if fresh else "") or self.kind,
-            api_version=(fresh.api_version if fresh else "") or self.api_version,
-        )
+        if (name, namespace) == (self.name, self.namespace):
+            return self
+        return replace(self, name=name, namespace=namespace, earlier=(*self.earlier, (self.name, self.namespace)))
 
     def workload(self) -> Workload | None:
         """How reports name it."""

@@ -22,6 +22,8 @@ IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "name
 """Keys that are kept where anything beside them is: they name what the image belongs to."""
 PARTS: Final = frozenset({"repository", "repo", "registry", "tag", "digest", "sha", "version", "hub", "reference"})
 """Keys of split maps: kept where anything beside them is, and `repository` in its own right."""
+WHOLE: Final = frozenset({"HelmRelease", "HelmChart", "Application", "ApplicationSet"})
+"""Kinds that deploy a chart: what they say about it is wanted in full."""
 MERGING: Final = frozenset({"$patch", "$retainKeys"})
 _ANNOTATION_LENGTH: Final = 256
 _CRD_GROUP: Final = "apiextensions.k8s.io/"
@@ -35,6 +37,8 @@ class Pruner:
     want: Callable[[bytes], bool]
     limits: Limits = DEFAULT
     depth: int = 0
+    whole: bool = False
+    """Nothing is left out but CRDs."""
     _words: frozenset[str] = frozenset()
     _descent: yaml.Descent = field(default_factory=yaml.Descent)
 
@@ -43,6 +47,8 @@ class Pruner:
         self._descent = yaml.Descent(self.limits)
         if isinstance(raw, RawMapping):
             return self._object(raw)
+        if isinstance(raw, RawScalar):
+            return None
         node, kept = self._prune(raw)
         return node if kept else None
 
@@ -51,9 +57,10 @@ class Pruner:
         pairs = self._descent.pairs(raw)
         named = {yaml.text_of(key): value for key, value in pairs}
         kind, version = (yaml.text_of(named[key]) if key in named else "" for key in ("kind", "apiVersion"))
-        if kind == "CustomResourceDefinition" and version.startswith(_CRD_GROUP):
+        if _describes(kind, version):
             return None
-        before, self._words = self._words, self._words_of(kind, version)
+        before = self._words, self.whole
+        self._words, self.whole = self._words_of(kind, version), self.whole or kind in WHOLE
         self._descent.enter(raw)
         entries: list[tuple[str, Node]] = []
         for key, value in pairs:
@@ -63,11 +70,11 @@ class Pruner:
                 entries.append((name, node))
         mapping = yaml.mapping_at(raw, entries)
         self._descent.leave(raw, mapping)
-        self._words = before
+        self._words, self.whole = before
         return mapping
 
     def _top(self, name: str, value: RawNode, kind: str) -> Node | None:
-        if name == "metadata" and isinstance(value, RawMapping):
+        if name == "metadata" and not self.whole and isinstance(value, RawMapping):
             return self._metadata(value)
         if name == "status" and kind:
             return None
@@ -118,14 +125,14 @@ class Pruner:
             node, kept = self._mapping(raw)
         else:
             pairs = [self._entry("", item) for item in raw.value]
-            kept = any(interesting for _, interesting in pairs)
+            kept = self.whole or any(interesting for _, interesting in pairs)
             node = Sequence([item for item, _ in pairs] if kept else [])
         self._descent.leave(raw, node if kept else None)
         return node, kept
 
     def _mapping(self, raw: RawMapping) -> tuple[Mapping, bool]:
         entries: list[tuple[str, Node]] = []
-        kept = False
+        kept = self.whole
         for key, value in self._descent.pairs(raw):
             name = yaml.text_of(key)
             node, interesting = self._entry(name, value)
@@ -149,6 +156,8 @@ class Pruner:
         inner = self._inside(value)
         if inner is not None:
             return inner, True
+        if self.whole:
+            return yaml.scalar(value), True
         return _light(name, value), yaml.is_null(value) and name != ""
 
     def _keeps(self, name: str, value: RawScalar) -> bool:
@@ -171,8 +180,15 @@ class Pruner:
         inner = embedded(scalar, Pruner(self.kinds, self.want, self.limits, self.depth + 1))
         if not inner:
             return None
-        scalar.text, scalar.inner = "", inner
+        scalar.inner = inner
+        if not self.whole:
+            scalar.text = ""
         return scalar
+
+
+def _describes(kind: str, version: str) -> bool:
+    """Whether the object is a CRD: its schema talks about images, and holds none."""
+    return kind == "CustomResourceDefinition" and version.startswith(_CRD_GROUP)
 
 
 _EMPTY: Final = Mapping()

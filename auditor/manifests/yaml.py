@@ -170,7 +170,7 @@ def _compose(chunk: bytes, origin: Origin) -> Iterator[RawDocument | Broken]:
 def _composed(loader: _Loader) -> Iterator[RawDocument]:
     try:
         while loader.check_node():
-            yield loader.get_node()
+            yield cast("RawNode", loader.get_node())
     finally:
         loader.dispose()
 

@@ -1,0 +1,177 @@
+"""What deploys: kustomizations nobody loads, charts, and manifests that neither loads.
+
+A reference from a kustomization that is left out (`exclude`) counts for nothing: it must not hide what it names. Circles
+that nobody enters are entered at their first directory.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pathspec
+
+from auditor.config.rules import ManifestSettings
+from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
+from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, is_kustomization, join, read
+from auditor.source.tree import EntryKind
+
+CHART: Final = "Chart.yaml"
+_CHART_PARTS: Final = ("templates", "charts", "crds")
+_LOADS: Final = ("resources", "bases", "components", "generators", "transformers")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`manifests.include` and `exclude`: gitignore patterns over files and entry points."""
+
+    include: pathspec.PathSpec[Any]
+    exclude: pathspec.PathSpec[Any]
+
+    @classmethod
+    def of(cls, settings: ManifestSettings) -> Chosen:
+        """Compile the patterns of the settings."""
+        return cls(
+            *(pathspec.PathSpec.from_lines("gitwildmatch", lines) for lines in (settings.include, settings.exclude))
+        )
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and self.include.match_file(path) and not self.exclude.match_file(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Entry points of a tree: directories of kustomizations and charts, and the files that may be loose manifests."""
+
+    roots: tuple[str, ...]
+    others: tuple[str, ...]
+    """Kustomizations that some root loads."""
+    charts: tuple[str, ...]
+    files: tuple[str, ...]
+    chart_files: tuple[str, ...]
+
+
+def entries(reader: Reader, settings: ManifestSettings, before: Iterable[str] = ()) -> Entries:
+    """Find them. `before`: entry points of base, which stay entry points as long as they are kustomizations."""
+    chosen = Chosen.of(settings)
+    charts = _charts(reader)
+    kustomizations = {item.directory: item for item in _kustomizations(reader, chosen, charts)}
+    links = {
+        directory: frozenset(_links(reader, item)) & kustomizations.keys() for directory, item in kustomizations.items()
+    }
+    roots = _roots(links, frozenset(before))
+    others = tuple(directory for directory in kustomizations if directory not in roots)
+    files, chart_files = _manifests(reader, chosen, charts)
+    mine = tuple(chart for chart in charts if f"{chart}/{CHART}".removeprefix("./") in chosen)
+    return Entries(tuple(sorted(roots)), others, mine, files, chart_files)
+
+
+def _kustomizations(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> Iterator[Kustomization]:
+    seen = set()
+    for path, entry in reader.files.items():
+        directory, name = posixpath.split(path)
+        directory = directory or "."
+        if name not in NAMES or directory in seen or path not in chosen or _in_chart(path, charts):
+            continue
+        seen.add(directory)
+        try:
+            found = find(reader, directory)
+        except OutOfTree:
+            found = None
+        if found is None or entry.kind is EntryKind.SUBMODULE:
+            continue
+        kustomization = read(reader, directory, found)
+        if is_kustomization(kustomization.node):
+            yield kustomization
+
+
+def _links(reader: Reader, kustomization: Kustomization) -> Iterator[str]:
+    """The directories that a kustomization loads."""
+    for item, _ in kustomization.names(*_LOADS):
+        if "\n" in item.text:
+            continue
+        try:
+            directory = reader.directory(join(kustomization.directory, item.text))
+        except OutOfTree:
+            continue
+        if directory is not None and directory != kustomization.directory:
+            yield directory
+
+
+def _roots(links: dict[str, frozenset[str]], before: frozenset[str]) -> set[str]:
+    loaded = {target for targets in links.values() for target in targets}
+    roots = {directory for directory in links if directory not in loaded or directory in before}
+    reached = _reached(links, roots)
+    for directory in sorted(links):
+        if directory not in reached:
+            roots.add(directory)
+            reached |= _reached(links, {directory})
+    return roots
+
+
+def _reached(links: dict[str, frozenset[str]], start: Iterable[str]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        directory = waiting.pop()
+        if directory not in reached:
+            reached.add(directory)
+            waiting.extend(links[directory])
+    return reached
+
+
+# ── charts and files ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _charts(reader: Reader) -> tuple[str, ...]:
+    """Directories of charts, those inside another chart's `charts/` left out."""
+    found: list[str] = []
+    for path in reader.files:
+        directory, name = posixpath.split(path)
+        if name == CHART and not _in_chart(path, found):
+            found.append(directory or ".")
+    return tuple(found)
+
+
+def _in_chart(path: str, charts: Iterable[str]) -> bool:
+    """Whether a file is a part of a chart that only Helm reads."""
+    for chart in charts:
+        start = "" if chart == "." else f"{chart}/"
+        if path.startswith(start) and path[len(start) :].partition("/")[0] in _CHART_PARTS:
+            return True
+    return False
+
+
+def _manifests(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Files that may be loose manifests, and files of charts."""
+    holders = _Charts(charts)
+    loose: list[str] = []
+    inside: list[str] = []
+    for path, entry in reader.files.items():
+        if entry.kind is EntryKind.SUBMODULE or not path.lower().endswith(MANIFESTS) or path not in chosen:
+            continue
+        if posixpath.basename(path) in NAMES:
+            continue
+        (inside if holders.hold(path) else loose).append(path)
+    return tuple(loose), tuple(inside)
+
+
+@dataclass(slots=True)
+class _Charts:
+    """Which files belong to charts: templates and the like, values, and the chart's own file."""
+
+    charts: tuple[str, ...]
+
+    def hold(self, path: str) -> bool:
+        parts = path.split("/")
+        for count in range(len(parts)):
+            directory = "/".join(parts[:count]) or "."
+            if directory in self.charts:
+                rest = parts[count:]
+                first = rest[0].lower()
+                return (len(rest) > 1 and rest[0] in _CHART_PARTS) or (
+                    len(rest) == 1 and first.startswith(("values", "chart."))
+                )
+        return False

@@ -1,0 +1,169 @@
+"""A kustomization → the objects that it deploys, in kustomize's own order.
+
+    1. resources and bases, then generators, then components (each on all that is loaded so far)
+    2. patchesStrategicMerge, patches
+    3. namespace, name prefix and suffix
+    4. patchesJson6902
+    5. images
+    6. replacements
+    7. transformers, generators as objects, charts
+
+Source: sigs.k8s.io/kustomize/api/internal/target (accumulateTarget, configureBuiltinTransformers) of v5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from auditor.limits import DEFAULT, Limits
+from auditor.manifests.files import OutOfTree, Reader, unparsable
+from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
+from auditor.manifests.kustomize.generate import generated
+from auditor.manifests.kustomize.kustomization import Kustomization, find, is_remote, join, read
+from auditor.manifests.kustomize.state import State
+from auditor.manifests.kustomize.texts import either
+from auditor.manifests.kustomize.transform import plugin, transform
+from auditor.manifests.nodes import Mapping, Node, Scalar
+from auditor.manifests.objects import Object
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The objects of one kustomization, and what could not be built."""
+
+    objects: tuple[Object, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    incomplete: bool = False
+
+
+@dataclass(slots=True)
+class Builder:
+    """Builds kustomizations of one tree; what several roots load is built once.
+
+    `copying` are those with replacements, and those that load them: a value may be copied that says nothing about images,
+    so that they must be built by a reader that prunes nothing.
+    """
+
+    reader: Reader
+    limits: Limits = DEFAULT
+    copying: set[str] = field(default_factory=set)
+    _built: dict[str, tuple[Built, dict[str, str]]] = field(default_factory=dict)
+
+    def build(self, directory: str, stack: tuple[str, ...] = ()) -> Built:
+        """The objects of the kustomization in `directory`. `stack` are those that are loading it."""
+        known = self._built.get(directory)
+        if known is None:
+            with self.reader.tracing() as seen:
+                state = State()
+                self._run(directory, state, stack)
+                known = (Built(tuple(state.objects), tuple(state.gaps), state.incomplete), seen)
+            # What is cut short because of who loads it must not serve others.
+            if not any(gap.what == CYCLE for gap in known[0].gaps):
+                self._built[directory] = known
+        self.reader.note(known[1])
+        return known[0]
+
+    def _run(self, directory: str, state: State, stack: tuple[str, ...]) -> None:
+        """One kustomization on what is loaded so far: nothing, or all that its parent has where it is a component."""
+        path = self._path(directory, state, stack)
+        if path is None:
+            return
+        kustomization = read(self.reader, directory, path)
+        for problem in kustomization.problems:
+            state.incomplete = True
+            state.gaps.append(unparsable(Place(path, problem.line), f"not YAML: {problem.why}"))
+        within = (*stack, directory)
+        if kustomization.node.get("replacements") is not None or kustomization.node.get("transformers") is not None:
+            self.copying.update(within)
+        for item, key_path in kustomization.names("resources", "bases"):
+            self._load(kustomization, item, key_path, state, within)
+        state.objects = generated(self.reader, kustomization, state.objects)
+        for item, key_path in kustomization.names("components"):
+            self._component(kustomization, item, key_path, state, within)
+        transform(self.reader, kustomization, state)
+        self._plugins(kustomization, state, within)
+
+    def _path(self, directory: str, state: State, stack: tuple[str, ...]) -> str | None:
+        here = Place(join(directory, "kustomization.yaml"))
+        if directory in stack:
+            chain = " → ".join((*stack[stack.index(directory) :], directory))
+            state.missing(here, CYCLE, f"they load each other: {chain}")
+            return None
+        if len(stack) >= self.limits.kustomize_depth:
+            why = f"more than {self.limits.kustomize_depth} kustomizations load each other"
+            state.missing(here, CYCLE, why)
+            return None
+        try:
+            return find(self.reader, directory)
+        except OutOfTree as error:
+            state.missing(here, "symlink out of the tree", str(error))
+            return None
+
+    def _load(
+        self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]
+    ) -> None:
+        """A file, a directory with a kustomization, or something that is not in the tree."""
+        target = join(kustomization.directory, item.text)
+        try:
+            path = self.reader.resolve(target)
+            if path is not None:
+                state.load(self.reader.contents(path))
+                return
+            directory = self.reader.directory(target)
+            if directory is not None and find(self.reader, directory) is not None:
+                self._base(self.build(directory, stack), state)
+                return
+        except OutOfTree as error:
+            state.missing(item.place(key_path), "symlink out of the tree", str(error))
+            return
+        what = "remote base" if is_remote(item.text) else "missing resource"
+        state.missing(item.place(key_path), what, why_missing(item.text, directory))
+
+    def _base(self, built: Built, state: State) -> None:
+        state.objects.extend(built.objects)
+        state.gaps.extend(built.gaps)
+        state.incomplete |= built.incomplete
+
+    def _component(
+        self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]
+    ) -> None:
+        try:
+            directory = self.reader.directory(join(kustomization.directory, item.text))
+            found = directory is not None and find(self.reader, directory) is not None
+        except OutOfTree as error:
+            state.missing(item.place(key_path), "symlink out of the tree", str(error))
+            return
+        if found and directory is not None:
+            self._run(directory, state, stack)
+            return
+        what = "remote component" if is_remote(item.text) else "missing component"
+        state.missing(item.place(key_path), what, why_missing(item.text, directory))
+
+    def _plugins(self, kustomization: Kustomization, state: State, stack: tuple[str, ...]) -> None:
+        for key in ("generators", "transformers"):
+            for item, key_path in kustomization.names(key):
+                for document in self._plugin_documents(kustomization, item, key_path, state, stack):
+                    if isinstance(document, Mapping):
+                        plugin(self.reader, kustomization, document, item.place(key_path), state)
+        for chart, key_path in kustomization.entries("helmCharts", "helmChartInflationGenerator"):
+            state.incomplete = True
+            state.gaps.append(chart_gap(chart, Place(kustomization.path, chart.line, 1, key_path)))
+
+    def _plugin_documents(
+        self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]
+    ) -> list[Node]:
+        try:
+            directory = (
+                self.reader.directory(join(kustomization.directory, item.text)) if "\n" not in item.text else None
+            )
+            is_base = directory is not None and find(self.reader, directory) is not None
+        except OutOfTree as error:
+            state.missing(item.place(key_path), "symlink out of the tree", str(error))
+            return []
+        if is_base and directory is not None:
+            built = self.build(directory, stack)
+            state.gaps.extend(built.gaps)
+            return [made.node for made in built.objects]
+        return either(self.reader, kustomization, item, key_path, state)

@@ -1,0 +1,87 @@
+"""A kustomization file: found, read, and what it names."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.manifests import yaml
+from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.nodes import Mapping, Node, Scalar
+
+NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""Recognised names, in kustomize's own order."""
+_REMOTE: Final = re.compile(
+    r"[a-z+]+://|git::|[\w.-]+@[\w.-]+:|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/\S+/|\S*[?&]ref=|\S+//|\S+\.git\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kustomization:
+    """One kustomization: its directory (`.` at the top), its file, and what is written in it."""
+
+    directory: str
+    path: str
+    node: Mapping
+    problems: tuple[yaml.Broken, ...] = ()
+
+    @property
+    def is_component(self) -> bool:
+        """A component changes what the kustomization that names it has loaded."""
+        return self.node.text("kind") == "Component"
+
+    def names(self, *keys: str) -> Iterator[tuple[Scalar, str]]:
+        """The texts of lists under these keys, each with its key path."""
+        for key in keys:
+            for index, item in enumerate(self.node.items(key)):
+                if isinstance(item, Scalar) and item.text:
+                    yield item, f"{key}[{index}]"
+
+    def entries(self, *keys: str) -> Iterator[tuple[Mapping, str]]:
+        """The mappings of lists under these keys, each with its key path."""
+        for key in keys:
+            for index, item in enumerate(self.node.items(key)):
+                if isinstance(item, Mapping):
+                    yield item, f"{key}[{index}]"
+
+
+def join(directory: str, path: str) -> str:
+    """A path as written in a file of `directory`, relative to the tree."""
+    return posixpath.normpath(posixpath.join("" if directory == "." else directory, path))
+
+
+def is_remote(text: str) -> bool:
+    """Whether kustomize would fetch it: a URL or a repository."""
+    return _REMOTE.match(text) is not None
+
+
+def find(reader: Reader, directory: str) -> str | None:
+    """The kustomization file of a directory. Raises OutOfTree where it is a symlink that leads out."""
+    for name in NAMES:
+        path = reader.resolve(join(directory, name))
+        if path is not None:
+            return path
+    return None
+
+
+def read(reader: Reader, directory: str, path: str) -> Kustomization:
+    """Read a kustomization. What does not parse is in `problems`; several documents are one too many."""
+    documents = reader.documents(path)
+    problems = [item for item in documents if isinstance(item, yaml.Broken)]
+    held: list[Node] = [item for item in documents if not isinstance(item, yaml.Broken)]
+    mappings = [item for item in held if isinstance(item, Mapping)]
+    if len(mappings) > 1:
+        problems.append(yaml.Broken(mappings[1].line, "a kustomization has one document", mappings[1].line, b""))
+    merged = Mapping([pair for mapping in mappings for pair in mapping.entries], path, 1)
+    return Kustomization(directory, path, merged, tuple(problems))
+
+
+def is_kustomization(node: Mapping) -> bool:
+    """Whether the file is meant for kustomize: Flux's objects of the same kind are not, whatever their file is called."""
+    return not node.text("apiVersion").startswith("kustomize.toolkit.fluxcd.io/")
+
+
+__all__ = ["NAMES", "Kustomization", "OutOfTree", "find", "is_kustomization", "is_remote", "join", "read"]

@@ -1,0 +1,75 @@
+"""Patches, each as something that can be put on an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from auditor.manifests.kustomize import jsonpatch, merge
+from auditor.manifests.kustomize.select import same_object, selected
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.objects import Object, identify
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A strategic merge patch. `open_schema`: the kustomization brings a schema of its own for other kinds."""
+
+    document: Mapping
+    target: Mapping | None
+    open_schema: bool = False
+
+    def wants(self, item: Object) -> bool:
+        """Whether the object is meant."""
+        return selected(item, self.target) if self.target is not None else same_object(item, self.document)
+
+    def on(self, item: Object) -> Object | None:
+        """The object after the patch; None where it is deleted."""
+        known = self.open_schema or "." not in item.group or item.group.endswith(".k8s.io")
+        node = merge.merge(item.node, self.document, known=known)
+        return item.with_node(node) if node is not None else None
+
+    def alone(self) -> Object:
+        """The patch as an object, where the one that it is for is not known."""
+        return identify(merge.stamp_mapping(self.document, None), self.document.file, self.document.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A JSON patch (RFC 6902): a list of operations."""
+
+    operations: Sequence
+    target: Mapping | None
+
+    def wants(self, item: Object) -> bool:
+        """Whether the object is meant."""
+        return self.target is not None and selected(item, self.target)
+
+    def on(self, item: Object) -> Object | None:
+        """The object after the operations."""
+        return item.with_node(jsonpatch.apply(item.node, self.operations))
+
+    def alone(self) -> Object:
+        """What the operations write, where the object that they are for is not known."""
+        target = self.target or Mapping()
+        file, line = next(((i.file, i.line) for i in self.operations.items if isinstance(i, Mapping)), ("", 0))
+        version = f"{target.text('group')}/{target.text('version')}".strip("/")
+        named: list[tuple[str, Node]] = [
+            ("kind", Scalar(target.text("kind"), file, line, 1)),
+            ("apiVersion", Scalar(version, file, line, 1)),
+        ]
+        node = jsonpatch.apply(Mapping(named, file, line), self.operations)
+        return replace(identify(node, file, line), name=target.text("name"), namespace=target.text("namespace"))
+
+
+Patch: TypeAlias = Merge | Json
+
+
+def patches(documents: Iterable[Node], target: Mapping | None, *, open_schema: bool) -> Iterator[Patch]:
+    """A list of operations is a JSON patch, a mapping a strategic merge patch."""
+    for document in documents:
+        if isinstance(document, Sequence):
+            yield Json(document, target)
+        elif isinstance(document, Mapping):
+            yield Merge(document, target, open_schema=open_schema)

@@ -1,0 +1,111 @@
+"""What a kustomization has loaded so far, and what can be done to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from auditor.manifests.files import Contents
+from auditor.manifests.kustomize import images
+from auditor.manifests.kustomize.gaps import unrendered
+from auditor.manifests.kustomize.kustomization import Kustomization
+from auditor.manifests.kustomize.patches import Patch
+from auditor.manifests.nodes import Mapping, Scalar
+from auditor.manifests.objects import Object
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+
+CLUSTER_SCOPED: Final = frozenset(
+    (
+        "APIService",
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "FlowSchema",
+        "IngressClass",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "PriorityLevelConfiguration",
+        "RuntimeClass",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+    )
+)
+"""Kinds of Kubernetes itself that have no namespace."""
+_UNNAMED: Final = frozenset({"CustomResourceDefinition", "Namespace", "APIService"})
+"""Kinds that prefixes and suffixes leave alone."""
+
+
+@dataclass(slots=True)
+class State:
+    """Objects, gaps, and the fields that `configurations:` added, of one kustomization and its components.
+
+    `incomplete`: something that is deployed was not loaded, so patches and images entries may be meant for it.
+    """
+
+    objects: list[Object] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    fields: list[images.FieldSpec] = field(default_factory=list)
+    incomplete: bool = False
+
+    def missing(self, place: Place, what: str, why: str) -> None:
+        """Something was not loaded."""
+        self.incomplete = True
+        self.gaps.append(unrendered(place, what, why))
+
+    def load(self, contents: Contents) -> None:
+        """The objects of a file; a reference in text that does not parse as an object of its own."""
+        self.objects.extend(contents.objects)
+        self.gaps.extend(contents.gaps)
+        self.incomplete |= bool(contents.gaps)
+        self.objects.extend(_unknown(found.scalar) for found in contents.lines)
+
+    def patch(self, patch: Patch) -> None:
+        """Apply a patch. One that meets nothing while something is missing may be meant for what is missing."""
+        met = False
+        after: list[Object] = []
+        for item in self.objects:
+            changed = patch.on(item) if patch.wants(item) else item
+            met |= changed is not item
+            if changed is not None:
+                after.append(changed)
+        if not met and self.incomplete:
+            after.append(patch.alone())
+        self.objects = after
+
+    def rewrite(self, change: images.Entry) -> None:
+        """Apply an images entry. One that meets nothing while something is missing is kept by itself."""
+        fields = tuple(self.fields)
+        after = [images.apply(item, change, fields) for item in self.objects]
+        met = any(new is not old for new, old in zip(after, self.objects, strict=True))
+        alone = change.alone() if self.incomplete and not met else None
+        if alone is not None:
+            after.append(_unknown(alone))
+        self.objects = after
+
+    def rename(self, kustomization: Kustomization) -> None:
+        """Apply namespace, name prefix and suffix."""
+        namespace = kustomization.node.text("namespace")
+        prefix, suffix = kustomization.node.text("namePrefix"), kustomization.node.text("nameSuffix")
+        if namespace or prefix or suffix:
+            self.objects = [_renamed(item, namespace, prefix, suffix) for item in self.objects]
+
+
+def _renamed(item: Object, namespace: str, prefix: str, suffix: str) -> Object:
+    space = namespace if namespace and item.kind not in CLUSTER_SCOPED else item.namespace
+    name = item.name if item.kind in _UNNAMED else f"{prefix}{item.name}{suffix}"
+    return item.renamed(name, space)
+
+
+def _unknown(image: Scalar) -> Object:
+    """An image whose object is not known."""
+    return Object(Mapping([("image", image)], image.file, image.line), image.file, image.line)

@@ -1,0 +1,148 @@
+"""What a kustomization does to all that it has loaded: patches, names, images, replacements, transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from auditor.manifests.files import Reader
+from auditor.manifests.kustomize import images
+from auditor.manifests.kustomize.gaps import chart_gap, unrendered
+from auditor.manifests.kustomize.generate import generated
+from auditor.manifests.kustomize.kustomization import Kustomization
+from auditor.manifests.kustomize.patches import patches
+from auditor.manifests.kustomize.replacements import replaced
+from auditor.manifests.kustomize.state import State
+from auditor.manifests.kustomize.texts import either, in_file, inline, written
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.model.place import Place
+
+_HARMLESS: Final = frozenset(
+    (
+        "AnnotationsTransformer",
+        "HashTransformer",
+        "IAMPolicyGenerator",
+        "LabelTransformer",
+        "NamespaceTransformer",
+        "PrefixSuffixTransformer",
+        "PrefixTransformer",
+        "ReplicaCountTransformer",
+        "SortOrderTransformer",
+        "SuffixTransformer",
+        "ValueAddTransformer",
+    )
+)
+"""Built-in transformers that cannot change an image."""
+
+
+def transform(reader: Reader, kustomization: Kustomization, state: State) -> None:
+    """Steps 2 to 6, in kustomize's order."""
+    _fields(reader, kustomization, state)
+    for item, key_path in kustomization.names("patchesStrategicMerge"):
+        _patch(either(reader, kustomization, item, key_path, state), None, kustomization, state)
+    for entry, key_path in kustomization.entries("patches"):
+        _entry(reader, kustomization, entry, key_path, state)
+    state.rename(kustomization)
+    for entry, key_path in kustomization.entries("patchesJson6902"):
+        _entry(reader, kustomization, entry, key_path, state)
+    for entry, key_path in kustomization.entries("images", "imageTags"):
+        state.rewrite(images.entry(entry, key_path))
+    for entry, key_path in kustomization.entries("replacements"):
+        for replacement in _replacements(reader, kustomization, entry, key_path, state):
+            state.objects = replaced(state.objects, replacement)
+
+
+def _entry(reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State) -> None:
+    target = entry.get("target")
+    documents = written(reader, kustomization, entry, key_path, state)
+    _patch(documents, target if isinstance(target, Mapping) else None, kustomization, state)
+
+
+def _patch(documents: Iterable[Node], target: Mapping | None, kustomization: Kustomization, state: State) -> None:
+    open_schema = kustomization.node.get("openapi") is not None
+    for patch in patches(documents, target, open_schema=open_schema):
+        state.patch(patch)
+
+
+def _replacements(
+    reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State
+) -> Iterator[Mapping]:
+    path = entry.scalar("path")
+    if path is None:
+        yield entry
+        return
+    for document in in_file(reader, kustomization, path, f"{key_path}.path", state):
+        for item in document.items if isinstance(document, Sequence) else [document]:
+            if isinstance(item, Mapping):
+                yield item
+
+
+def _fields(reader: Reader, kustomization: Kustomization, state: State) -> None:
+    """`configurations:` name more fields that hold images."""
+    for item, key_path in kustomization.names("configurations"):
+        for document in in_file(reader, kustomization, item, key_path, state):
+            if isinstance(document, Mapping):
+                state.fields.extend(images.field_specs(document.items("images")))
+
+
+# ── 7. transformers and generators as objects ────────────────────────────────────────────────────────────────────────────
+
+
+def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, place: Place, state: State) -> None:
+    """One entry of `transformers:` or `generators:`: a built-in one is carried out, a program is not run."""
+    kind = document.text("kind")
+    act = _PLUGINS.get(kind)
+    if act is not None:
+        act(reader, kustomization, document, state)
+    elif kind == "HelmChartInflationGenerator":
+        state.incomplete = True
+        state.gaps.append(chart_gap(document, place))
+    elif kind not in _HARMLESS:
+        state.incomplete = True
+        why = f"{kind or 'a plugin'} is a program: it is not run"
+        state.gaps.append(unrendered(place, "kustomize plugin", why))
+
+
+def _image_tag(_reader: Reader, _kustomization: Kustomization, document: Mapping, state: State) -> None:
+    state.fields.extend(images.field_specs(document.items("fieldSpecs")))
+    state.rewrite(images.entry(document.mapping("imageTag"), "imageTag"))
+
+
+def _patch_object(reader: Reader, kustomization: Kustomization, document: Mapping, state: State) -> None:
+    _entry(reader, kustomization, document, "", state)
+
+
+def _strategic(reader: Reader, kustomization: Kustomization, document: Mapping, state: State) -> None:
+    for index, item in enumerate(document.items("paths")):
+        if isinstance(item, Scalar):
+            found = in_file(reader, kustomization, item, f"paths[{index}]", state)
+            _patch(found, None, kustomization, state)
+    if (text := document.scalar("patches")) is not None:
+        _patch(inline(text, state), None, kustomization, state)
+
+
+def _replacement(_reader: Reader, _kustomization: Kustomization, document: Mapping, state: State) -> None:
+    for item in document.items("replacements"):
+        if isinstance(item, Mapping):
+            state.objects = replaced(state.objects, item)
+
+
+def _generator(reader: Reader, kustomization: Kustomization, document: Mapping, state: State) -> None:
+    key = "configMapGenerator" if document.text("kind") == "ConfigMapGenerator" else "secretGenerator"
+    named = document.mapping("metadata")
+    entry = Mapping([*named.entries, *document.entries], document.file, document.line)
+    wrapped = replace(kustomization, node=Mapping([(key, Sequence([entry]))]))
+    state.objects = generated(reader, wrapped, state.objects)
+
+
+_Act: TypeAlias = Callable[[Reader, Kustomization, Mapping, State], None]
+_PLUGINS: Final[dict[str, _Act]] = {
+    "ImageTagTransformer": _image_tag,
+    "PatchTransformer": _patch_object,
+    "PatchJson6902Transformer": _patch_object,
+    "PatchStrategicMergeTransformer": _strategic,
+    "ReplacementTransformer": _replacement,
+    "ConfigMapGenerator": _generator,
+    "SecretGenerator": _generator,
+}
