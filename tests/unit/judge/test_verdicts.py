@@ -1,4 +1,4 @@
-"""Evidence × entry → verdict: every verdict, and every conflict of two."""
+"""Evidence and entry → verdict: every verdict, and every conflict of two."""
 
 from __future__ import annotations
 

@@ -1,0 +1,116 @@
+"""Images: one for each reference and entry, worst first, with what a report needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from auditor.config.rules import PlatformMode
+from auditor.judge.compare import compare
+from auditor.judge.images import inventory_images
+from auditor.judge.judge import judge
+from auditor.model.evidence import Evidence, Resolved
+from auditor.model.report import Change
+from auditor.model.verdict import Verdict
+from tests.support.judging import (
+    API,
+    DIGEST,
+    OTHER,
+    RELEASE,
+    STRANGER,
+    TODAY,
+    entry,
+    evidence,
+    exempt,
+    platform,
+    rules,
+    signed,
+    use,
+    within,
+)
+
+OLD = "ghcr.io/acme/api:2.0"
+WEB = "ghcr.io/acme/web:1@" + str(OTHER)
+
+
+def test_one_image_for_each_reference_and_entry() -> None:
+    book = rules(within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev"), entry(label="images[1]"))
+    uses = (use(root="clusters/dev"), use(root="clusters/prod"), use(root="clusters/prod", container="other"))
+    judged = judge(compare(None, uses), {API: evidence(signed(STRANGER))}, book, TODAY)
+    assert [(image.rule, image.verdict, len(image.uses)) for image in judged.images] == [
+        ("images[1]", Verdict.WRONG_SIGNER, 2),
+        ("images[0]", Verdict.EXEMPT, 1),
+    ]
+
+
+def test_worst_first_and_what_nobody_judged_last() -> None:
+    names = {"a": signed(), "b": None, "c": signed(STRANGER)}
+    added = tuple(use(f"ghcr.io/acme/{name}:1", container=name) for name in names)
+    known = {
+        f"ghcr.io/acme/{name}:1": evidence(*([signature] if signature else [])) for name, signature in names.items()
+    }
+    kept = use("ghcr.io/acme/kept:1", container="kept")
+    gone = use("ghcr.io/acme/gone:1", container="gone")
+    judged = judge(compare((kept, gone), (*added, kept)), known, rules(), TODAY)
+    assert [(image.name, image.change) for image in judged.images] == [
+        ("ghcr.io/acme/c", Change.ADDED),
+        ("ghcr.io/acme/b", Change.ADDED),
+        ("ghcr.io/acme/a", Change.ADDED),
+        ("ghcr.io/acme/gone", Change.REMOVED),
+        ("ghcr.io/acme/kept", Change.KEPT),
+    ]
+    assert [image.verdict for image in judged.images[3:]] == [None, None]
+
+
+def test_an_image_carries_its_evidence_and_what_it_replaces() -> None:
+    now = Evidence(Resolved(DIGEST), (signed(),), (platform("linux/amd64", signed()),))
+    book = rules(replace(entry(), platforms=PlatformMode.EACH))
+    known = {API: now, OLD: replace(now, resolution=Resolved(OTHER))}
+    image, removed = judge(compare((use(OLD),), (use(),)), known, book, TODAY).images
+    assert (image.name, image.tag, image.digest, image.pinned) == ("ghcr.io/acme/api", "2.1", DIGEST, False)
+    assert image.signatures[0].allowed
+    assert image.platforms[0].verdict is Verdict.VERIFIED
+    assert image.previous is not None
+    assert image.previous.reference == OLD
+    assert (image.previous.digest, image.previous.verdict) == (OTHER, Verdict.VERIFIED)
+    assert image.previous.identity is not None
+    assert image.previous.identity.subject == RELEASE
+    assert (removed.reference, removed.change, removed.verdict) == (OLD, Change.REMOVED, None)
+
+
+def test_what_was_replaced_but_not_asked_about_has_no_verdict() -> None:
+    image = judge(compare((use(OLD),), (use(),)), {API: evidence(signed())}, rules(), TODAY).images[0]
+    assert image.previous is not None
+    assert (image.previous.reference, image.previous.verdict) == (OLD, None)
+
+
+def test_an_image_that_is_kept_here_and_added_there_is_judged() -> None:
+    staging, prod = use(root="clusters/staging"), use(root="clusters/prod")
+    (image,) = judge(compare((staging,), (staging, prod)), {API: evidence()}, rules(), TODAY).images
+    assert (image.change, image.verdict) == (Change.ADDED, Verdict.UNSIGNED)
+    assert {each.change for each in image.uses} == {Change.ADDED, Change.KEPT}
+
+
+def test_only_added_uses_have_findings() -> None:
+    staging, prod = use(root="clusters/staging"), use(root="clusters/prod")
+    findings = judge(compare((staging,), (staging, prod)), {API: evidence()}, rules(), TODAY).findings
+    assert {each.root for each in findings} == {"clusters/prod"}
+
+
+def test_one_finding_for_each_container_and_file() -> None:
+    twice = replace(use(), place=replace(use().place, line=99))
+    elsewhere = use(container="other")
+    findings = judge(compare(None, (use(), twice, elsewhere)), {API: evidence()}, rules(), TODAY).findings
+    assert sum(each.rule == "unsigned-image" for each in findings) == 2
+
+
+def test_without_a_base_nothing_is_a_change() -> None:
+    (image,) = judge(compare(None, (use(),)), {API: evidence()}, rules(), TODAY).images
+    assert image.change is None
+    assert image.uses[0].change is None
+
+
+def test_an_inventory_judges_nothing() -> None:
+    first, second, third = inventory_images((use(WEB), use(), use("{{ .image }}"), use(container="b")))
+    assert (first.reference, len(first.uses), first.verdict) == (API, 2, None)
+    assert (second.pinned, second.digest) == (True, OTHER)
+    assert (third.reference, third.name) == ("{{ .image }}", None)
