@@ -83,13 +83,12 @@ class RegistryAuth(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """The recipe of this module. Raises Failed when there is no way in."""
-        origin = Origin.of(str(request.url))
         repository = str(request.extensions.get(REPOSITORY, ""))
-        door = self._door(origin)
+        door = self._door(Origin.of(str(request.url)))
         # Step 1. Where the host is known to want a token, it is asked for without knocking first.
         shown = door.current(repository)
         if shown is None and door.challenge is not None:
-            shown = yield from self._enter(door, origin, request, None)
+            shown = yield from self._enter(door, door.challenge, request, None)
         if shown is not None:
             request.headers["Authorization"] = shown
         response = yield request
@@ -99,11 +98,12 @@ class RegistryAuth(httpx.Auth):
         found = _choose(response)
         if found is None:
             return
-        door.challenge = found
         # Steps 3 and 4.
-        header = yield from self._enter(door, origin, request, shown)
+        header = yield from self._enter(door, found, request, shown)
         if header is None or header == shown:
             return
+        # Only a challenge that led to a pass is remembered: one repository must not lock the others out.
+        door.challenge = found
         # Step 5.
         request.headers["Authorization"] = header
         yield request
@@ -113,17 +113,14 @@ class RegistryAuth(httpx.Auth):
             return self._doors.setdefault(origin, _Door())
 
     def _enter(
-        self, door: _Door, origin: Origin, request: httpx.Request, refused: str | None
+        self, door: _Door, asked: Challenge, request: httpx.Request, refused: str | None
     ) -> Generator[httpx.Request, httpx.Response, str | None]:
         """The header to show, None to go on without. `refused` is one that the registry has just not taken."""
-        repository = str(request.extensions.get(REPOSITORY, ""))
+        repository, origin = str(request.extensions.get(REPOSITORY, "")), Origin.of(str(request.url))
         with door.lock_of(repository):
             known = door.current(repository)
             if known is not None and known != refused:
                 return known  # another thread was here first
-            asked = door.challenge
-            if asked is None:
-                return None
             credential = self._credential(origin, repository)
             if asked.scheme == "basic":
                 made = _basic_pass(credential)

@@ -91,14 +91,12 @@ class Connection(http.client.HTTPConnection):
         self._limits = limits
         self.timed: Timed | None = None
 
-    def open_until(self, deadline: float) -> bool:
-        """Make ready for one request that ends at `deadline`; whether the connection is a fresh one."""
-        fresh = self.timed is None
+    def open_until(self, deadline: float) -> None:
+        """Make ready for one request that ends at `deadline` (monotonic seconds)."""
         if self.timed is None:
             self.timed = Timed(self._dial(deadline), self._limits.read_seconds)
             self.sock = self.timed
         self.timed.deadline = deadline
-        return fresh
 
     def close(self) -> None:
         """Close the socket; the next request opens a new one."""

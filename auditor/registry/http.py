@@ -122,13 +122,13 @@ class Session:
     ) -> httpx.Response:
         client = self._client(origin)
         extensions = {DEADLINE: deadline, BOUND: question.bound, REPOSITORY: question.repository}
+        headers = {"Accept": question.accept}
         try:
-            request = client.build_request(
-                question.method, url, headers={"Accept": question.accept}, extensions=extensions
-            )
-        except httpx.InvalidURL:
+            request = client.build_request(question.method, url, headers=headers, extensions=extensions)
+            return client.send(request, auth=self._auth if with_auth else None)
+        except (httpx.InvalidURL, httpx.HTTPError):
+            # What the transport meets it raises as Failed; what is left is httpx's own reading of URLs.
             raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects to no URL") from None
-        return client.send(request, auth=self._auth if with_auth else None)
 
     def _client(self, origin: Origin) -> httpx.Client:
         proxy = proxy_for(origin, self._environ)

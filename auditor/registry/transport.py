@@ -47,38 +47,39 @@ class PooledTransport(httpx.BaseTransport):
             raise from_exception(error, origin.authority) from error
 
     def _exchange(self, origin: Origin, request: httpx.Request) -> httpx.Response:
-        while True:
-            connection = self._take(origin)
-            fresh = True
+        kept = self._kept(origin)
+        if kept is not None:
             try:
-                fresh = connection.open_until(_deadline(request, self._limits))
-                return self._converse(origin, connection, request)
-            except BaseException as error:
-                connection.close()
-                if fresh or not isinstance(error, ConnectionError):
-                    raise
-                # The server closed a kept connection while it was idle: that is no answer, and no failure either.
+                return self._converse(origin, kept, request)
+            except (ConnectionError, http.client.HTTPException):
+                # The server closed a kept connection while it was idle, or left something of its last answer in it.
+                # That says nothing about this request: it goes out on a fresh connection.
+                pass
+        context = self._contexts.of(origin) if origin.scheme == "https" else None
+        return self._converse(origin, Connection(origin, context, self._limits), request)
 
     def _converse(self, origin: Origin, connection: Connection, request: httpx.Request) -> httpx.Response:
-        _send(connection, request)
-        answer = connection.getresponse()
         try:
-            body = read_bounded(answer, bound(request, self._limits), origin.authority)
-        finally:
-            answer.close()
+            connection.open_until(_deadline(request, self._limits))
+            _send(connection, request)
+            answer = connection.getresponse()
+            try:
+                body = read_bounded(answer, bound(request, self._limits), origin.authority)
+            finally:
+                answer.close()
+        except BaseException:
+            connection.close()
+            raise
         if answer.will_close:
             connection.close()
         else:
             self._give(origin, connection)
         return whole_response(answer.status, answer.getheaders(), body, origin.authority)
 
-    def _take(self, origin: Origin) -> Connection:
+    def _kept(self, origin: Origin) -> Connection | None:
         with self._lock:
-            idle = self._idle.setdefault(origin, deque())
-            if idle:
-                return idle.pop()
-        context = self._contexts.of(origin) if origin.scheme == "https" else None
-        return Connection(origin, context, self._limits)
+            idle = self._idle.get(origin)
+            return idle.pop() if idle else None
 
     def _give(self, origin: Origin, connection: Connection) -> None:
         with self._lock:
@@ -167,7 +168,8 @@ def read_bounded(answer: http.client.HTTPResponse, most: int, host: str) -> byte
 
 def whole_response(status: int, headers: Iterable[tuple[str, str]], body: bytes, host: str) -> httpx.Response:
     """An httpx response whose body is read. Refuses encodings: we asked for none, and a decompressor is a bomb's target."""
-    kept = list(headers)
+    # Cookies are of no use to us, and httpx would keep them.
+    kept = [(name, value) for name, value in headers if name.lower() != "set-cookie"]
     encodings = {value.strip().lower() for name, value in kept if name.lower() == "content-encoding"}
     if encodings - _IDLE:
         raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
