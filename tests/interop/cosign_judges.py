@@ -60,10 +60,10 @@ def _samples(registry: OciRegistry, scene: Scene) -> list[Question]:
 
 def _attacks(registry: OciRegistry, scene: Scene) -> list[Question]:
     """Each for a fresh scene of the same names, so that one attack's log entries are not another's."""
-    made = [(attack.name, attack.make(replace(Scene(), digest=scene.digest))) for attack in attacks()]
+    made = [(attack, attack.make(replace(Scene(), digest=scene.digest))) for attack in attacks()]
     return [
-        Question("attack", name, _put(registry, f"attacks/{number}", stored), _legacy(stored), no_log=False)
-        for number, (name, stored) in enumerate(made)
+        Question("attack", attack.name, _put(registry, f"attacks/{number}", stored), _legacy(stored), attack.no_log)
+        for number, (attack, stored) in enumerate(made)
     ]
 
 

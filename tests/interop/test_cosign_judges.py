@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 COSIGN_IS_LAXER = {
     "sig_of_another_type": "it does not read `critical.type`",
     "statement_of_an_unknown_type": "it does not compare the statement's `_type`",
+    "sig_without_any_time_and_a_certificate_for_years": "without any time it asks the wall clock",
     "authority_as_a_leaf": "it does not ask whether the leaf is an authority",
     "certificate_without_extended_usage": "Go takes a certificate without extended usages for all of them",
     "one_good_time_and_one_bad": "one good time is enough for it; sigstore-python wants all of them to be good",
