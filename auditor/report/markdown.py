@@ -145,7 +145,11 @@ def _tables(seen: View, options: RenderOptions) -> list[Table]:
         Table(
             changed, tuple(_plain_row(e, link) for e in seen.removed), f"{count(len(seen.removed), 'image')} removed"
         ),
-        Table(changed, tuple(_plain_row(e, link) for e in seen.kept), f"{count(len(seen.kept), 'image')} unchanged"),
+        Table(
+            changed,
+            tuple(_plain_row(e, link) for e in seen.kept),
+            f"{count(len(seen.kept), 'image')} {'unchanged' if seen.compared else 'found'}",
+        ),
         Table(
             ("| Not read | Where | Why |", "|---|---|---|"),
             tuple(
@@ -192,7 +196,7 @@ def _row(entry: Entry, link: Callable[[Place], str]) -> str:
     why = [markdown_prose(cut(entry.why, _SENTENCE)), _advice(entry.help)]
     for finding in entry.further:
         why += [_also(finding), _advice(finding.help)] if finding.counts else []
-    return _cells(_name(entry), _where(entry, link), _lines(why))
+    return _cells(_name(entry), _where(entry, link), _lines([*why, *_waivers(entry)]))
 
 
 def _name(entry: Entry) -> str:
@@ -225,12 +229,17 @@ def _where(entry: Entry, link: Callable[[Place], str]) -> str:
 
 
 def _quiet_row(entry: Entry, link: Callable[[Place], str]) -> str:
-    return _cells(_name(entry), _where(entry, link), markdown_prose(cut(entry.why, _SENTENCE)))
+    why = _lines([markdown_prose(cut(entry.why, _SENTENCE)), *_waivers(entry)])
+    return _cells(_name(entry), _where(entry, link), why)
+
+
+def _waivers(entry: Entry) -> list[str]:
+    told = dict.fromkeys(f"{f.rule}: {waiver_words(f)}" for f in entry.findings if not f.counts)
+    return [f"🔕 {markdown_prose(cut(text, _SENTENCE))}" for text in told]
 
 
 def _waived_row(entry: Entry, link: Callable[[Place], str]) -> str:
-    told = dict.fromkeys(f"{f.rule}: {waiver_words(f)}" for f in entry.findings if not f.counts)
-    return _cells(_name(entry), _where(entry, link), _lines(markdown_prose(cut(text, _SENTENCE)) for text in told))
+    return _cells(_name(entry), _where(entry, link), _lines(_waivers(entry)))
 
 
 def _plain_row(entry: Entry, link: Callable[[Place], str]) -> str:

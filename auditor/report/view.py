@@ -180,10 +180,15 @@ def _gates(entry: Entry) -> bool:
 def _assign(
     report: Report, findings: tuple[Finding, ...]
 ) -> tuple[tuple[tuple[Finding, ...], ...], tuple[Finding, ...]]:
-    """The findings of each image, and those of none. One reference may stand under several rules: its uses tell which."""
+    """The findings of each image, and those of none. One reference may stand under several rules: its uses tell which.
+
+    Only images that can gate take findings: what is said about another one is shown by itself.
+    """
     by_use: dict[tuple[str, str | None, str], list[int]] = {}
     by_reference: dict[str, list[int]] = {}
     for index, image in enumerate(report.images):
+        if image.change in {Change.KEPT, Change.REMOVED}:
+            continue
         by_reference.setdefault(image.reference, []).append(index)
         for key in dict.fromkeys((image.reference, use.use.root, use.use.owner) for use in image.uses):
             by_use.setdefault(key, []).append(index)

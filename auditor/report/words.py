@@ -19,10 +19,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def headline(view: View) -> str:
     """The verdict on the whole run in one sentence."""
-    if view.report.empty and not view.report.findings:
-        return "no image reference found: nothing was judged"
+    if view.report.empty:
+        return "; ".join(["no image reference found: nothing was judged", *_loose_words(view)])
     if not view.gating and not view.loose:
-        return "this change deploys no new image" if view.compared else "nothing to judge"
+        found = f"{count(len(view.kept), 'image')} found, not judged"
+        return "this change deploys no new image" if view.compared else found
     total = count(len(view.gating), "new image" if view.compared else "image")
     parts = [_share(view, Standing.FAILS, "fails", "fail"), _share(view, Standing.INCOMPLETE, "could not be judged")]
     told = [part for part in parts if part]
@@ -36,6 +37,9 @@ def headline(view: View) -> str:
         return "no new image, nothing fails" if view.compared else "nothing fails"
     if warned:
         return f"{total}: none fails, {count(warned, 'needs', 'need')} a look"
+    waived = len(view.standing(Standing.WAIVED))
+    if waived:
+        return f"{total}: none fails, {waived} waived or in the baseline"
     if view.report.run.command == "verify":
         return f"{total}: verified"
     return f"{total}: may be deployed" if len(view.gating) == 1 else f"{total}: all may be deployed"

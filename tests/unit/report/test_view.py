@@ -110,6 +110,24 @@ def test_headline(report: Report, text: str) -> None:
     assert headline(view(report)) == text
 
 
+def test_a_finding_about_an_image_that_does_not_gate_is_shown_by_itself() -> None:
+    finding = Finding(
+        "unrendered", Level.INCOMPLETE, "m", "h", Place("charts/x"), image="ghcr.io/acme/db:9", root="apps/db"
+    )
+    seen = view(replace(samples.nothing_new(), findings=(finding,)))
+    assert seen.loose == (finding,)
+
+
+def test_headline_of_what_is_waived_listed_or_empty() -> None:
+    report = samples.failing()
+    legacy = replace(report, images=report.images[3:4], findings=report.findings[4:5])
+    assert headline(view(legacy)) == "1 new image: none fails, 1 waived or in the baseline"
+    assert headline(view(samples.inventory())) == "3 images found, not judged"
+    blind = Finding("unparsable-file", Level.INCOMPLETE, "m", "h", Place("x.yaml"))
+    told = headline(view(replace(samples.empty(), findings=(blind,))))
+    assert told == "no image reference found: nothing was judged; 1 thing could not be read"
+
+
 def test_headline_names_failures_that_are_about_files() -> None:
     finding = Finding("rules-changed", Level.ERROR, "m", "h", Place("auditor.yaml", 1))
     blind = Finding("unrendered", Level.INCOMPLETE, "m", "h", Place("charts/x"))
