@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from auditor.config.rules import ImageRule, Rules, Signer
@@ -10,6 +11,7 @@ from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
 
 
+@lru_cache(maxsize=16_384)  # each text is met once per use and per question about it
 def parse(text: str) -> Reference | InvalidReference:
     """A use's text as a reference, or why it is none. Charts and models may be written with `oci://`."""
     try:
@@ -30,9 +32,16 @@ class Governing:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._by_name: dict[str, tuple[ImageRule, ...]] = {}
+        self._by_place: dict[tuple[str, str | None, str], ImageRule | None] = {}
 
     def entry(self, use: Use) -> ImageRule | None:
         """The first entry that matches name and place; None where none does, and for what is no reference."""
+        key = (use.reference, use.root, use.place.file)
+        if key not in self._by_place:
+            self._by_place[key] = self._first(use)
+        return self._by_place[key]
+
+    def _first(self, use: Use) -> ImageRule | None:
         reference = parse(use.reference)
         if isinstance(reference, InvalidReference):
             return None
