@@ -1,0 +1,5 @@
+"""`python -m auditor`: the same as the `auditor` program."""
+
+from auditor.cli.main import run
+
+run()

@@ -1,0 +1,57 @@
+"""Run a program and say what it cost: wall time, CPU of itself and its children, peak memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of wall time and of CPU (user and system), and peak memory in MiB, of one process and its children."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def run(arguments: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | None = None, exits: int = 0) -> Cost:
+    """Run once. Raises RuntimeError with the program's output where it does not exit as expected."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    with subprocess.Popen(
+        list(arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(os.environ if environ is None else environ),
+        text=True,
+    ) as process:
+        output, _ = process.communicate(stdin)
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode != exits:
+        raise RuntimeError(f"{arguments[:3]} exited {process.returncode}, not {exits}:\n{output[-2000:]}")
+    cpu = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+    return Cost(wall, cpu, after.ru_maxrss / 1024)
+
+
+def median(times: int, once: Callable[[], Cost]) -> Cost:
+    """The median of several runs, each figure by itself."""
+    costs = [once() for _ in range(times)]
+    return Cost(
+        statistics.median(cost.wall for cost in costs),
+        statistics.median(cost.cpu for cost in costs),
+        max(cost.memory for cost in costs),
+    )
+
+
+def auditor(*arguments: str) -> list[str]:
+    """The command line of the auditor in this environment."""
+    return [sys.executable, "-m", "auditor", *arguments]
