@@ -2,7 +2,9 @@
 
 1. `GET referrers/<digest>`; it counts with status 200 and the media type of an index. Pages are followed.
 2. Any other "no such thing" leads to the tag `sha256-<hex>`; no such tag means that there are none.
-3. A host that does not know the API is not asked for it again in this run.
+3. Status 200 with something else (a page to log in, a web application for unknown paths) leads there too, but where the tag
+   has nothing either, nothing was told: that is a fault, not "none".
+4. A host that does not know the API is not asked for it again in this run.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ class Page:
     following: str | None
 
 
+class _NoIndex(Exception):  # noqa: N818 - an answer, never leaves this module
+    """Status 200, but no index."""
+
+
 class Referrers:
     """Listings of referrers. Thread-safe; remembers which hosts have no API."""
 
@@ -48,7 +54,13 @@ class Referrers:
 
     def of(self, endpoint: Endpoint, digest: Digest) -> tuple[Descriptor, ...]:
         """Every referrer of a digest, of whatever type. Raises Failed; TOO_MANY above the limit."""
-        listed = None if endpoint.origin in self._without else self._by_api(endpoint, digest)
+        try:
+            listed = None if endpoint.origin in self._without else self._by_api(endpoint, digest)
+        except _NoIndex as odd:
+            tagged = self._by_tag(endpoint, digest)
+            if not tagged:
+                raise Failed(FaultKind.MALFORMED, str(odd)) from None
+            return tagged
         return self._by_tag(endpoint, digest) if listed is None else listed
 
     def _by_api(self, endpoint: Endpoint, digest: Digest) -> tuple[Descriptor, ...] | None:
@@ -78,9 +90,7 @@ class Referrers:
         if answer.status != 200:
             raise from_status(answer.status, endpoint.origin.authority, what, answer.codes)
         if bare_type(answer.content_type) != OCI_INDEX:
-            if first:
-                return None
-            raise Failed(FaultKind.MALFORMED, f"{what}: a page is not an index")
+            raise _NoIndex(f"{what}: {endpoint.origin.authority} answered with {bare_type(answer.content_type)[:80]!r}")
         return Page(parse(answer.content, OCI_INDEX, what).children, _next_page(answer, endpoint, what))
 
     def _remember(self, endpoint: Endpoint, answer: Answer) -> None:

@@ -83,7 +83,7 @@ CASES = {
     "body longer than stated": Case(SIG, Oversize(100_000, lie=True), found=SIGNED, times=1),
     "HTML with 200 at the tag": Case(MANIFEST, Html(), "malformed-answer"),
     "HTML with 200 for .sig": Case(SIG, Html(), "malformed-answer"),
-    "HTML with 200 for the list": Case(REFERRERS, Html(), found=SIGNED),
+    "HTML with 200 for the list": Case(REFERRERS, Html(), "malformed-answer", SIGNED),
     "HTML with 200 for the blob": Case(BLOB, Html(), "digest-mismatch"),
     "other bytes for the blob": Case(BLOB, Body(b"other"), "digest-mismatch"),
     "other bytes for a referrer": Case(LISTED, Body(b"{}"), "digest-mismatch", bundle=True),

@@ -11,7 +11,7 @@ from auditor.limits import DEFAULT
 from auditor.model.evidence import Absent, Platform, Resolved
 from auditor.model.reference import Digest, Reference
 from auditor.registry.material import BundleBytes, LegacyAttestation, SimpleSigning
-from fixtures.registry import OciRegistry, Quirks
+from fixtures.registry import Html, OciRegistry, Quirks
 from tests.registry.asking import BUNDLE, NOTES, PAYLOAD, ask, client, put_bundled, put_legacy
 
 API = [Quirks(), Quirks(referrers=False)]
@@ -151,6 +151,18 @@ def test_a_missing_repository_does_not_make_a_host_forget_its_api() -> None:
         gone = Digest.of(b"nothing")
         assert isinstance(ask(opened, registry, registry.reference("acme/none", digest=str(gone))).resolution, Absent)
         assert ask(opened, registry, registry.reference("acme/api", "1")).found == ["BundleBytes"]
+
+
+def test_a_web_application_where_the_api_should_be() -> None:
+    """The fallback tag is read; where it has nothing, nothing was told."""
+    with OciRegistry(quirks=Quirks(referrers=False)) as registry, client(registry) as opened:
+        put_bundled(registry, "acme/api")
+        registry.put_image("acme/unsigned", "1")
+        registry.faults.on("/referrers/", Html())
+        signed = ask(opened, registry, registry.reference("acme/api", "1"))
+        unsigned = ask(opened, registry, registry.reference("acme/unsigned", "1"))
+        assert (signed.found, signed.kinds) == (["BundleBytes"], set())
+        assert (unsigned.found, unsigned.kinds) == ([], {"malformed-answer"})
 
 
 def test_a_host_without_the_api_is_asked_for_it_once() -> None:
