@@ -34,6 +34,8 @@ class Contents:
     objects: tuple[Object, ...] = ()
     lines: tuple[Found, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    skipped: bool = False
+    """The prefilter refused a document: it holds no image, but a patch may be meant for its object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,13 @@ class Reader:
     shared: Shared
     limits: Limits = DEFAULT
     filtered: bool = True
-    whole: bool = False
-    """Nothing is pruned: for roots whose replacements copy values that say nothing about images."""
     files: Mapping[str, Entry] = field(init=False)
     _want: Callable[[bytes], bool] = field(init=False)
     _directories: frozenset[str] = field(init=False)
     _seen: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._want = prefilter(self.kinds.words) if self.filtered and not self.whole else _everything
+        self._want = prefilter(self.kinds.words) if self.filtered else _everything
         self.files = self.tree.entries()
         self._directories = frozenset(_parents(self.files))
 
@@ -164,22 +164,23 @@ class Reader:
             raise Unreadable(f"{path} has {len(content)} bytes, more than {self.limits.file_bytes}")
         return content
 
-    def contents(self, path: str) -> Contents:
-        """The objects of a file that may matter for images."""
-        key = (path, self.tree.content_id(path), f"{self.filtered}{self.whole}{self.kinds.identity}")
+    def contents(self, path: str, *, unfiltered: bool = False) -> Contents:
+        """The objects of a file that may matter for images; `unfiltered`: every object, for patches that look for one."""
+        want = _everything if unfiltered else self._want
+        key = (path, self.tree.content_id(path), f"{want is _everything}{self.kinds.identity}")
         found = self.shared.contents.get(key)
         if found is None:
-            found = self.shared.contents[key] = self._read(path)
+            found = self.shared.contents[key] = self._read(path, want)
         return found
 
-    def _read(self, path: str) -> Contents:
+    def _read(self, path: str, want: Callable[[bytes], bool]) -> Contents:
         try:
             content = self.bytes_of(path)
         except Unreadable as error:
             return Contents(gaps=(unparsable(Place(path), str(error)),))
         if content.startswith(_LFS):
             return Contents(gaps=(unparsable(Place(path), "a Git LFS pointer: the content is not in the repository"),))
-        return read_contents(content, path, Pruner(self.kinds, self._want, self.limits, whole=self.whole))
+        return read_contents(content, path, Pruner(self.kinds, want, self.limits))
 
     def documents(self, path: str) -> tuple[Node | yaml.Broken, ...]:
         """Every document of a file, complete: for kustomizations and patches, which are small."""
@@ -231,7 +232,14 @@ def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
     held: list[Object] = []
     lines: list[Found] = []
     gaps: list[Gap] = []
-    for raw in yaml.documents(content, path, want=pruner.want, limits=pruner.limits):
+    refused: list[bool] = []
+
+    def want(chunk: bytes) -> bool:
+        wanted = pruner.want(chunk)
+        refused.extend(() if wanted else (True,))
+        return wanted
+
+    for raw in yaml.documents(content, path, want=want, limits=pruner.limits):
         if isinstance(raw, yaml.Broken):
             gaps.append(unparsable(Place(path, raw.line), f"not YAML: {raw.why}"))
             lines.extend(_lines(raw, path))
@@ -243,7 +251,7 @@ def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
             continue
         if node is not None:
             held.extend(objects(node, path))
-    return Contents(tuple(held), tuple(lines), tuple(gaps))
+    return Contents(tuple(held), tuple(lines), tuple(gaps), bool(refused))
 
 
 def _lines(broken: yaml.Broken, path: str) -> list[Found]:

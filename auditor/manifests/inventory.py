@@ -11,7 +11,7 @@ from auditor.manifests import kinds, yaml
 from auditor.manifests.charts import chart_in, charts_of
 from auditor.manifests.entry import Entries, entries
 from auditor.manifests.extract import Found, extract, is_policy
-from auditor.manifests.files import OutOfTree, Part, Reader, Shared, tangled, templated, unparsable
+from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader, Shared, tangled, templated, unparsable
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.objects import Object
 from auditor.manifests.text import is_template
@@ -51,6 +51,8 @@ def inventory(
     found = entries(scan.reader, settings, before.roots if before else ())
     parts = list(scan.parts(found, frozenset(before.loose) if before else frozenset()))
     uses = dict.fromkeys(use for part in parts for use in part.uses)
+    if every:
+        uses |= dict.fromkeys(scan.undeployed(uses))
     gaps = dict.fromkeys(gap for part in parts for gap in part.gaps)
     ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(tuple(ordered), tuple(sorted(gaps, key=lambda gap: gap.place)), found.roots, tuple(scan.loose))
@@ -62,29 +64,41 @@ class _Scan:
     def __init__(self, reader: Reader, *, every: bool) -> None:
         self.reader = reader
         self.loose: list[str] = []
+        self._loaded: set[str] = set()
         self._every = every
         self._builder = Builder(reader, reader.limits)
-        self._whole: Builder | None = None
 
     def parts(self, found: Entries, loose_before: frozenset[str]) -> Iterator[Part]:
         """Every root, then every chart, then every file that no root loads."""
-        loaded: set[str] = set()
         for root in found.roots:
             part = self._root(root, deployed=True)
-            loaded.update(path for path, identity in part.seen if identity)
+            self._loaded.update(path for path, identity in part.seen if identity)
             yield part
         if self._every:
-            yield from (self._root(root, deployed=False) for root in found.others)
+            for root in found.others:
+                part = self._root(root, deployed=False)
+                self._loaded.update(path for path, identity in part.seen if identity)
+                yield part
         for chart in found.charts:
             gap = chart_in(self.reader, chart)
             yield Part((), (gap,) if gap else ())
         for path in found.files:
-            if path not in loaded or path in loose_before:
+            if path not in self._loaded or path in loose_before:
                 self.loose.append(path)
                 yield self._file(path)
         if self._every:
             for path in found.chart_files:
                 yield Part(self._file(path).uses, ())
+
+    def undeployed(self, uses: Iterable[Use]) -> Iterator[Use]:
+        """References in files that roots load, and that no root deploys: overridden, deleted, in a patch for nothing."""
+        known = {place for use in uses for place in (use.place, use.base) if place is not None}
+        places = {(place.file, place.line, place.column) for place in known}
+        for path in sorted(self._loaded):
+            if path.lower().endswith(MANIFESTS) and self.reader.files[path].kind is EntryKind.FILE:
+                for use in self._file(path).uses:
+                    if (use.place.file, use.place.line, use.place.column) not in places:
+                        yield replace(use, deployed=False)
 
     # ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,10 +114,6 @@ class _Scan:
     def _build(self, root: str, *, deployed: bool) -> Part:
         with self.reader.tracing() as seen:
             built = self._builder.build(root)
-        if root in self._builder.copying:
-            whole = self._whole = self._whole or self._unpruned()
-            with whole.reader.tracing() as seen:
-                built = whole.build(root)
         uses: list[Use] = []
         gaps = [replace(gap, root=root) for gap in built.gaps]
         for item in built.objects:
@@ -111,10 +121,6 @@ class _Scan:
             uses.extend(found)
             gaps.extend(holes)
         return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()))
-
-    def _unpruned(self) -> Builder:
-        reader = self.reader
-        return Builder(Reader(reader.tree, reader.kinds, reader.shared, reader.limits, whole=True), reader.limits)
 
     # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -36,19 +36,15 @@ class Built:
     objects: tuple[Object, ...] = ()
     gaps: tuple[Gap, ...] = ()
     incomplete: bool = False
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Builder:
-    """Builds kustomizations of one tree; what several roots load is built once.
-
-    `copying` are those with replacements, and those that load them: a value may be copied that says nothing about images,
-    so that they must be built by a reader that prunes nothing.
-    """
+    """Builds kustomizations of one tree; what several roots load is built once."""
 
     reader: Reader
     limits: Limits = DEFAULT
-    copying: set[str] = field(default_factory=set)
     _built: dict[str, tuple[Built, dict[str, str]]] = field(default_factory=dict)
 
     def build(self, directory: str, stack: tuple[str, ...] = ()) -> Built:
@@ -56,9 +52,9 @@ class Builder:
         known = self._built.get(directory)
         if known is None:
             with self.reader.tracing() as seen:
-                state = State()
+                state = State(self.reader)
                 self._run(directory, state, stack)
-                known = (Built(tuple(state.objects), tuple(state.gaps), state.incomplete), seen)
+                known = (Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped)), seen)
             # What is cut short because of who loads it must not serve others.
             if not any(gap.what == CYCLE for gap in known[0].gaps):
                 self._built[directory] = known
@@ -75,8 +71,6 @@ class Builder:
             state.incomplete = True
             state.gaps.append(unparsable(Place(path, problem.line), f"not YAML: {problem.why}"))
         within = (*stack, directory)
-        if kustomization.node.get("replacements") is not None or kustomization.node.get("transformers") is not None:
-            self.copying.update(within)
         for item, key_path in kustomization.names("resources", "bases"):
             self._load(kustomization, item, key_path, state, within)
         state.objects = generated(self.reader, kustomization, state.objects)
@@ -109,7 +103,7 @@ class Builder:
         try:
             path = self.reader.resolve(target)
             if path is not None:
-                state.load(self.reader.contents(path))
+                state.load(path)
                 return
             directory = self.reader.directory(target)
             if directory is not None and find(self.reader, directory) is not None:
@@ -125,6 +119,7 @@ class Builder:
         state.objects.extend(built.objects)
         state.gaps.extend(built.gaps)
         state.incomplete |= built.incomplete
+        state.skipped.extend(built.skipped)
 
     def _component(
         self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]

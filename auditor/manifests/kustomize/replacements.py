@@ -1,14 +1,14 @@
 """`replacements:` copy a value from one object into fields of others, also into images.
 
-Source: sigs.k8s.io/kustomize/api/filters/replacement. A source that cannot be found changes nothing (kustomize fails).
+Source: sigs.k8s.io/kustomize/api/filters/replacement.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from auditor.manifests.kustomize.merge import base_of
 from auditor.manifests.kustomize.select import selected
@@ -20,26 +20,47 @@ _SPLIT: Final = re.compile(r"(?:\\.|\[[^\]]*\]|[^.\[\\])+|\[[^\]]*\]")
 _STEP: Final = re.compile(r"\[([^=\]]+)=([^\]]*)\]")
 
 
-def replaced(objects: list[Object], replacement: Mapping) -> list[Object]:
-    """The objects after one replacement."""
-    source = _source(objects, replacement.mapping("source"))
+Full: TypeAlias = Callable[[Object], Node | None]
+"""Reads an object again with nothing pruned: the value to copy may say nothing about images."""
+
+
+def replaced(objects: list[Object], replacement: Mapping, full: Full) -> list[Object] | None:
+    """The objects after one replacement; None where its source cannot be found."""
+    source = _source(objects, replacement.mapping("source"), full)
     if source is None:
-        return objects
+        return None
     for target in replacement.items("targets"):
         if isinstance(target, Mapping):
             objects = [_target(item, target, source) if _chosen(item, target) else item for item in objects]
     return objects
 
 
-def _source(objects: list[Object], source: Mapping) -> Scalar | None:
+def touches_image(replacement: Mapping) -> bool:
+    """Whether a field that says image is a target."""
+    paths = [
+        path
+        for target in replacement.items("targets")
+        if isinstance(target, Mapping)
+        for path in target.items("fieldPaths")
+    ]
+    return any(isinstance(path, Scalar) and "image" in path.text.lower() for path in paths)
+
+
+def _source(objects: list[Object], source: Mapping, full: Full) -> Scalar | None:
     """The value to copy, cut out by the source's own options."""
     path = source.text("fieldPath") or "metadata.name"
     for item in objects:
-        if selected(item, source):
-            value = next(_values(item.node, steps(path)), None)
-            if path == "metadata.name" and value is not None:
-                value = replace(value, text=item.name)
-            return _piece(value, source.mapping("options")) if value is not None else None
+        if not selected(item, source):
+            continue
+        value = next(_values(item.node, steps(path)), None)
+        again = full(item) if value is None else None
+        if again is not None:
+            value = next(_values(again, steps(path)), None)
+        if value is None:
+            return None
+        if path in ("metadata.name", "metadata.namespace"):
+            value = replace(value, text=item.name if path == "metadata.name" else item.namespace)
+        return _piece(value, source.mapping("options"))
     return None
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from auditor.manifests.files import Contents
+from auditor.manifests.extract import extract
+from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization
@@ -52,35 +53,47 @@ class State:
     `incomplete`: something that is deployed was not loaded, so patches and images entries may be meant for it.
     """
 
+    reader: Reader
     objects: list[Object] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     fields: list[images.FieldSpec] = field(default_factory=list)
     incomplete: bool = False
+    skipped: list[str] = field(default_factory=list)
+    """Files with documents that hold no image: their objects are read when a patch or replacement looks for one."""
 
     def missing(self, place: Place, what: str, why: str) -> None:
         """Something was not loaded."""
         self.incomplete = True
         self.gaps.append(unrendered(place, what, why))
 
-    def load(self, contents: Contents) -> None:
+    def load(self, path: str) -> None:
         """The objects of a file; a reference in text that does not parse as an object of its own."""
+        contents = self.reader.contents(path)
         self.objects.extend(contents.objects)
         self.gaps.extend(contents.gaps)
         self.incomplete |= bool(contents.gaps)
         self.objects.extend(_unknown(found.scalar) for found in contents.lines)
+        if contents.skipped:
+            self.skipped.append(path)
 
     def patch(self, patch: Patch) -> None:
-        """Apply a patch. One that meets nothing while something is missing may be meant for what is missing."""
-        met = False
-        after: list[Object] = []
-        for item in self.objects:
-            changed = patch.on(item) if patch.wants(item) else item
-            met |= changed is not item
-            if changed is not None:
-                after.append(changed)
-        if not met and self.incomplete:
-            after.append(patch.alone())
-        self.objects = after
+        """Apply a patch. One with images that meets nothing is looked at closer: they must not get lost."""
+        if not any(patch.wants(item) for item in self.objects) and extract(patch.alone(), self.reader.kinds):
+            self.unskip()
+            if self.incomplete and not any(patch.wants(item) for item in self.objects):
+                # It may be meant for what is missing.
+                self.objects.append(patch.alone())
+                return
+        changed = [patch.on(item) if patch.wants(item) else item for item in self.objects]
+        self.objects = [item for item in changed if item is not None]
+
+    def unskip(self) -> None:
+        """Read the objects that the prefilter left out."""
+        for path in self.skipped:
+            known = {(item.file, item.line, item.prefix) for item in self.objects}
+            fresh = self.reader.contents(path, unfiltered=True).objects
+            self.objects.extend(item for item in fresh if (item.file, item.line, item.prefix) not in known)
+        self.skipped = []
 
     def rewrite(self, change: images.Entry) -> None:
         """Apply an images entry. One that meets nothing while something is missing is kept by itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from auditor.manifests.files import Reader
@@ -12,10 +13,11 @@ from auditor.manifests.kustomize.gaps import chart_gap, unrendered
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import patches
-from auditor.manifests.kustomize.replacements import replaced
+from auditor.manifests.kustomize.replacements import replaced, touches_image
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.texts import either, in_file, inline, written
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.objects import Object, objects
 from auditor.model.place import Place
 
 _HARMLESS: Final = frozenset(
@@ -50,7 +52,7 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
         state.rewrite(images.entry(entry, key_path))
     for entry, key_path in kustomization.entries("replacements"):
         for replacement in _replacements(reader, kustomization, entry, key_path, state):
-            state.objects = replaced(state.objects, replacement)
+            _replace(reader, kustomization, replacement, state)
 
 
 def _entry(reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State) -> None:
@@ -76,6 +78,28 @@ def _replacements(
         for item in document.items if isinstance(document, Sequence) else [document]:
             if isinstance(item, Mapping):
                 yield item
+
+
+def _replace(reader: Reader, kustomization: Kustomization, replacement: Mapping, state: State) -> None:
+    """Copy a value. One that should end up in an image and cannot be found leaves the image unknown."""
+    state.unskip()
+    after = replaced(state.objects, replacement, partial(_again, reader))
+    if after is not None:
+        state.objects = after
+    elif touches_image(replacement):
+        place = Place(kustomization.path, replacement.line, 1, "replacements")
+        state.gaps.append(unrendered(place, "replacement", "the value that it copies into an image was not found"))
+
+
+def _again(reader: Reader, item: Object) -> Node | None:
+    """The object as its file has it, nothing pruned."""
+    if item.file not in reader.files:
+        return None
+    for document in reader.documents(item.file):
+        for found in objects(document, item.file) if isinstance(document, Mapping) else ():
+            if (found.line, found.prefix) == (item.line, item.prefix):
+                return found.node
+    return None
 
 
 def _fields(reader: Reader, kustomization: Kustomization, state: State) -> None:
@@ -122,10 +146,10 @@ def _strategic(reader: Reader, kustomization: Kustomization, document: Mapping, 
         _patch(inline(text, state), None, kustomization, state)
 
 
-def _replacement(_reader: Reader, _kustomization: Kustomization, document: Mapping, state: State) -> None:
+def _replacement(reader: Reader, kustomization: Kustomization, document: Mapping, state: State) -> None:
     for item in document.items("replacements"):
         if isinstance(item, Mapping):
-            state.objects = replaced(state.objects, item)
+            _replace(reader, kustomization, item, state)
 
 
 def _generator(reader: Reader, kustomization: Kustomization, document: Mapping, state: State) -> None:
