@@ -42,6 +42,8 @@ _DROPPED: Final = "GIT_CONFIG_PARAMETERS"
 _CHUNK: Final = 1 << 16
 _ERROR_BYTES: Final = 4096
 _SMALL: Final = 1 << 20
+_DRAIN_SECONDS: Final = 5.0
+"""How long to wait for the last of standard error after a command has ended: a child of it may still hold the pipe."""
 
 
 class GitMissing(SourceError):  # noqa: N818 - named for the thing, as in auditor.model.reference
@@ -83,7 +85,7 @@ class Process:
 
     def error(self) -> str:
         """What the command wrote to standard error, once it has ended."""
-        self._drain.join()
+        self._drain.join(_DRAIN_SECONDS)
         return self._error.decode("utf-8", "replace").strip()
 
     def finish(self) -> None:
@@ -96,7 +98,7 @@ class Process:
         """End the command, if it still runs, and free its pipes."""
         self._popen.kill()
         self._popen.wait()
-        self._drain.join()
+        self._drain.join(_DRAIN_SECONDS)
         for pipe in (self.stdin, self.stdout, self._stderr):
             try:
                 pipe.close()
