@@ -53,6 +53,21 @@ def weigh(signature: Signature, signers: Iterable[Signer], rules: Rules) -> Weig
             assert_never(signature)
 
 
+def describe(signature: Signature) -> JudgedSignature:
+    """A signature that no entry was asked about."""
+    match signature:
+        case Signed():
+            return JudgedSignature(signature, trust=_root(signature))
+        case KeySigned():
+            return JudgedSignature(signature)
+        case Refused(why=why):
+            return JudgedSignature(signature, why=cut(why))
+        case Unreadable(fault=fault):
+            return JudgedSignature(signature, why=cut(fault.detail))
+        case _:
+            assert_never(signature)
+
+
 def _weigh_signed(signature: Signed, signers: tuple[Signer, ...], rules: Rules) -> Weighed:
     denied = revoked(signature, rules)
     if denied is not None:

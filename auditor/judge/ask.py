@@ -19,7 +19,8 @@ from auditor.model.use import Use, Via
 class Ask:
     """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`.
 
-    `every`: all forms of them, because an attestation beside a signature may decide.
+    `every`: all forms of them, because an attestation beside a signature may decide, or
+    reveal a revoked signer.
     """
 
     text: str
@@ -102,4 +103,5 @@ def _wanted(text: str, reference: Reference, entry: ImageRule | None, rules: Rul
     if entry.unsigned_allowed:
         unpinned = entry.pinned is Pinned.REQUIRE and reference.digest is None
         return Ask(text, reference, signatures=False) if revocable or unpinned else DontAsk(text)
-    return Ask(text, reference, platforms=entry.platforms is not PlatformMode.INDEX, every=bool(entry.attested_by))
+    every = bool(entry.attested_by or rules.denied_signers)
+    return Ask(text, reference, platforms=entry.platforms is not PlatformMode.INDEX, every=every)

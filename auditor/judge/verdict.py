@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from auditor.config.rules import DeniedDigest, DeniedSigner, ImageRule, Otherwise, PlatformMode, Rules
-from auditor.judge.allow import revoked
+from auditor.judge.allow import describe, revoked
 from auditor.judge.weighing import Weighing, weigh_all
 from auditor.judge.words import cut, listed
 from auditor.model.evidence import Absent, Evidence, Fault, Platform, Resolved, Unreadable
@@ -63,10 +63,11 @@ def _may_pass(verdict: Verdict, rules: Rules) -> bool:
 
 def _decide(reference: Reference, entry: ImageRule | None, evidence: Evidence | Fault | None, rules: Rules) -> Decision:
     if entry is None:
-        return Decision(Judgement(Verdict.UNCOVERED, "no entry of the rules matches this image", None))
+        judgement = Judgement(Verdict.UNCOVERED, "no entry of the rules matches this image", None)
+        return Decision(judgement, _described(evidence))
     if entry.unsigned_allowed:
         reason = f"need not be signed: {cut(entry.reason)}" if entry.reason else "need not be signed"
-        return Decision(Judgement(Verdict.EXEMPT, reason, entry.label))
+        return Decision(Judgement(Verdict.EXEMPT, reason, entry.label), _described(evidence))
     match evidence:
         case None:
             return _unjudged(entry, "nobody asked the registry about it")
@@ -88,6 +89,10 @@ def _decide_evidence(reference: Reference, entry: ImageRule, evidence: Evidence,
             return _decide_digest(reference, entry, evidence, digest, rules)
         case _:
             assert_never(evidence.resolution)
+
+
+def _described(evidence: Evidence | Fault | None) -> tuple[JudgedSignature, ...]:
+    return tuple(describe(each) for each in evidence.signatures) if isinstance(evidence, Evidence) else ()
 
 
 def _unjudged(entry: ImageRule, why: str) -> Decision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auditor.config.rules import Otherwise
 from auditor.judge.findings.subject import WAIVE, Draft, Subject
+from auditor.manifests.text import is_template
 from auditor.model.finding import Level
 from auditor.model.reference import Reference
 from auditor.model.verdict import Verdict
@@ -94,8 +95,3 @@ def templated_reference(subject: Subject) -> Draft | None:
         return None
     advice = "Render it first (`helm template … | auditor check -`), or write the value where it can be read."
     return Draft(f"{now.text} is filled in later: what gets deployed cannot be told from the tree.", advice)
-
-
-def is_template(text: str) -> bool:
-    """Whether a text that is no reference holds a placeholder: `{{ }}`, `${X}`, `$(x)`, `$X`, `<X>`, `%X%`."""
-    return any(mark in text for mark in ("{", "$", "<", "%"))

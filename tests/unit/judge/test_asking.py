@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from auditor.config.rules import DeniedDigest, Inspect, Pinned, PlatformMode, RegistrySettings, Rules
+from auditor.config.rules import AttestedBy, DeniedDigest, Inspect, Pinned, PlatformMode, RegistrySettings, Rules
 from auditor.judge.ask import Ask, DontAsk, questions
 from auditor.judge.compare import compare
 from auditor.judge.hosts import Hosts
 from auditor.model.evidence import FaultKind
 from auditor.model.use import Use, Via
-from tests.support.judging import API, DIGEST, OTHER, entry, exempt, rules, use
+from tests.support.judging import API, DIGEST, OTHER, denying, entry, exempt, rules, use, within
 
 
 def ask(one: Use, book: Rules) -> Ask | DontAsk:
@@ -30,6 +30,18 @@ def test_platforms_are_asked_for_where_the_entry_needs_them() -> None:
         question = ask(use(), rules(replace(entry(), platforms=mode)))
         assert isinstance(question, Ask)
         assert question.platforms is wanted
+
+
+def test_every_form_is_asked_for_where_an_attestation_may_decide() -> None:
+    attesting = replace(entry(), attested_by=(AttestedBy("https://slsa.dev/provenance/v1", "release"),))
+    for book, every in (
+        (rules(), False),
+        (rules(attesting), True),
+        (replace(rules(), denied_signers=(denying(),)), True),
+    ):
+        question = ask(use(), book)
+        assert isinstance(question, Ask)
+        assert question.every is every
 
 
 def test_exempt_images_are_asked_for_only_where_a_pin_needs_it() -> None:
@@ -69,8 +81,6 @@ def test_the_replaced_image_is_asked_for_too() -> None:
 
 
 def test_two_entries_for_one_text_make_one_question() -> None:
-    from tests.support.judging import within
-
     book = rules(
         within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev"),
         replace(entry(label="images[1]"), platforms=PlatformMode.EACH),

@@ -279,3 +279,12 @@ def test_reasons_are_bounded() -> None:
 def test_names_are_matched_normalised() -> None:
     hub = ImageRule("images[0]", (NamePattern.parse("docker.io/library/*"),), unsigned_allowed=True)
     assert decide(parsed("nginx"), hub, None, rules(hub)).verdict is V.EXEMPT
+
+
+def test_what_nobody_judges_is_still_described() -> None:
+    everything = (signed(STRANGER), refused(), keyed(), unreadable())
+    for by in (None, exempt("ghcr.io/**")):
+        decision = decide(parsed(), by, evidence(*everything), rules())
+        assert [each.allowed for each in decision.signatures] == [None] * 4
+        assert [each.trust for each in decision.signatures] == ["public-good", None, None, None]
+        assert [each.why is None for each in decision.signatures] == [True, False, True, False]
