@@ -6,6 +6,7 @@ what was written. Bounded: size, nodes (aliases followed), depth.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     FOREIGN = "a value with a tag"
 
 
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _KINDS: Final = {
     "tag:yaml.org,2002:str": Kind.TEXT,
     "tag:yaml.org,2002:int": Kind.NUMBER,
@@ -108,12 +110,18 @@ def _compose(content: bytes, limits: Limits) -> Any:
         raise _Stop(mark.line + 1 if mark else 0, f"not YAML: {reason}", "Correct the syntax.") from error
     except RecursionError as error:
         raise _Stop(0, "nested too deeply", f"Stay below {limits.yaml_depth} levels.") from error
-    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+    except (YAMLError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, AssertionError) as error:
         # ruamel.yaml answers some malformed input with the accident that it met, not with an error of its own
         raise _Stop(0, f"not YAML: {' '.join(str(error).split())[:200]}", "Correct the syntax.") from error
     if node is None:
         raise _Stop(0, "empty", "Start with `version: 1`.")
     return node
+
+
+def _check_scalar(node: ScalarNode, line: int) -> None:
+    """An escape can write half of a surrogate pair, which is no character and cannot be printed."""
+    if _SURROGATE.search(node.value):
+        raise _Stop(line, "holds half of a surrogate pair", "Write the character itself.")
 
 
 @dataclass(slots=True)
@@ -132,6 +140,7 @@ class _Reading:
             raise _Stop(line, f"more than {self.limits.rules_nodes} values", "Use fewer aliases, or fewer entries.")
         kind = _KINDS.get(str(node.tag), Kind.FOREIGN)
         if isinstance(node, ScalarNode) and kind not in (Kind.LIST, Kind.MAPPING):
+            _check_scalar(node, line)
             return Cell(line, kind, text=node.value)
         if isinstance(node, SequenceNode) and kind is Kind.LIST:
             return Cell(line, kind, items=tuple(self.cell(item, depth + 1) for item in node.value))
@@ -161,6 +170,7 @@ class _Reading:
                     line, "merge keys are not read" if merge else "a key that is no text", "Write the keys out."
                 )
                 continue
+            _check_scalar(key, line)
             yield key.value, line, value
 
     def _problem(self, line: int, message: str, help: str) -> None:  # noqa: A002 - the field's word
