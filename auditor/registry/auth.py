@@ -32,7 +32,7 @@ from auditor.registry.challenge import Challenge
 from auditor.registry.faults import Failed, from_status
 from auditor.registry.hosts import Origin, objection
 from auditor.registry.keychain import Credential, CredentialError, Keychain
-from auditor.registry.transport import BOUND, DEADLINE
+from auditor.registry.transport import BOUND, DEADLINE, HEADERS
 
 REPOSITORY: Final = "auditor.repository"
 """Request extension: the repository that the request is about, "" for none."""
@@ -158,11 +158,13 @@ class RegistryAuth(httpx.Auth):
         scopes = _scopes(asked, str(request.extensions.get(REPOSITORY, "")))
         if credential is not None and credential.identity_token:
             form |= {"grant_type": "refresh_token", "refresh_token": credential.identity_token, "client_id": _CLIENT}
-            return httpx.Request("POST", realm, data=form | {"scope": " ".join(scopes)}, extensions=extensions)
+            return httpx.Request(
+                "POST", realm, data=form | {"scope": " ".join(scopes)}, headers=HEADERS, extensions=extensions
+            )
         query = urlencode([("service", form["service"]), *(("scope", scope) for scope in scopes)])
         url = f"{realm}{'&' if '?' in realm else '?'}{query}"
-        headers = {"Authorization": _basic(credential)} if credential is not None else {}
-        return httpx.Request("GET", url, headers=headers, extensions=extensions)
+        shown = {"Authorization": _basic(credential)} if credential is not None else {}
+        return httpx.Request("GET", url, headers=HEADERS | shown, extensions=extensions)
 
     def _token_pass(self, response: httpx.Response, request: httpx.Request, credential: Credential | None) -> _Pass:
         """The pass that a token endpoint gave. Redirects are not followed: the realm is what was checked."""

@@ -23,10 +23,8 @@ from auditor.registry.keychain import Keychain
 from auditor.registry.pace import Pace, retry_after
 from auditor.registry.proxies import proxy_for
 from auditor.registry.tls import Contexts
-from auditor.registry.transport import BOUND, DEADLINE, PooledTransport, ProxiedTransport
-from auditor.version import __version__
+from auditor.registry.transport import BOUND, DEADLINE, HEADERS, PooledTransport, ProxiedTransport
 
-_AGENT: Final = f"auditor/{__version__}"
 _PASSING: Final = frozenset({408, 429, *range(500, 600)})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CODES: Final = 3
@@ -78,9 +76,7 @@ class Session:
         self._limits = limits
         self._environ = environ
         self._contexts = Contexts(settings, environ.get("SSL_CERT_FILE"))
-        self._direct = httpx.Client(
-            transport=PooledTransport(self._contexts, limits), trust_env=False, headers=_headers()
-        )
+        self._direct = httpx.Client(transport=PooledTransport(self._contexts, limits), trust_env=False)
         self._proxied: dict[str, httpx.Client] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
         self._pace = Pace(limits)
@@ -122,9 +118,9 @@ class Session:
     ) -> httpx.Response:
         client = self._client(origin)
         extensions = {DEADLINE: deadline, BOUND: question.bound, REPOSITORY: question.repository}
-        headers = {"Accept": question.accept}
+        headers = {"Accept": question.accept, **HEADERS}
         try:
-            request = client.build_request(question.method, url, headers=headers, extensions=extensions)
+            request = httpx.Request(question.method, url, headers=headers, extensions=extensions)
             return client.send(request, auth=self._auth if with_auth else None)
         except (httpx.InvalidURL, httpx.HTTPError):
             # What the transport meets it raises as Failed; what is left is httpx's own reading of URLs.
@@ -137,7 +133,7 @@ class Session:
         with self._lock:
             if proxy not in self._proxied:
                 transport = ProxiedTransport(proxy, self._contexts, self._limits)
-                self._proxied[proxy] = httpx.Client(transport=transport, trust_env=False, headers=_headers())
+                self._proxied[proxy] = httpx.Client(transport=transport, trust_env=False)
             return self._proxied[proxy]
 
     def __enter__(self) -> Self:
@@ -149,11 +145,6 @@ class Session:
         self._direct.close()
         for client in self._proxied.values():
             client.close()
-
-
-def _headers() -> dict[str, str]:
-    """Sent with every request. No encoding is accepted: what is hashed must arrive as it is stored."""
-    return {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
 
 
 def _answer(response: httpx.Response, question: Question, origin: Origin) -> Answer:

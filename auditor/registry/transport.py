@@ -21,12 +21,15 @@ from auditor.registry.connection import Connection
 from auditor.registry.faults import Failed, from_exception
 from auditor.registry.hosts import Origin
 from auditor.registry.tls import Contexts
+from auditor.version import __version__
 
 DEADLINE: Final = "auditor.deadline"
 """Request extension: when the request must have ended, in monotonic seconds."""
 BOUND: Final = "auditor.bound"
 """Request extension: bytes of the body that are read at most."""
-_IDLE: Final = frozenset({"identity", ""})
+HEADERS: Final = {"User-Agent": f"auditor/{__version__}", "Accept-Encoding": "identity"}
+"""Sent with every request. No encoding is accepted: what is hashed must arrive as it is stored."""
+_UNENCODED: Final = frozenset({"identity", ""})
 
 
 class PooledTransport(httpx.BaseTransport):
@@ -171,7 +174,7 @@ def whole_response(status: int, headers: Iterable[tuple[str, str]], body: bytes,
     # Cookies are of no use to us, and httpx would keep them.
     kept = [(name, value) for name, value in headers if name.lower() != "set-cookie"]
     encodings = {value.strip().lower() for name, value in kept if name.lower() == "content-encoding"}
-    if encodings - _IDLE:
+    if encodings - _UNENCODED:
         raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
     return httpx.Response(status, headers=kept, content=body)
 
