@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from auditor.config.match import nearest
+from auditor.config.match import PULL_TRIGGERS, Near, nearest, trigger
 from auditor.config.rules import AttestedBy, ImageRule, Rules, Signer
 from auditor.judge.allow import Weighed, weigh
 from auditor.judge.governing import Demand, demand, signer
@@ -48,7 +48,7 @@ def weigh_all(signatures: tuple[Signature, ...], entry: ImageRule, name: str, di
     wanted = demand(entry, name, rules)
     weighed = [_weigh_one(each, wanted, entry, rules) for each in signatures]
     judged = tuple(each.judged for each in weighed)
-    outcomes = [_signed(weighed, wanted, digest)] if wanted else []
+    outcomes = [_signed(weighed, wanted, name, digest)] if wanted else []
     outcomes += [_attested(weighed, each, rules, digest) for each in entry.attested_by]
     if not outcomes:
         return Weighing(Verdict.UNJUDGED, f"{entry.label} demands nothing", judged=judged)
@@ -73,13 +73,13 @@ def _weigh_one(signature: Signature, wanted: Demand | None, entry: ImageRule, ru
 # ── signed-by ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _signed(weighed: list[Weighed], wanted: Demand, digest: Digest) -> Weighing:
+def _signed(weighed: list[Weighed], wanted: Demand, name: str, digest: Digest) -> Weighing:
     signatures = [each for each in weighed if _is_signature(each.signature)]
     found = {name for each in signatures for name in each.signers}
     unmet = [group for group in wanted.groups if not any(signer.name in found for signer in group)]
     if wanted.groups and not unmet:
         return Weighing(Verdict.VERIFIED, _who(signatures))
-    return _unmet_signature(weighed, signatures, wanted, [signer for group in unmet for signer in group], digest)
+    return _unmet_signature(weighed, wanted, [signer for group in unmet for signer in group], name, digest)
 
 
 def _is_signature(signature: Signature) -> bool:
@@ -96,10 +96,11 @@ def _who(weighed: Iterable[Weighed]) -> str:
 
 
 def _unmet_signature(
-    weighed: list[Weighed], signatures: list[Weighed], wanted: Demand, missing: list[Signer], digest: Digest
+    weighed: list[Weighed], wanted: Demand, missing: list[Signer], name: str, digest: Digest
 ) -> Weighing:
     if (unread := _unread(weighed)) is not None:
         return unread
+    signatures = [each for each in weighed if _is_signature(each.signature)]
     valid = [each for each in signatures if isinstance(each.signature, Signed)]
     if valid:
         return _wrong(valid, missing, "signed")
@@ -112,8 +113,8 @@ def _unmet_signature(
         return _by_key(len(weighed), "attestation")
     if weighed:
         return _invalid(weighed)
-    reason = f"no signature in any form for {digest.short}"
-    return Weighing(Verdict.UNSIGNED, reason, _sign(wanted.signers))
+    reason = f"no signature in any form for {digest.short} (asked: referrers, .sig, .att)"
+    return Weighing(Verdict.UNSIGNED, reason, _sign(wanted.signers, f"{name}@{digest}"))
 
 
 def _unread(weighed: Iterable[Weighed]) -> Weighing | None:
@@ -139,7 +140,7 @@ def _wrong(valid: list[Weighed], missing: list[Signer], verb: str) -> Weighing:
     if near is None:
         return Weighing(Verdict.WRONG_SIGNER, f"{reason}; nobody is allowed to", "Name a signer for it in the rules.")
     reason = f"{verb} by {cut(str(near.identity))}; nearest is signer {near.signer}: {cut(near.match.difference)}"
-    return Weighing(Verdict.WRONG_SIGNER, reason, _allow(near.signer, missing))
+    return Weighing(Verdict.WRONG_SIGNER, reason, _allow(near, missing))
 
 
 def _tells(why: str | None) -> bool:
@@ -147,18 +148,18 @@ def _tells(why: str | None) -> bool:
     return why is not None and why.startswith(("revoked", "trust root", "no trust root"))
 
 
-def _allow(nearest_signer: str, missing: list[Signer]) -> str:
-    return (
-        f"Sign it as {listed([signer.name for signer in missing])}, or, if you trust this identity, "
-        f"add it to signer {nearest_signer} in a change of its own."
-    )
+def _allow(near: Near, missing: list[Signer]) -> str:
+    names = listed([signer.name for signer in missing])
+    if trigger(near.identity) in PULL_TRIGGERS:
+        return f"A pull request built it, and anybody may open one: deploy a build that is signed as {names}."
+    return f"Sign it as {names}, or, if you trust this identity, add it to signer {near.signer} in a change of its own."
 
 
-def _sign(signers: Iterable[Signer]) -> str:
+def _sign(signers: Iterable[Signer], image: str = "<image>@<digest>") -> str:
     names = [signer.name for signer in signers]
     if not names:
         return "No signer is known for it: name one in `signed-by`."
-    return f"Sign it in CI as {listed(names)} (`cosign sign <image>@<digest>`), or waive it until a date."
+    return f"Sign it in CI as {listed(names)} (`cosign sign {image}`), or waive it until a date."
 
 
 def _by_key(number: int, noun: str) -> Weighing:

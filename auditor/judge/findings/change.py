@@ -43,7 +43,8 @@ def signer_changed(subject: Subject) -> Draft | None:
     old, new = _identities(subject.before), _identities(subject.now)
     if not old or not new or {_essence(each) for each in old} & {_essence(each) for each in new}:
         return None
-    message = f"{subject.now.text} is signed by {cut(str(new[0]))}; {subject.before.text} was by {cut(str(old[0]))}."
+    told = [each.subject if old[0].issuer == new[0].issuer else str(each) for each in (new[0], old[0])]
+    message = f"{subject.now.text} is signed by {cut(told[0])}; {subject.before.text} was by {cut(told[1])}."
     return Draft(message, "Make sure that the build really moved; if it did, tighten the signer to the new identity.")
 
 

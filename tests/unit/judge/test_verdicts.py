@@ -288,3 +288,14 @@ def test_what_nobody_judges_is_still_described() -> None:
         assert [each.allowed for each in decision.signatures] == [None] * 4
         assert [each.trust for each in decision.signatures] == ["public-good", None, None, None]
         assert [each.why is None for each in decision.signatures] == [True, False, True, False]
+
+
+def test_the_next_step_fits_the_cause() -> None:
+    def advice(*signatures: Signature) -> str:
+        return decide(parsed(), entry(), evidence(*signatures), rules()).judgement.help
+
+    assert f"`cosign sign ghcr.io/acme/api@{DIGEST}`" in advice()
+    assert "add it to signer release" in advice(signed(STRANGER))
+    assert advice(signed(PULL)).startswith("A pull request built it")
+    assert "`key: FILE`" in advice(keyed())
+    assert "`attested-by`" in advice(attested())
