@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage, Name
+from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from auditor.model.evidence import Step
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.keys import key_id, supported
+from auditor.signatures.names import issuer_and_subject
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, Window
 
@@ -29,7 +30,7 @@ class Issuer:
     """A certificate that may issue leaves: its key's hash for SCTs, and every window that the time must lie in."""
 
     certificate: Certificate
-    name: Name
+    name: bytes
     key_hash: bytes
     windows: tuple[Window, ...]
 
@@ -48,7 +49,7 @@ def _issuers(authority: Authority) -> list[Issuer]:
             continue
         windows = (authority.window, *(_validity(each) for each in (certificate, *upper)))
         key = supported(certificate.public_key(), "a CA's key")
-        found.append(Issuer(certificate, certificate.subject, key_id(key), windows))
+        found.append(Issuer(certificate, issuer_and_subject(certificate)[1], key_id(key), windows))
     return found
 
 
@@ -113,7 +114,7 @@ def check_chain(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[da
 def check_windows(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:
     """The issuers that the certificate names, as far as they and it were valid at every trusted time. Refuses (step 5)."""
     _check_validity(leaf, times)
-    name = leaf.issuer
+    name, _ = issuer_and_subject(leaf)
     named = [issuer for issuer in issuers if issuer.name == name]
     if not named:
         refuse(Step.CHAIN, "the certificate was not issued by an authority of this trusted root")

@@ -20,6 +20,7 @@ from cryptography.x509 import Certificate
 from auditor.signatures.certificate import certificate_der
 from auditor.signatures.encoding import Json, Malformed
 from auditor.signatures.keys import PublicKey, key_id, load_pem_key
+from auditor.signatures.names import issuer_and_subject
 from auditor.signatures.root import load_certificate
 
 FIELDS: Final = ("fulcio", "rekor", "ctlog", "tsa")
@@ -82,9 +83,10 @@ def _authorities(pem: bytes | None, what: str) -> list[Json]:
 
 def _chains(certificates: list[Certificate]) -> Iterable[list[Certificate]]:
     """One chain, lowest certificate first, for each certificate that no other one in the file was issued by."""
-    issuers = [certificate.issuer for certificate in certificates if certificate.issuer != certificate.subject]
-    for certificate in certificates:
-        if certificate.subject in issuers:
+    names = [issuer_and_subject(certificate) for certificate in certificates]
+    issuers = [issuer for issuer, subject in names if issuer != subject]
+    for certificate, (_, subject) in zip(certificates, names, strict=True):
+        if subject in issuers:
             continue
         chain = [certificate]
         while (upper := _issuer(chain[-1], certificates)) is not None and upper not in chain:
@@ -93,7 +95,8 @@ def _chains(certificates: list[Certificate]) -> Iterable[list[Certificate]]:
 
 
 def _issuer(certificate: Certificate, certificates: list[Certificate]) -> Certificate | None:
-    return next((each for each in certificates if each.subject == certificate.issuer), None)
+    issuer, _ = issuer_and_subject(certificate)
+    return next((each for each in certificates if issuer_and_subject(each)[1] == issuer), None)
 
 
 def _authority(chain: list[Certificate]) -> Json:

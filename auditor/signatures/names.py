@@ -1,0 +1,38 @@
+"""The issuer and subject of a certificate as they are encoded: RFC 5280 chains compare names, and these bytes are the names.
+
+`cryptography` gives names parsed, which costs more than it tells and warns about harmless flaws (a country of three letters).
+"""
+
+from __future__ import annotations
+
+from cryptography.x509 import Certificate
+
+_CONSTRUCTED_0 = 0xA0
+_LONG_FORM = 0x80
+
+
+def issuer_and_subject(certificate: Certificate) -> tuple[bytes, bytes]:
+    """The DER of both names. The certificate has been parsed, so its encoding holds (X.690, RFC 5280 section 4.1)."""
+    der = certificate.tbs_certificate_bytes
+    position, _ = _content(der, 0)
+    if der[position] == _CONSTRUCTED_0:  # version
+        position = _end(der, position)
+    position = _end(der, position)  # serialNumber
+    issuer = _end(der, position)  # behind signature
+    validity = _end(der, issuer)
+    subject = _end(der, validity)
+    return der[issuer:validity], der[subject : _end(der, subject)]
+
+
+def _content(der: bytes, position: int) -> tuple[int, int]:
+    """Where the content of the element at `position` starts, and its length."""
+    length = der[position + 1]
+    if length < _LONG_FORM:
+        return position + 2, length
+    start = position + 2 + length - _LONG_FORM
+    return start, int.from_bytes(der[position + 2 : start], "big")
+
+
+def _end(der: bytes, position: int) -> int:
+    start, length = _content(der, position)
+    return start + length
