@@ -47,15 +47,23 @@ _PUBLIC_MAIL: Final = frozenset(
         "protonmail.com",
         "gmx.net",
         "users.noreply.github.com",
+        "developer.gserviceaccount.com",
+        "appspot.gserviceaccount.com",
+        "cloudservices.gserviceaccount.com",
     }
 )
+_PLAIN_DOT: Final = re.compile(r"(?<=[A-Za-z0-9-])\.(?=[A-Za-z0-9-])")
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([^/]+)/(.*)", re.DOTALL)
 _MAIL_DOMAIN: Final = re.compile(r"[@!]([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.ASCII)
 
 
-def wide_subject(subject: TextPattern) -> str | None:
-    """Why a stranger could have this subject; None where that is impossible."""
-    ends = _ends(subject)
+def wide_subject(subject: TextPattern, *, plain_dots: bool = False) -> str | None:
+    """Why a stranger could have this subject; None where that is impossible.
+
+    `plain_dots` takes `.` between letters for the dot that was meant (`github.com`), as everybody writes it for cosign: a
+    stranger would need a host that differs in that one character.
+    """
+    ends = _ends(_with_plain_dots(subject) if plain_dots else subject)
     if ends is None:
         return "it cannot be proved to be narrow: no alternation at the top, no flags, no \\Q or \\x, simple classes"
     if ends.whole:
@@ -64,24 +72,36 @@ def wide_subject(subject: TextPattern) -> str | None:
         return _wide_mail(ends)
     address = _ADDRESS.match(ends.prefix)
     if address is None:
-        return "scheme and host are not literal"
+        return _not_literal(subject)
     scheme, host, path = address.groups()
     depth = 0 if scheme == "spiffe" else _OWNER_DEPTH.get(host, 1)
     return None if _segments(path) >= depth else "the owner is not literal"
 
 
-def wide_issuer(issuer: TextPattern) -> str | None:
-    """Why a stranger's issuer could match; None where that is impossible."""
-    ends = _ends(issuer)
+def wide_issuer(issuer: TextPattern, *, plain_dots: bool = False) -> str | None:
+    """Why a stranger's issuer could match; None where that is impossible. `plain_dots` as for the subject."""
+    ends = _ends(_with_plain_dots(issuer) if plain_dots else issuer)
     if ends is None:
         return "it cannot be proved to be narrow: no alternation at the top, no flags, no \\Q or \\x, simple classes"
     if ends.whole:
         return None
     address = _ADDRESS.match(ends.prefix)
     if address is None:
-        return "scheme and host are not literal"
+        return _not_literal(issuer)
     depth = next((depth for host, depth in _TENANT_DEPTH.items() if _is_host(address[2], host)), 0)
     return None if _segments(address[3]) >= depth else "the customer is not literal, and anybody can be one there"
+
+
+def _not_literal(pattern: TextPattern) -> str:
+    dotted = _with_plain_dots(pattern)
+    hint = r" (`.` is any character: write `\.`)" if dotted != pattern else ""
+    return f"scheme and host are not literal{hint}"
+
+
+def _with_plain_dots(pattern: TextPattern) -> TextPattern:
+    if pattern.kind is not TextKind.REGEX:
+        return pattern
+    return TextPattern(pattern.kind, _PLAIN_DOT.sub(r"\.", pattern.text))
 
 
 def _is_host(host: str, known: str) -> bool:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from auditor import rulebook
+from auditor.config.check import Checker
 from auditor.config.document import Problems, read_document
 from auditor.config.keys import PUBLISHER
 from auditor.config.names import NamePattern
 from auditor.config.rules import ImageRule, SignedBy, Signer
 from auditor.config.sections import Section
-from auditor.config.shape import Checker, Fields
+from auditor.config.shape import Fields
 from auditor.config.signers import read_signer
 from auditor.errors import ConfigurationError
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from auditor.config.check import Checker
 from auditor.config.names import InvalidPattern, clean_path
-from auditor.config.shape import Checker, Word
+from auditor.config.shape import Word
 from auditor.limits import DEFAULT, Limits
 
 Read: TypeAlias = Callable[[str], bytes | None]

@@ -49,7 +49,7 @@ def rules_of_flags(flags: IdentityFlags) -> Rules:
     issuer = _pattern("--certificate-oidc-issuer", flags.issuer, flags.issuer_regexp)
     claims = {name: _exact(name, value) for name, value in flags.claims.items()}
     signer = KeylessSigner(issuer, subject, claims, text=f"{subject} (issuer {issuer})")
-    wide = wide_subject(subject) or wide_issuer(issuer)
+    wide = wide_subject(subject, plain_dots=True) or wide_issuer(issuer, plain_dots=True)
     if wide is not None:
         raise UsageError(
             f"any stranger could satisfy these flags: {wide}", help="name the host and the owner literally"

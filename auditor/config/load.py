@@ -18,6 +18,7 @@ from datetime import date
 from typing import Final
 
 from auditor.config.catalog import Publisher, shipped_publishers
+from auditor.config.check import Checker
 from auditor.config.document import Problems, read_document
 from auditor.config.files import Fetch, Files, Read
 from auditor.config.keys import FILE, MAX_WAIVER_DAYS
@@ -31,7 +32,7 @@ from auditor.config.sections import (
     read_levels,
     read_waivers,
 )
-from auditor.config.shape import Checker, Fields, Word
+from auditor.config.shape import Fields, Word
 from auditor.config.signers import read_signer
 from auditor.config.surroundings import (
     DEFAULT_TRUST,

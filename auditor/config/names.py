@@ -42,6 +42,10 @@ def _options() -> Any:
 def _check_text(text: str) -> None:
     if not text:
         raise InvalidPattern("empty")
+    _check_bounds(text)
+
+
+def _check_bounds(text: str) -> None:
     if len(text) > DEFAULT.text:
         raise InvalidPattern(f"longer than {DEFAULT.text} characters")
     if _CONTROL.search(text):
@@ -50,7 +54,7 @@ def _check_text(text: str) -> None:
 
 def compile_regex(text: str) -> Any:
     """An RE2 program. Raises InvalidPattern for bad syntax, and for a program that is larger than its bound."""
-    _check_text(text)
+    _check_bounds(text)
     return _compile(text)
 
 
@@ -235,6 +239,7 @@ class TextPattern:
     @classmethod
     def regex(cls, text: str) -> TextPattern:
         """An RE2 expression, anchored at both ends. Raises InvalidPattern where RE2 refuses it."""
+        _check_text(text)
         return cls(TextKind.REGEX, text, compile_regex(text))
 
     def matches(self, value: str) -> bool:

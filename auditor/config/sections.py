@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
+from auditor.config.check import Checker
 from auditor.config.levels import DEFAULT_LEVELS, GRADED
 from auditor.config.names import InvalidPattern, NamePattern, PathPattern
 from auditor.config.rules import (
@@ -21,7 +22,7 @@ from auditor.config.rules import (
     SignedBy,
     Waiver,
 )
-from auditor.config.shape import Checker, Fields, Word
+from auditor.config.shape import Fields, Word
 from auditor.config.signers import read_signer
 from auditor.model.finding import Finding, Level
 from auditor.model.place import Place

@@ -18,11 +18,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from auditor.config.breadth import wide_issuer, wide_subject
+from auditor.config.check import Checker
 from auditor.config.keys import SIGNER_FORMS
 from auditor.config.match import GITHUB_ISSUER, is_github_actions
 from auditor.config.names import InvalidPattern, TextPattern
 from auditor.config.rules import KeylessSigner, KeySigner, SignerPattern
-from auditor.config.shape import Checker, Fields, Word
+from auditor.config.shape import Fields, Word
 
 _GITLAB: Final = "https://gitlab.com"
 _BUILDKITE: Final = "https://agent.buildkite.com"

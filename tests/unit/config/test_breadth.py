@@ -115,3 +115,18 @@ def test_wide_expressions(text: str) -> None:
 )
 def test_issuers(text: str, narrow: bool) -> None:
     assert (wide_issuer(TextPattern.regex(text)) is None) is narrow
+
+
+def test_a_dot_that_was_meant_is_one_only_where_cosigns_flags_are_read() -> None:
+    common = TextPattern.regex(r"^https://github.com/acme/.*$")
+    assert "write `\\.`" in (wide_subject(common) or "")
+    assert wide_subject(common, plain_dots=True) is None
+    assert wide_issuer(TextPattern.regex("https://gitlab.acme.example/.*"), plain_dots=True) is None
+    for text in (
+        r"https://github.*com/acme/x.*",
+        r"https://github.com.*",
+        r"https://.hub.com/acme/.*",
+        r".*",
+        r"https?://github.com/acme/.*",
+    ):
+        assert wide_subject(TextPattern.regex(text), plain_dots=True)
