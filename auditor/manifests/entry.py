@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pathspec
 
@@ -27,15 +27,13 @@ _LOADS: Final = ("resources", "bases", "components", "generators", "transformers
 class Chosen:
     """`manifests.include` and `exclude`: gitignore patterns over files and entry points."""
 
-    include: pathspec.PathSpec[Any]
-    exclude: pathspec.PathSpec[Any]
+    include: pathspec.GitIgnoreSpec
+    exclude: pathspec.GitIgnoreSpec
 
     @classmethod
     def of(cls, settings: ManifestSettings) -> Chosen:
         """Compile the patterns of the settings."""
-        return cls(
-            *(pathspec.PathSpec.from_lines("gitwildmatch", lines) for lines in (settings.include, settings.exclude))
-        )
+        return cls(*(pathspec.GitIgnoreSpec.from_lines(lines) for lines in (settings.include, settings.exclude)))
 
     def __contains__(self, path: object) -> bool:
         return isinstance(path, str) and self.include.match_file(path) and not self.exclude.match_file(path)

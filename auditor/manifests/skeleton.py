@@ -16,7 +16,7 @@ from auditor.manifests import yaml
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.text import argument, is_template
-from auditor.manifests.yaml import RawMapping, RawNode, RawScalar
+from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence
 
 IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "namespace", "metadata"})
 """Keys that are kept where anything beside them is: they name what the image belongs to."""
@@ -41,10 +41,12 @@ class Pruner:
     """Nothing is left out but CRDs."""
     _words: frozenset[str] = frozenset()
     _descent: yaml.Descent = field(default_factory=yaml.Descent)
+    _complete: yaml.Descent = field(default_factory=yaml.Descent)
 
     def document(self, raw: RawNode) -> Node | None:
         """The pruned document; None where nothing is left. Raises Tangled."""
         self._descent = yaml.Descent(self.limits)
+        self._complete = self._descent.fresh()
         if isinstance(raw, RawMapping):
             return self._object(raw)
         if isinstance(raw, RawScalar):
@@ -59,8 +61,10 @@ class Pruner:
         kind, version = (yaml.text_of(named[key]) if key in named else "" for key in ("kind", "apiVersion"))
         if _describes(kind, version):
             return None
-        before = self._words, self.whole
+        before = self._words, self.whole, self._descent
         self._words, self.whole = self._words_of(kind, version), self.whole or kind in WHOLE
+        # What is kept depends on the kind, so that an anchor shared by two objects is pruned for each.
+        self._descent = self._descent.fresh()
         self._descent.enter(raw)
         entries: list[tuple[str, Node]] = []
         for key, value in pairs:
@@ -70,7 +74,7 @@ class Pruner:
                 entries.append((name, node))
         mapping = yaml.mapping_at(raw, entries)
         self._descent.leave(raw, mapping)
-        self._words, self.whole = before
+        self._words, self.whole, self._descent = before
         return mapping
 
     def _top(self, name: str, value: RawNode, kind: str) -> Node | None:
@@ -78,15 +82,14 @@ class Pruner:
             return self._metadata(value)
         if name == "status" and kind:
             return None
-        if isinstance(value, RawMapping | RawScalar) or name not in ("items", "objects"):
-            node, kept = self._entry(name, value)
-            return node if kept or name in IDENTITY else None
-        return Sequence([self._item(item) for item in value.value])
+        holds = (name == "items" and kind.endswith("List")) or (name == "objects" and kind == "Template")
+        if holds and isinstance(value, RawSequence):
+            return Sequence([self._item(item) for item in value.value])
+        node, kept = self._entry(name, value)
+        return node if kept or name in IDENTITY else None
 
     def _item(self, raw: RawNode) -> Node:
         if isinstance(raw, RawMapping):
-            if self._descent.known(raw):
-                return self._descent.recall(raw) or Mapping()
             return self._object(raw) or Mapping()
         return Mapping()
 
@@ -148,15 +151,13 @@ class Pruner:
         if not isinstance(value, RawScalar):
             template = yaml.template_text(value)
             if template is None:
-                return self._prune(value)
+                # A map or list under a key that says image is kept complete: any of its parts may make a reference.
+                return (yaml.full(value, self._complete), True) if "image" in name.lower() else self._prune(value)
             return yaml.scalar(value), "image" in name.lower()
-        scalar = yaml.scalar(value) if self._keeps(name, value) else None
-        if scalar is not None:
-            return scalar, True
         inner = self._inside(value)
         if inner is not None:
             return inner, True
-        if self.whole:
+        if self.whole or self._keeps(name, value):
             return yaml.scalar(value), True
         return _light(name, value), yaml.is_null(value) and name != ""
 

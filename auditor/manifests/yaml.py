@@ -282,11 +282,17 @@ def mapping_at(raw: RawNode, entries: list[tuple[str, Node]]) -> Mapping:
 class Descent:
     """Bounds a conversion: depth, self-containing anchors, entries merged; each anchored node is converted once."""
 
-    def __init__(self, limits: Limits = DEFAULT) -> None:
+    def __init__(self, limits: Limits = DEFAULT, budget: list[int] | None = None) -> None:
         self._limits = limits
-        self._left = limits.yaml_nodes
+        self._budget = budget if budget is not None else [limits.yaml_nodes]
         self._open: set[int] = set()
         self._done: dict[int, Node | None] = {}
+
+    def fresh(self) -> Descent:
+        """One that remembers nothing, on the same budget: where the same node must be converted in another way."""
+        other = Descent(self._limits, self._budget)
+        other._open = self._open
+        return other
 
     def enter(self, raw: RawNode) -> None:
         """Begin with a mapping or sequence. Raises Tangled."""
@@ -295,6 +301,7 @@ class Descent:
         if len(self._open) >= self._limits.yaml_depth:
             raise Tangled(f"nested more than {self._limits.yaml_depth} deep")
         self._open.add(id(raw))
+        self._spend(len(raw.value), 0)
 
     def leave(self, raw: RawNode, node: Node | None) -> Node | None:
         """Done with it: remembered for its aliases."""
@@ -312,9 +319,7 @@ class Descent:
 
     def pairs(self, raw: RawMapping, depth: int = 0) -> list[tuple[RawNode, RawNode]]:
         """Keys and values, merge keys (`<<`) flattened: what the mapping says itself wins. Raises Tangled."""
-        self._left -= len(raw.value)
-        if self._left < 0 or depth > self._limits.yaml_depth:
-            raise Tangled(f"more than {self._limits.yaml_nodes} entries when aliases are followed")
+        self._spend(0, depth)
         if not any(key.tag == _MERGE for key, _ in raw.value):
             return cast("list[tuple[RawNode, RawNode]]", raw.value)
         own = [(key, value) for key, value in raw.value if key.tag != _MERGE]
@@ -324,12 +329,18 @@ class Descent:
                 own.extend(self._merged(value, named, depth + 1))
         return own
 
+    def _spend(self, entries: int, depth: int) -> None:
+        self._budget[0] -= entries
+        if self._budget[0] < 0 or depth > self._limits.yaml_depth:
+            raise Tangled(f"more than {self._limits.yaml_nodes} entries when aliases are followed")
+
     def _merged(self, value: RawNode, named: set[str], depth: int) -> Iterator[tuple[RawNode, RawNode]]:
         if isinstance(value, RawSequence):
             for item in value.value:
                 if isinstance(item, RawMapping):
                     yield from self._merged(item, named, depth)
         elif isinstance(value, RawMapping):
+            self._spend(len(value.value), depth)
             for key, inner in self.pairs(value, depth):
                 if (name := text_of(key)) not in named:
                     named.add(name)
