@@ -134,7 +134,7 @@ def _tables(seen: View, options: RenderOptions) -> list[Table]:
         ),
         Table(
             ("| Image | Where | Why |", "|---|---|---|"),
-            tuple(_quiet_row(e, link) for e in passing),
+            tuple(_row(e, link) for e in passing),
             _passing(passing, new),
         ),
         Table(
@@ -192,8 +192,9 @@ def _lines(parts: Iterable[str]) -> str:
 
 
 def _row(entry: Entry, link: Callable[[Place], str]) -> str:
-    """An image that needs a look: what it is and was; where; why and what now."""
-    why = [markdown_prose(cut(entry.why, _SENTENCE)), _advice(entry.help)]
+    """An image: what it is and was; where; why and what now."""
+    why = [markdown_prose(cut(entry.why, _SENTENCE))]
+    why += [_advice(entry.help)] if entry.standing is not Standing.PASSES else []
     for finding in entry.further:
         why += [_also(finding), _advice(finding.help)] if finding.counts else []
     return _cells(_name(entry), _where(entry, link), _lines([*why, *_waivers(entry)]))
@@ -226,11 +227,6 @@ def _where(entry: Entry, link: Callable[[Place], str]) -> str:
     parts[1:1] = [markdown_prose(cut(workload, _NAME))] if workload else []
     left = len(places) - _PLACES
     return _lines([*parts, f"and {count(left, 'more place')}" if left > 0 else ""])
-
-
-def _quiet_row(entry: Entry, link: Callable[[Place], str]) -> str:
-    why = _lines([markdown_prose(cut(entry.why, _SENTENCE)), *_waivers(entry)])
-    return _cells(_name(entry), _where(entry, link), why)
 
 
 def _waivers(entry: Entry) -> list[str]:
