@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 from auditor.config.check import Checker
-from auditor.config.levels import DEFAULT_LEVELS, GRADED
+from auditor.config.levels import DEFAULT_LEVELS, GRADED, NAMED
 from auditor.config.names import InvalidPattern, NamePattern, PathPattern
 from auditor.config.rules import (
     AttestedBy,
@@ -64,10 +64,10 @@ class Section:
         read = (self.pattern(make, word) for word in words)
         return tuple(pattern for pattern in read if pattern is not None)
 
-    def name(self, word: Word) -> NamePattern | None:
-        """A pattern over image names; one that can never match is a finding."""
+    def name(self, word: Word, *, named: bool = True) -> NamePattern | None:
+        """A pattern over image names; one that can never match is a finding, unless it may be about something not `named`."""
         pattern = self.pattern(NamePattern.parse, word)
-        if pattern is not None and (why := pattern.never):
+        if named and pattern is not None and (why := pattern.never):
             message = f"{word.text!r} can never match an image's name: {why}"
             self.suspect("pattern-never-matches", word.line, message, "Correct the pattern, or remove it.")
         return pattern
@@ -183,7 +183,7 @@ def read_waivers(section: Section, today: date, most_days: int) -> Iterator[Waiv
     """The exceptions, expired ones included: whoever judges reports those."""
     for entry in section.fields.many("waivers"):
         word, until = entry.word("image"), entry.day("until")
-        pattern = section.name(word) if word else None
+        pattern = section.name(word, named=entry.text("rule") in NAMED) if word else None
         if pattern is None or until is None or word is None:
             continue
         if pattern.everything:

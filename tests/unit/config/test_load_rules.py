@@ -187,6 +187,13 @@ class TestSuspicions:
         assert finding.place is not None
         assert (finding.place.file, finding.place.line) == ("auditor.yaml", 3)
 
+    @pytest.mark.parametrize(("rule", "suspicious"), [("unsigned-image", True), ("unparsable-file", False)])
+    def test_a_waiver_of_a_file_names_a_file(self, rule: str, suspicious: bool) -> None:
+        waiver = f"{{image: apps/api/broken.yaml, rule: {rule}, until: 2026-03-02, owner: o, reason: r}}"
+        rules = load(f"version: 1\nwaivers: {waiver}\n")
+        assert bool(rules.findings) is suspicious
+        assert rules.waivers[0].image.matches("apps/api/broken.yaml")
+
     def test_everything_unsigned_is_too_wide(self) -> None:
         text = "version: 1\nimages: [{match: '**', unsigned: allow, reason: r}]\n"
         assert [finding.rule for finding in load(text).findings] == ["pattern-too-wide"]
