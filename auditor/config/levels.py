@@ -38,10 +38,24 @@ GRADED: Final = tuple(sorted(rule for rule, level in DEFAULT_LEVELS.items() if l
 """The rules whose level may be set. What makes a run incomplete can only be waived."""
 
 NAMED: Final = frozenset(
-    """
-    unsigned-image wrong-signer invalid-signature key-signed-image attestation-only-image image-not-found
-    platform-unsigned denied-image signature-lost tag-digest-mismatch uncovered-image unpinned-image latest-tag
-    numeric-tag digest-dropped signer-changed registry-changed
-    """.split()
+    [
+        "unsigned-image",
+        "wrong-signer",
+        "invalid-signature",
+        "key-signed-image",
+        "attestation-only-image",
+        "image-not-found",
+        "platform-unsigned",
+        "denied-image",
+        "signature-lost",
+        "tag-digest-mismatch",
+        "uncovered-image",
+        "unpinned-image",
+        "latest-tag",
+        "numeric-tag",
+        "digest-dropped",
+        "signer-changed",
+        "registry-changed",
+    ]
 )
 """The rules that are always about an image with a normalised name. The others may be about a file, or text that is no name."""
