@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fixtures.hostile.signatures import attacks
-from fixtures.registry import OciRegistry
+from fixtures.registry import OciRegistry, Quirks
 from fixtures.sigstore.push import push_signatures
 from fixtures.sigstore.samples import samples
 from fixtures.sigstore.scene import Scene
@@ -34,27 +35,32 @@ class Question:
 
 
 def main(cosign: str) -> None:
-    with OciRegistry() as registry, tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        registry = stack.enter_context(OciRegistry())
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         scene = Scene(digest=registry.put_image("acme/shop", seed="shop"))
         root = Path(folder) / "trusted_root.json"
         root.write_text(json.dumps(scene.stack.trusted_root()))
-        questions = [*_samples(registry, scene), *_attacks(registry, scene)]
+        bare = stack.enter_context(OciRegistry(quirks=Quirks(referrers=False)))
+        questions = [*_samples(registry, scene), *_samples(bare, scene, "fallback"), *_attacks(registry, scene)]
         with ThreadPoolExecutor(2) as pool:
             answers = pool.map(lambda question: _ask(cosign, root, question), questions)
             told = [[asked.kind, asked.name, *answer] for asked, answer in zip(questions, answers, strict=True)]
     sys.stdout.write(json.dumps(told))
 
 
-def _samples(registry: OciRegistry, scene: Scene) -> list[Question]:
+def _samples(registry: OciRegistry, scene: Scene, kind: str = "sample") -> list[Question]:
+    """Each sample beside an image of its own. Without the referrers API only bundles stand elsewhere: only they are asked."""
     return [
         Question(
-            "sample",
+            kind,
             sample.name,
             _put(registry, f"samples/{number}", sample.stored),
             sample.predicate_type if sample.attestation else None,
             sample.no_log,
         )
         for number, sample in enumerate(samples(scene))
+        if kind == "sample" or isinstance(sample.stored, Bundle)
     ]
 
 

@@ -57,6 +57,12 @@ def test_every_sample_is_accepted_but_for_those_with_a_reason(answers: dict[tupl
     assert not wrong
 
 
+def test_bundles_under_the_fallback_tag_fare_the_same(answers: dict[tuple[str, str], tuple[int, str]]) -> None:
+    fallback = {name: status for (kind, name), (status, _) in answers.items() if kind == "fallback"}
+    assert fallback
+    assert {name: answers["sample", name][0] for name in fallback} == fallback
+
+
 def test_every_attack_is_refused_but_for_those_with_a_reason(answers: dict[tuple[str, str], tuple[int, str]]) -> None:
     accepted = {name for (kind, name), (status, _) in answers.items() if kind == "attack" and status == 0}
     assert accepted == set(COSIGN_IS_LAXER)

@@ -117,9 +117,17 @@ def test_verdict_is_sigstore_pythons_wherever_it_can_judge() -> None:
 
 
 STRICTER = frozenset(
-    {"bundle_with_a_checkpoint_of_another_origin", "rekor_v1_bundle_with_a_checkpoint_of_another_origin"}
+    {
+        "bundle_with_a_checkpoint_of_another_origin",
+        "rekor_v1_bundle_with_a_checkpoint_of_another_origin",
+        "bundle_with_the_certificate_of_a_retired_authority",
+        "bundle_with_the_sct_of_a_retired_log",
+    }
 )
-"""Attacks that sigstore-python accepts and we do not: it does not tie a checkpoint's origin to the name that signs it."""
+"""Attacks that sigstore-python accepts and we do not.
+
+It does not tie a checkpoint's origin to the name that signs it, and takes an authority or CT log that was retired before.
+"""
 
 
 def test_what_sigstore_python_refuses_stays_refused(monkeypatch: pytest.MonkeyPatch) -> None:
