@@ -118,10 +118,13 @@ def workflow_repository(subject: str) -> str | None:
 def trigger(identity: Identity) -> str | None:
     """What started the build: claim .1.20, else .1.2, else a pull request where a ref says so; None where nothing does."""
     told = _claim(identity, "buildTrigger")
-    if told is not None:
-        return told
+    return "pull_request" if told is None and _has_pull_ref(identity) else told
+
+
+def _has_pull_ref(identity: Identity) -> bool:
+    """Whether a ref says that a proposal was built, whatever the trigger: reviews of a pull request run on its ref too."""
     refs = (identity.subject.rpartition("@")[2], _claim(identity, "sourceRepositoryRef") or "")
-    return "pull_request" if any(ref.startswith(_PULL_REFS) for ref in refs) else None
+    return any(ref.startswith(_PULL_REFS) for ref in refs)
 
 
 def _trigger(signer: KeylessSigner, identity: Identity) -> Iterator[Miss]:
@@ -132,7 +135,7 @@ def _trigger(signer: KeylessSigner, identity: Identity) -> Iterator[Miss]:
     elif found is None:
         if signer.require_trigger:
             yield Miss("trigger", "any but a pull request", None)
-    elif found in PULL_TRIGGERS and not _names_pull_request(signer.subject):
+    elif (found in PULL_TRIGGERS or _has_pull_ref(identity)) and not _names_pull_request(signer.subject):
         yield Miss("trigger", "any but a pull request (unless `events:` names it)", found)
 
 

@@ -88,6 +88,11 @@ class TestTriggers:
         assert not matches(WRITTEN, Identity(ISSUER, subject), LOGGED)
         assert not matches(WRITTEN, changed(buildTrigger=None, sourceRepositoryRef=ref), LOGGED)
 
+    def test_a_review_of_a_pull_request_runs_on_its_ref(self) -> None:
+        reviewed = changed(buildTrigger="pull_request_review", sourceRepositoryRef="refs/pull/31/merge")
+        assert not matches(WRITTEN, reviewed, LOGGED)
+        assert matches(replace(WRITTEN, events=frozenset({"pull_request_review"})), reviewed, LOGGED)
+
     def test_events_name_what_is_accepted(self) -> None:
         pulls = replace(SHORTHAND, events=frozenset({"pull_request"}))
         assert matches(pulls, changed(buildTrigger="pull_request"), LOGGED)
