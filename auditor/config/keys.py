@@ -16,8 +16,8 @@ MAX_WAIVER_DAYS: Final = 180
 
 _ADDRESS: Final = r"https://[^\s/?#@]+(/[^\s]*)?"
 _LOCAL_ADDRESS: Final = rf"{_ADDRESS}|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/[^\s]*)?"
-_HOST: Final = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?"
-_REPOSITORY: Final = rf"{_HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+HOST: Final = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?"
+_REPOSITORY: Final = rf"{HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 _FILE: Final = Text(example="keys/cosign.pub")
 _PATHS: Final = Many(Text(example="clusters/prod/**"))
 _DIGITS: Final = Text(pattern=r"[0-9]+", loose=True, example="123456")
@@ -157,7 +157,7 @@ MANIFESTS: Final = Record(
             Text(pattern=r"v?[0-9]+\.[0-9]+(\.[0-9]+)?", example="1.33.0"),
             "The cluster version that charts are rendered for.",
         ),
-        "charts": Key(Many(Text(pattern=_HOST, example="ghcr.io")), "Hosts that `--fetch-charts` may ask."),
+        "charts": Key(Many(Text(pattern=HOST, example="ghcr.io")), "Hosts that `--fetch-charts` may ask."),
     },
 )
 
@@ -174,7 +174,7 @@ REGISTRY: Final = Record(
         ),
         "client-key": Key(Text(pattern=r"/.+"), "Its private key; absolute path on the machine, never in the tree."),
         "signatures": Key(Text(pattern=_REPOSITORY), "The repository that holds the signatures of this host's images."),
-        "realm": Key(Text(pattern=_HOST), "The token service's host, where it is a private address."),
+        "realm": Key(Text(pattern=HOST), "The token service's host, where it is a private address."),
     },
 )
 
