@@ -60,6 +60,8 @@ class Limits:
     """Between two reads of one answer."""
     request_seconds: float = 60.0
     """One request from first byte sent to last byte read: ends a slow drip."""
+    cache_bytes: int = 512 * 1024 * 1024
+    """Signatures, bundles and their manifests kept between runs: about 5 KiB each, so 100,000 images."""
     run_seconds: float = 600.0
     """All registry work of a run: what is not answered by then is `unjudged`."""
     attempts: int = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Absent, Fault, FaultKind, Platform, Resolution, Resolved
 from auditor.model.reference import Digest, Reference
 from auditor.registry import endpoint as endpoints
+from auditor.registry.cache import Asker, CachedAsker, CacheSettings, Nobody
 from auditor.registry.content import Contents
 from auditor.registry.faults import Failed
 from auditor.registry.forms import Forms
@@ -24,27 +26,51 @@ _REFERENCE_TYPE = "vnd.docker.reference.type"
 
 
 def open_registry(
-    settings: Mapping[str, RegistrySettings], *, environ: Mapping[str, str], limits: Limits = DEFAULT
+    settings: Mapping[str, RegistrySettings],
+    *,
+    environ: Mapping[str, str],
+    limits: Limits = DEFAULT,
+    cache: CacheSettings | None = None,
+    offline: bool = False,
 ) -> RegistryClient:
     """The registries of the world, by these settings (by host as written in references). A context manager.
 
     `environ` gives credentials, proxies and trust: `DOCKER_CONFIG`, `HOME`, `PATH`, `HTTPS_PROXY`, `SSL_CERT_FILE` …
+    `cache` keeps bytes between runs; `offline` asks nobody: what is not in the cache is a fault.
     """
-    return RegistryClient(settings, environ, limits)
+    return RegistryClient(settings, environ, limits, cache=cache, offline=offline)
 
 
 class RegistryClient:
     """Resolves references and finds signatures. Thread-safe. Faults are values: nothing in here raises for one image."""
 
-    def __init__(self, settings: Mapping[str, RegistrySettings], environ: Mapping[str, str], limits: Limits) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, RegistrySettings],
+        environ: Mapping[str, str],
+        limits: Limits,
+        *,
+        cache: CacheSettings | None = None,
+        offline: bool = False,
+    ) -> None:
         self._settings = settings
         self._limits = limits
-        self._session = Session(settings, environ, limits)
-        self._contents = Contents(self._session, limits)
-        self._forms = Forms(self._contents, Referrers(self._session, self._contents, limits), limits)
+        self._open = ExitStack()
+        asker = self._asker(environ, cache, offline=offline)
+        self._contents = Contents(asker, limits)
+        self._forms = Forms(self._contents, Referrers(asker, self._contents, limits), limits)
         self._lock = threading.Lock()
         self._listed: dict[tuple[str, Digest], Listing] = {}
         self._existing: set[tuple[str, Digest]] = set()
+
+    def _asker(self, environ: Mapping[str, str], cache: CacheSettings | None, *, offline: bool) -> Asker:
+        """The session, the cache before it, or the cache alone."""
+        session = None if offline else self._open.enter_context(Session(self._settings, environ, self._limits))
+        if cache is None:
+            return session or Nobody()
+        cached = CachedAsker(session, cache, self._settings, self._limits)
+        self._open.callback(cached.close)
+        return cached
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +78,7 @@ class RegistryClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._session.__exit__(kind, error, trace)
+        self._open.__exit__(kind, error, trace)
 
     # ── resolve ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

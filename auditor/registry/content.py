@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
 from auditor.model.reference import Digest, InvalidDigest
+from auditor.registry.cache import Asker
 from auditor.registry.endpoint import Endpoint
 from auditor.registry.faults import Failed, from_status
-from auditor.registry.http import Answer, Question, Session
+from auditor.registry.http import Answer, Keep, Question
 from auditor.registry.manifest import ACCEPT, MANIFEST_TYPES, Descriptor, Document, bare_type, parse
 
 _DIGEST_HEADER = "docker-content-digest"
@@ -26,7 +27,7 @@ class Manifest:
 class Contents:
     """What registries hold, read through one session. Thread-safe."""
 
-    def __init__(self, session: Session, limits: Limits) -> None:
+    def __init__(self, session: Asker, limits: Limits) -> None:
         self._session = session
         self._limits = limits
 
@@ -36,7 +37,7 @@ class Contents:
         Raises Failed. A HEAD's digest is the registry's word; without that word the manifest is fetched and hashed.
         """
         what = f"{endpoint.name} {wanted}"
-        answer = self._ask("HEAD", endpoint, "manifests", wanted, what)
+        answer = self._ask("HEAD", endpoint, wanted, what)
         if answer.status == 404:
             return None
         media_type = bare_type(answer.content_type)
@@ -51,7 +52,7 @@ class Contents:
     def manifest(self, endpoint: Endpoint, wanted: str) -> Manifest | None:
         """The manifest of a tag or digest, None if there is none. Raises Failed; MISMATCH for other bytes than promised."""
         what = f"{endpoint.name} {wanted}"
-        answer = self._ask("GET", endpoint, "manifests", wanted, what)
+        answer = self._ask("GET", endpoint, wanted, what)
         if answer.status == 404:
             return None
         if answer.status != 200:
@@ -74,16 +75,25 @@ class Contents:
 
     def _fetch(self, endpoint: Endpoint, digest: Digest, what: str) -> bytes:
         url = endpoint.url("blobs", str(digest))
-        answer = self._session.ask(Question("GET", url, endpoint.repository, what, bound=self._limits.blob_bytes))
+        bound = self._limits.blob_bytes
+        answer = self._session.ask(Question("GET", url, endpoint.repository, what, bound=bound, keep=Keep.CONTENT))
         if answer.status == 404:
             raise Failed(FaultKind.MALFORMED, f"{what} is listed, but it is not there")
         if answer.status != 200:
             raise from_status(answer.status, endpoint.origin.authority, what, answer.codes)
         return answer.content
 
-    def _ask(self, method: str, endpoint: Endpoint, kind: str, wanted: str, what: str) -> Answer:
-        url, bound = endpoint.url(kind, wanted), self._limits.manifest_bytes
-        return self._session.ask(Question(method, url, endpoint.repository, what, ACCEPT, bound))
+    def _ask(self, method: str, endpoint: Endpoint, wanted: str, what: str) -> Answer:
+        url, bound = endpoint.url("manifests", wanted), self._limits.manifest_bytes
+        keep = _keeping(method, wanted)
+        return self._session.ask(Question(method, url, endpoint.repository, what, ACCEPT, bound, keep))
+
+
+def _keeping(method: str, wanted: str) -> Keep:
+    """Manifests by digest are content; `sha256-<hex>` and its kin list signatures; all else is a tag."""
+    if ":" in wanted and method == "GET":
+        return Keep.CONTENT
+    return Keep.LISTING if wanted.startswith("sha256-") else Keep.TAG
 
 
 def _stated(header: str, wanted: str, what: str) -> Digest:

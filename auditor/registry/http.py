@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urljoin
@@ -31,6 +32,15 @@ _CODES: Final = 3
 _CODE_LENGTH: Final = 64
 
 
+class Keep(Enum):
+    """Whether an answer may outlive the run (`auditor.registry.cache`)."""
+
+    NOT = "not"
+    CONTENT = "content"  # asked for by digest: for ever
+    TAG = "tag"
+    LISTING = "listing"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One request. `what` names it in messages; `bound` is the bytes of the answer that are read at most."""
@@ -41,6 +51,7 @@ class Question:
     what: str
     accept: str = "*/*"
     bound: int = 0
+    keep: Keep = Keep.NOT
 
 
 @dataclass(frozen=True, slots=True)

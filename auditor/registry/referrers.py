@@ -18,11 +18,12 @@ from urllib.parse import urljoin
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
 from auditor.model.reference import Digest
+from auditor.registry.cache import Asker
 from auditor.registry.content import Contents
 from auditor.registry.endpoint import Endpoint
 from auditor.registry.faults import Failed, from_status
 from auditor.registry.hosts import Origin
-from auditor.registry.http import Answer, Question, Session
+from auditor.registry.http import Answer, Keep, Question
 from auditor.registry.manifest import OCI_INDEX, Descriptor, bare_type, parse
 
 _NO_API: Final = frozenset({400, 404, 405, 406, 501})
@@ -45,7 +46,7 @@ class _NoIndex(Exception):  # noqa: N818 - an answer, never leaves this module
 class Referrers:
     """Listings of referrers. Thread-safe; remembers which hosts have no API."""
 
-    def __init__(self, session: Session, contents: Contents, limits: Limits) -> None:
+    def __init__(self, session: Asker, contents: Contents, limits: Limits) -> None:
         self._session = session
         self._contents = contents
         self._limits = limits
@@ -83,7 +84,7 @@ class Referrers:
     def _page(self, endpoint: Endpoint, digest: Digest, url: str, *, first: bool) -> Page | None:
         what = f"{endpoint.name} referrers of {digest.short}"
         bound = self._limits.manifest_bytes
-        answer = self._session.ask(Question("GET", url, endpoint.repository, what, OCI_INDEX, bound))
+        answer = self._session.ask(Question("GET", url, endpoint.repository, what, OCI_INDEX, bound, Keep.LISTING))
         if answer.status in _NO_API and first:
             self._remember(endpoint, answer)
             return None
