@@ -104,13 +104,13 @@ class _Bench:
         self._rules = rules
         self._evidence = evidence
         self._asking = Asking(self.governing)
-        self._decisions: dict[tuple[str, str | None], Decision] = {}
+        self._decisions: dict[tuple[str, int], Decision] = {}
 
     def known(self, use: Use) -> Known:
         """Everything that is known about one use."""
         entry = self.governing.entry(use)
         reference = parse(use.reference)
-        key = (use.reference, entry.label if entry else None)
+        key = (use.reference, id(entry))  # not its label: two entries must never share a decision
         if key not in self._decisions:
             self._decisions[key] = self._decide(use, reference, entry)
         return Known(use, reference, entry, self._evidence.get(use.reference), self._decisions[key])

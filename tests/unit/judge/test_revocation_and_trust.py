@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from auditor.config.names import TextPattern
-from auditor.config.rules import DeniedDigest, Otherwise, PlatformMode, Rules, Signer, TrustSetting
+from auditor.config.rules import DeniedDigest, Otherwise, PlatformMode, Rules, SignedBy, Signer, TrustSetting
 from auditor.judge.verdict import Decision, decide
 from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Platform, Resolved, Signed
 from auditor.model.verdict import Verdict
@@ -21,13 +21,16 @@ from tests.support.judging import (
     PULL,
     RELEASE,
     STRANGER,
+    attested,
     denying,
     entry,
     evidence,
     exempt,
+    keyed,
     parsed,
     pattern,
     platform,
+    refused,
     rules,
     signed,
     unreadable,
@@ -159,3 +162,34 @@ def test_an_unreadable_form_may_hide_a_denied_signer() -> None:
     book = replace(rules(), denied_signers=(denying(STRANGER),))
     assert decide(parsed(), entry(), evidence(signed(), unreadable()), book).verdict is V.UNJUDGED
     assert decide(parsed(), entry(), evidence(signed(), unreadable()), rules()).verdict is V.VERIFIED
+
+
+def test_a_revoked_signature_is_shown_as_such() -> None:
+    book = replace(rules(), denied_signers=(denying(RELEASE),))
+    (shown,) = decide(parsed(), entry(), evidence(signed()), book).signatures
+    assert (shown.allowed, shown.trust) == (False, "public-good")
+    assert shown.why == "revoked: INC-7: the workflow was taken over"
+
+
+def test_what_an_entry_objects_to_is_shown_beside_each_signature() -> None:
+    everything = (signed(STRANGER), signed(root="lab"), replace(signed(), roots=()), keyed(), attested(), refused())
+    book = replace(rules(), trust=(PUBLIC_GOOD, GITHUB, LAB))
+    assert [each.why for each in decide(parsed(), entry(), evidence(*everything), book).signatures] == [
+        "allowed is release",
+        f"trust root lab does not vouch for issuer {ISSUER}",
+        "no trust root vouches for it",
+        "made with a key that this entry does not name",
+        "an attestation, not a signature",
+        "the payload names another digest",
+    ]
+    nobody = replace(entry(), signed_by=SignedBy(()))
+    assert decide(parsed(), nobody, evidence(signed()), book).signatures[0].why == "nobody is allowed"
+
+
+def test_a_key_is_no_identity_and_an_identity_no_key() -> None:
+    both = entry("ghcr.io/**", "release", "old-key")
+    assert decide(parsed(), both, evidence(keyed("keys/cosign.pub")), rules(both)).verdict is V.VERIFIED
+    assert decide(parsed(), both, evidence(signed()), rules(both)).verdict is V.VERIFIED
+    assert decide(parsed(), both, evidence(signed(STRANGER), keyed()), rules(both)).verdict is V.WRONG_SIGNER
+    named = decide(parsed(), both, evidence(keyed("keys/cosign.pub")), rules(both)).signatures[0]
+    assert (named.allowed, named.why) == (True, None)
