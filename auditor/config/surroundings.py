@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
 from auditor.config.document import Problems
 from auditor.config.files import Files
-from auditor.config.names import PathPattern
+from auditor.config.keys import HOST
+from auditor.config.names import PathPattern, clean_path
 from auditor.config.rules import (
     KeylessSigner,
     ManifestSettings,
@@ -118,10 +120,12 @@ def read_keys(section: Section, files: Files) -> Iterator[tuple[str, bytes]]:
 def read_registries(section: Section, files: Files) -> Iterator[tuple[str, RegistrySettings]]:
     """How single hosts are spoken to, by host."""
     for host, fields in section.fields.records("registries"):
-        if "/" in host or any(character.isspace() for character in host):
-            table = section.fields.fields("registries")
-            line = table.at(host) if table else fields.line
-            section.checker.problem(line, f"{host[:100]!r} is no registry host", "Write host or host:port, no path.")
+        if not re.fullmatch(HOST, host, re.ASCII):
+            section.checker.problem(
+                fields.line, f"{host[:100]!r} is no registry host", "Write host or host:port, no path."
+            )
+        elif host == "index.docker.io":
+            section.checker.problem(fields.line, f"{host!r} is called docker.io in names", "Write docker.io.")
         ca_file = fields.word("ca-file")
         named = files.named(ca_file, section.checker, _CERTIFICATE) if ca_file else None
         if ("client-certificate" in fields) != ("client-key" in fields):
@@ -149,16 +153,22 @@ def read_manifests(section: Section, files: Files) -> ManifestSettings:
         return ManifestSettings()
     usual = ManifestSettings()
     kinds = (files.named(word, section.checker) for word in fields.words("kinds"))
-    substitute = fields.fields("substitute")
-    roots = substitute.values if substitute else {}
     return ManifestSettings(
         include=tuple(_paths(section, fields, "include")) or usual.include,
         exclude=tuple(_paths(section, fields, "exclude")),
-        substitute={root: {name: word.text for name, word in table.values.items()} for root, table in roots.items()},
+        substitute=dict(_substitutes(section, fields)),
         kinds=dict(named for named in kinds if named is not None),
         kube_version=fields.text("kube-version", usual.kube_version).removeprefix("v"),
         charts=tuple(word.text for word in fields.words("charts")),
     )
+
+
+def _substitutes(section: Section, fields: Fields) -> Iterator[tuple[str, dict[str, str]]]:
+    """Variables by root, the root's path in one spelling."""
+    for root, table in fields.records("substitute"):
+        path = section.pattern(clean_path, Word(root, table.line))
+        if path is not None:
+            yield path, {name: word.text for name, word in table.values.items()}
 
 
 def _paths(section: Section, fields: Fields, key: str) -> Iterator[str]:

@@ -123,7 +123,7 @@ class TestEverythingArrives:
 
     def test_manifests_and_registries(self) -> None:
         rules = load(
-            "version: 1\nmanifests:\n  exclude: test/**\n  substitute: {clusters/prod: {DOMAIN: a.example, N: 3}}\n"
+            "version: 1\nmanifests:\n  exclude: test/**\n  substitute: {./clusters/prod/: {DOMAIN: a.example, N: 3}}\n"
             "  kinds: rules/our-kinds.yaml\n  kube-version: v1.31.2\n  charts: [ghcr.io]\n"
             "registries:\n  ghcr.io: {mirror: mirror.acme.example/ghcr}\n"
             "  registry.internal:5000: {plain-http: true, ca-file: certs/ca.pem, "
@@ -337,6 +337,8 @@ class TestProblems:
             ("version: 1\nmax-waiver-days: 0", "cannot be '0'"),
             ("version: 1\nmax-waiver-days: 99999999999999999999", "cannot be"),
             ("version: 1\nregistries: {'https://ghcr.io': {plain-http: true}}", "no registry host"),
+            ("version: 1\nregistries: {index.docker.io: {plain-http: true}}", "called docker.io"),
+            ("version: 1\nmanifests: {substitute: {../x: {A: b}}}", "inside the tree"),
             ("version: 1\nregistries: {ghcr.io: {plain-http: yes}}", "true or false"),
             ("version: 1\nregistries: {ghcr.io: {client-key: /etc/k}}", "go together"),
             ("version: 1\nregistries: {ghcr.io: {mirror: 'http://x'}}", "cannot be"),
