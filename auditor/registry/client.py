@@ -52,11 +52,12 @@ class RegistryClient:
         *,
         cache: CacheSettings | None = None,
         offline: bool = False,
+        asker: Asker | None = None,
     ) -> None:
         self._settings = settings
         self._limits = limits
         self._open = ExitStack()
-        asker = self._asker(environ, cache, offline=offline)
+        asker = asker or self._asker(environ, cache, offline=offline)
         self._contents = Contents(asker, limits)
         self._forms = Forms(self._contents, Referrers(asker, self._contents, limits), limits)
         self._lock = threading.Lock()

@@ -1,0 +1,147 @@
+"""OCI layouts on disk: the same signatures as in the registry that they were taken from."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.errors import UsageError
+from auditor.model.evidence import Resolved
+from auditor.model.reference import Digest
+from auditor.registry.layout import open_layout
+from auditor.registry.material import Listing
+from fixtures.registry import OciRegistry, Quirks
+from fixtures.registry.images import descriptor, encode
+from fixtures.registry.store import OCI_INDEX
+from tests.registry.asking import BUNDLE, NOTES, PAYLOAD, ask, client
+
+
+def save(registry: OciRegistry, name: str, folder: Path, *, called: str = "") -> None:
+    """Write a repository as a layout: every tag and every referrer listed in `index.json`, as `oras cp -r` does."""
+    repository = registry.store.open(name)
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    for digest, content in {**repository.blobs, **{d: m.content for d, m in repository.manifests.items()}}.items():
+        (blobs / digest.removeprefix("sha256:")).write_bytes(content)
+    names = {digest: tag for tag, digest in repository.tags.items()}
+    top = {*names, *(digest for referrers in repository.referrers.values() for digest in referrers)}
+    listed = []
+    for digest in sorted(top):
+        manifest = repository.manifests[digest]
+        notes = {"org.opencontainers.image.ref.name": called + names[digest]} if digest in names else {}
+        listed.append(descriptor(manifest.media_type, manifest.content, annotations=notes))
+    write_index(folder, listed)
+
+
+def write_index(folder: Path, listed: list[Any]) -> None:
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (folder / "index.json").write_bytes(encode({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}))
+
+
+def listing(folder: Path) -> tuple[str, Listing]:
+    """The one image of a layout: its reference, and its signatures."""
+    opened, (reference,) = open_layout(folder)
+    with opened:
+        resolution = opened.resolve(reference)
+        assert isinstance(resolution, Resolved)
+        return str(reference), opened.signatures(reference, resolution.digest)
+
+
+@pytest.mark.parametrize("quirks", [Quirks(), Quirks(referrers=False)], ids=["referrers", "fallback"])
+def test_a_layout_says_what_the_registry_says(tmp_path: Path, quirks: Quirks) -> None:
+    with OciRegistry(quirks=quirks) as registry, client(registry) as opened:
+        digest = registry.put_image("acme/api", "1")
+        registry.put_sig("acme/api", digest, [(PAYLOAD, NOTES)])
+        registry.put_bundle("acme/api", digest, BUNDLE)
+        there = ask(opened, registry, registry.reference("acme/api", digest=digest))
+        save(registry, "acme/api", tmp_path / "layout", called="ghcr.io/acme/api:")
+    reference, found = listing(tmp_path / "layout")
+    assert reference == f"ghcr.io/acme/api@{digest}"
+    assert not found.faults
+    assert sorted(map(str, found.materials)) == sorted(map(str, there.listing.materials))
+
+
+def test_an_image_without_a_name_and_an_unsigned_one(tmp_path: Path) -> None:
+    with OciRegistry() as registry:
+        digest = registry.put_image("acme/api", "1")
+        save(registry, "acme/api", tmp_path / "Air gapped")
+    assert listing(tmp_path / "Air gapped") == (f"localhost/air-gapped@{digest}", Listing())
+
+
+def test_platforms_of_a_layout(tmp_path: Path) -> None:
+    with OciRegistry() as registry:
+        index, children = registry.put_index("acme/multi", "1", attestations=True)
+        save(registry, "acme/multi", tmp_path / "layout")
+    opened, (reference,) = open_layout(tmp_path / "layout")
+    platforms = opened.platforms(reference, Digest.parse(index))
+    assert isinstance(platforms, tuple)
+    assert {platform.platform: str(platform.digest) for platform in platforms} == children
+
+
+def signed(folder: Path) -> Path:
+    """A layout with one signed image; the file that holds its payload."""
+    with OciRegistry() as registry:
+        digest = registry.put_image("acme/api", "1")
+        registry.put_sig("acme/api", digest, [(PAYLOAD, NOTES)])
+        save(registry, "acme/api", folder)
+    return folder / "blobs" / "sha256" / Digest.of(PAYLOAD).hex
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone", "symlink", "fifo", "large"])
+def test_a_damaged_blob_is_a_fault(tmp_path: Path, damage: str) -> None:
+    payload = signed(tmp_path / "layout")
+    match damage:
+        case "changed":
+            payload.write_bytes(b"other")
+        case "large":
+            payload.write_bytes(bytes(9 * 1024 * 1024))
+        case _:
+            payload.unlink()
+    if damage == "symlink":
+        payload.symlink_to("/etc/passwd")
+    if damage == "fifo":
+        os.mkfifo(payload)
+    _, found = listing(tmp_path / "layout")
+    assert found.materials == ()
+    assert len(found.faults) == 1
+
+
+def test_a_manifest_that_is_not_there_or_is_another(tmp_path: Path) -> None:
+    signed(tmp_path / "layout")
+    listed = json.loads((tmp_path / "layout" / "index.json").read_bytes())["manifests"]
+    for one in listed:
+        path = tmp_path / "layout" / "blobs" / "sha256" / one["digest"].removeprefix("sha256:")
+        content = path.read_bytes()
+        path.write_bytes(content + b" ")
+        with pytest.raises(UsageError, match="another digest"):
+            open_layout(tmp_path / "layout")
+        path.unlink()
+        with pytest.raises(UsageError, match="not there"):
+            open_layout(tmp_path / "layout")
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b"[" * 100_000, b'{"manifests": [{"digest": "x"}]}'])
+def test_what_is_no_layout(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "index.json").write_bytes(content)
+    with pytest.raises(UsageError, match="no OCI image layout"):
+        open_layout(tmp_path)
+
+
+def test_an_index_that_holds_itself_ends(tmp_path: Path) -> None:
+    """Impossible with honest digests, but a chain of indexes is not."""
+    blobs = tmp_path / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    child: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+    for _ in range(10):
+        content = encode(child)
+        (blobs / Digest.of(content).hex).write_bytes(content)
+        child = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor(OCI_INDEX, content)]}
+    write_index(tmp_path, child["manifests"])
+    with pytest.raises(UsageError, match="too much"):
+        open_layout(tmp_path)
