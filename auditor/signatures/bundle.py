@@ -174,12 +174,15 @@ def _entry(value: Json, version: int, limits: Limits) -> LogEntry:
     promise = object_of(entry.get("inclusionPromise") or {}, "the inclusion promise", {"signedEntryTimestamp"})
     body = text_of(entry.get("canonicalizedBody"), "the log entry's canonicalizedBody")
     set_ = promise.get("signedEntryTimestamp")
+    time = entry_time(entry.get("integratedTime"))
+    if set_ and time is None:
+        raise Malformed("the inclusion promise is for no time: integratedTime is missing")
     return LogEntry(
         log=_raw_id(entry.get("logId")),
         index=natural(entry.get("logIndex"), "the log entry's logIndex"),
         body=entry_body(body, limits),
         body_base64=body,
-        time=entry_time(entry.get("integratedTime")),
+        time=time,
         promise=decode_base64(set_, "the signed entry timestamp") if set_ else None,
         proof=_proof(entry.get("inclusionProof"), version, limits),
         kind=(text_of(kind.get("kind"), "the log entry's kind"), text_of(kind.get("version"), "the entry's version")),

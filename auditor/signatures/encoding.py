@@ -82,6 +82,13 @@ def natural(value: Json, what: str) -> int:
     return value
 
 
+def number(value: Json, what: str) -> int:
+    """An unsigned 64-bit integer that is there, as a JSON number."""
+    if not isinstance(value, int):
+        raise Malformed(f"{what} is missing or not a number")
+    return natural(value, what)
+
+
 def text_of(value: Json, what: str) -> str:
     """A string that is there and not empty."""
     if not isinstance(value, str) or not value:

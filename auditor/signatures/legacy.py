@@ -15,7 +15,16 @@ from auditor.model.evidence import Form
 from auditor.registry.material import LegacyAttestation, SimpleSigning
 from auditor.signatures.candidate import Candidate, Envelope, LogEntry, Message
 from auditor.signatures.certificate import certificate_der, load_leaf
-from auditor.signatures.encoding import Json, Malformed, decode_base64, natural, object_of, parse_object, text_of
+from auditor.signatures.encoding import (
+    Json,
+    Malformed,
+    decode_base64,
+    natural,
+    number,
+    object_of,
+    parse_object,
+    text_of,
+)
 
 SIGNATURE: Final = "dev.cosignproject.cosign/signature"
 CERTIFICATE: Final = "dev.sigstore.cosign/certificate"
@@ -87,10 +96,10 @@ def _entry(text: str) -> LogEntry:
     body = text_of(payload.get("body"), "the log entry's body")
     return LogEntry(
         log=bytes.fromhex(log),
-        index=natural(payload.get("logIndex"), "the log entry's logIndex"),
+        index=number(payload.get("logIndex"), "the log entry's logIndex"),
         body=entry_body(body),
         body_base64=body,
-        time=entry_time(payload.get("integratedTime")),
+        time=entry_time(number(payload.get("integratedTime"), "the log entry's integratedTime")),
         promise=decode_base64(annotation.get("SignedEntryTimestamp"), "the signed entry timestamp"),
         proof=None,
         kind=None,

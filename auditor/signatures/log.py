@@ -72,12 +72,22 @@ def _promised(entry: LogEntry, time: datetime) -> bytes:
 
 def check_inclusion(entry: LogEntry, proof: Proof, log: LogKey) -> None:
     """Refuse (step 7) an entry whose proof does not lead to a root that the log signed."""
+    check_index(entry, proof)
     checkpoint = read_checkpoint(proof)
     if included_root(entry.body, proof) != proof.root:
         refuse(Step.LOG, "the inclusion proof does not lead to its root")
     signature = log_signature(checkpoint, log)
     if not signed_by(log.key, signature, checkpoint.signed):
         refuse(Step.LOG, "the checkpoint's signature does not verify")
+
+
+def check_index(entry: LogEntry, proof: Proof) -> None:
+    """Refuse (step 7) an index that nobody vouches for: without a promise it must be the proof's.
+
+    With one they may differ: Rekor v1 counts entries over all its shards, and proofs within one.
+    """
+    if entry.promise is None and entry.index != proof.index:
+        refuse(Step.LOG, "the log entry's index is not the one that its inclusion proof is for")
 
 
 def included_root(body: bytes, proof: Proof) -> bytes:

@@ -23,7 +23,7 @@ from auditor.model.evidence import Step
 from auditor.signatures.candidate import Candidate, Leaf, LogEntry
 from auditor.signatures.certificate import check_leaf
 from auditor.signatures.chain import check_windows
-from auditor.signatures.log import check_in_service, log_of, log_signature, read_checkpoint
+from auditor.signatures.log import check_in_service, check_index, log_of, log_signature, read_checkpoint
 from auditor.signatures.log_entry import check_about
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal, refuse
@@ -169,6 +169,7 @@ def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
     known_log(candidate.leaf, recipe.root.ct_logs)
     # 7. The log entry
     check_about(candidate, entry)
+    check_index(entry, entry.proof)
     log_signature(read_checkpoint(entry.proof), log)
     return time
 
