@@ -48,6 +48,10 @@ def test_csv_cell_is_no_formula(text: str) -> None:
     assert escape.csv_cell("ghcr.io/acme/a-b=c") == "ghcr.io/acme/a-b=c"
 
 
+def test_sarif_text_holds_no_link() -> None:
+    assert escape.sarif_text("[click](https://evil.example) a[0]") == "[click] (https://evil.example) a[0]"
+
+
 def test_workflow_escapes_are_the_toolkit_s() -> None:
     assert escape.workflow_data("50%: a,b") == "50%25: a,b"
     assert escape.workflow_property("50%: a,b") == "50%25%3A a%2Cb"

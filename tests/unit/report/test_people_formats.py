@@ -183,6 +183,15 @@ def test_comment_is_shortened_by_whole_rows_with_a_count(number: int) -> None:
     assert len(text) > BUDGET * 0.95 or not left
 
 
+def test_comment_keeps_its_budget_at_every_length() -> None:
+    """The row that no longer fits is a different one each time, so the slack of the last row hides nothing."""
+    report = crowd(260)
+    for length in range(0, 1200, 29):
+        images = (replace(report.images[0], reason="word " * (length // 5)), *report.images[1:])
+        text = render(replace(report, images=images), "markdown", RenderOptions(blob_url=BLOB + "/" + "x" * 40))
+        assert len(text) <= BUDGET
+
+
 def test_folded_rows_go_before_open_ones() -> None:
     bad, good = crowd(100), crowd(400, Verdict.VERIFIED)
     good_images = tuple(replace(image, reference=f"{image.reference}-ok") for image in good.images)
