@@ -22,6 +22,8 @@ class Limits:
     """Nesting of one document. Kubernetes objects stay below 40; beyond this it is an attack on the recursion."""
     yaml_nodes: int = 4_000_000
     """Nodes of one document after following aliases: an alias bomb ends here."""
+    object_nodes: int = 250_000
+    """Nodes of one Kubernetes object, pruned to what matters, after following aliases: real ones have hundreds."""
     embedded_depth: int = 2
     """YAML or JSON inside a string inside a string: ConfigMaps hold one level, patches of ConfigMaps two."""
     kustomize_depth: int = 64

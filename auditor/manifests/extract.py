@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from auditor.limits import DEFAULT, Limits
 from auditor.manifests.kinds import Kinds, Path
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.text import argument, is_reference, is_template, without_scheme
-from auditor.manifests.yaml import Tangled
 from auditor.model.use import Confidence, Sort
 
 CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
@@ -51,9 +49,9 @@ class Found:
     sort: Sort = Sort.IMAGE
 
 
-def extract(found: Object, kinds: Kinds, limits: Limits = DEFAULT) -> list[Found]:
-    """Every reference in the object, in the order of its text. Raises Tangled where aliases explode."""
-    walk = _Walk(left=limits.yaml_nodes, prefix=found.prefix, is_object=bool(found.kind))
+def extract(found: Object, kinds: Kinds) -> list[Found]:
+    """Every reference in the object, in the order of its text."""
+    walk = _Walk(prefix=found.prefix)
     for entry in kinds.find(found.kind, found.api_version):
         if entry.policy:
             return []
@@ -81,9 +79,7 @@ def written(trail: Trail) -> str:
 
 @dataclass(slots=True)
 class _Walk:
-    left: int
     prefix: str
-    is_object: bool
     found: list[Found] = field(default_factory=list)
     inner: bool = False
     _taken: set[int] = field(default_factory=set)
@@ -92,7 +88,6 @@ class _Walk:
 
     def table(self, node: Node, path: Path, trail: Trail, sort: Sort) -> None:
         """Follow a path of the table and take what it leads to."""
-        self._count()
         if not path:
             self._take(node, trail, sort)
             return
@@ -112,7 +107,7 @@ class _Walk:
             self._split(node, trail, Confidence.HIGH, None, sort)
         elif isinstance(node, Scalar) and node.text and not node.null and id(node) not in self._taken:
             self._taken.add(id(node))
-            text = without_scheme(node.text)
+            text = without_scheme(node.text.strip())
             self.found.append(Found(text, node, self.prefix + written(trail), None, Confidence.HIGH, sort))
 
     def oci_repository(self, spec: Mapping) -> None:
@@ -135,7 +130,6 @@ class _Walk:
 
     def mapping(self, node: Mapping, trail: Trail, container: str | None) -> None:
         """A mapping: a container, a split map, or a way to one."""
-        self._count()
         is_container = len(trail) >= 2 and isinstance(trail[-1], int) and trail[-2] in CONTAINERS
         if is_container:
             container = node.text("name") or None
@@ -156,7 +150,6 @@ class _Walk:
         if isinstance(node, Mapping):
             self.mapping(node, trail, container)
         elif isinstance(node, Sequence):
-            self._count()
             for index, item in enumerate(node.items):
                 if isinstance(item, Scalar):
                     self._scalar("", item, (*trail, index), container, certain=False)
@@ -173,7 +166,7 @@ class _Walk:
             self._inside(value, trail, container)
         if value.null or not value.text or id(value) in self._taken:
             return
-        text, confidence = self._classify(name, value.text, certain=certain)
+        text, confidence = self._classify(name, value.text.strip(), certain=certain)
         if confidence is not None:
             sure = Confidence.LOW if self.inner else confidence
             self.found.append(Found(text, value, self.prefix + written(trail), container, sure))
@@ -208,11 +201,6 @@ class _Walk:
         sure = Confidence.LOW if self.inner else confidence
         path = self.prefix + written((*trail, whole.key))
         self.found.append(Found(whole.text, whole.edit, path, container, sure, sort))
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise Tangled("too many nodes when aliases are followed")
 
 
 @dataclass(frozen=True, slots=True)

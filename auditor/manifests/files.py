@@ -12,10 +12,10 @@ from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
 from auditor.manifests.extract import Found
 from auditor.manifests.kinds import Kinds
-from auditor.manifests.nodes import Node, Scalar
+from auditor.manifests.nodes import Node, Scalar, expanded
 from auditor.manifests.objects import Object, objects
 from auditor.manifests.skeleton import Pruner
-from auditor.manifests.text import lines_with_image, prefilter
+from auditor.manifests.text import is_reference, is_template, lines_with_image, prefilter
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.model.use import Confidence, Use
@@ -208,9 +208,12 @@ def complete(
             found.append(raw)
             continue
         try:
-            found.append(yaml.full(raw, yaml.Descent(limits)))
+            node = yaml.full(raw, yaml.Descent(limits))
+            _check_size(node, limits)
         except yaml.Tangled as error:
             found.append(yaml.Broken(raw.start_mark.line + 1, str(error), 0, b""))
+        else:
+            found.append(node)
     return tuple(found)
 
 
@@ -249,15 +252,27 @@ def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
         except yaml.Tangled as error:
             gaps.append(unparsable(Place(path, raw.start_mark.line + 1), str(error)))
             continue
-        if node is not None:
-            held.extend(objects(node, path))
+        for item in objects(node, path) if node is not None else ():
+            try:
+                _check_size(item.node, pruner.limits)
+            except yaml.Tangled as error:
+                gaps.append(unparsable(Place(path, item.line), str(error)))
+            else:
+                held.append(item)
     return Contents(tuple(held), tuple(lines), tuple(gaps), bool(refused))
+
+
+def _check_size(node: Node, limits: Limits) -> None:
+    """Everything that walks an object later is bounded by this. Raises Tangled."""
+    if expanded(node) > limits.object_nodes:
+        raise yaml.Tangled(f"more than {limits.object_nodes} nodes when aliases are followed")
 
 
 def _lines(broken: yaml.Broken, path: str) -> list[Found]:
     return [
         Found(text, Scalar(text, path, broken.first_line + line, column + 1), "image", None, Confidence.LOW)
         for line, column, text in lines_with_image(broken.content)
+        if is_template(text) or is_reference(text)
     ]
 
 
@@ -286,8 +301,3 @@ def templated(found: Found, place: Place) -> Gap:
         help="check the rendered manifests: render them and pipe the result to `auditor check -`",
         image=found.text,
     )
-
-
-def tangled(item: Object, error: yaml.Tangled) -> Gap:
-    """An object whose aliases explode."""
-    return unparsable(Place(item.file, item.line), str(error))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests import kinds, yaml
+from auditor.manifests import kinds
 from auditor.manifests.charts import chart_in, charts_of
 from auditor.manifests.entry import Entries, entries
 from auditor.manifests.extract import Found, extract, is_policy
-from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader, Shared, tangled, templated, unparsable
+from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader, Shared, templated, unparsable
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.objects import Object
 from auditor.manifests.text import is_template
@@ -150,10 +150,7 @@ class _Scan:
         deployed = deployed and not is_policy(item, self.reader.kinds)
         if not (deployed or self._every):
             return [], []
-        try:
-            found = extract(item, self.reader.kinds, self.reader.limits)
-        except yaml.Tangled as error:
-            return [], [tangled(item, error)]
+        found = extract(item, self.reader.kinds)
         gaps = [*_templates(found, root), *(replace(gap, root=root) for gap in charts_of(item))] if deployed else []
         return [use_of(one, item, root, deployed=deployed) for one in found], gaps
 

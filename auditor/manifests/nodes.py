@@ -5,7 +5,7 @@ Nodes are shared freely (anchors, unchanged parts of a patched object) and never
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -90,14 +90,20 @@ def texts(mapping: Mapping) -> dict[str, str]:
     return {key: value.text for key, value in mapping.entries if isinstance(value, Scalar) and not value.null}
 
 
-def scalars(node: Node) -> Iterator[Scalar]:
-    """Every scalar below, in order."""
+def expanded(node: Node, sizes: dict[int, int] | None = None) -> int:
+    """How many nodes there are when every alias is followed; takes time only for the distinct ones."""
+    sizes = {} if sizes is None else sizes
+    known = sizes.get(id(node))
+    if known is None:
+        known = sizes[id(node)] = 1 + sum(expanded(child, sizes) for child in _below(node))
+    return known
+
+
+def _below(node: Node) -> Iterable[Node]:
     match node:
         case Scalar():
-            yield node
+            return node.inner
         case Mapping():
-            for _, value in node.entries:
-                yield from scalars(value)
+            return (value for _, value in node.entries)
         case Sequence():
-            for item in node.items:
-                yield from scalars(item)
+            return node.items

@@ -108,13 +108,13 @@ def patches(draw: st.DrawFn, base: list[dict[str, Any]]) -> dict[str, Any]:
     if draw(st.booleans()):
         operation = draw(st.sampled_from(["replace", "add", "append", "remove"]))
         at = f"{prefix(kind)}/containers"
-        written: dict[str, Any] = {
+        operations: dict[str, dict[str, Any]] = {
             "replace": {"op": "replace", "path": f"{at}/0/image", "value": draw(IMAGES)},
             "add": {"op": "add", "path": f"{at}/0", "value": {"name": "added", "image": draw(IMAGES)}},
             "append": {"op": "add", "path": f"{at}/-", "value": {"name": "last", "image": draw(IMAGES)}},
             "remove": {"op": "remove", "path": f"{at}/0"},
-        }[operation]
-        return {"target": where, "patch": json.dumps([written])}
+        }
+        return {"target": where, "patch": json.dumps([operations[operation]])}
     pod = draw(pods(least=0))
     for listed in pod.get("containers", []):
         if draw(st.integers(0, 4)) == 0:
