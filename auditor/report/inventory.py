@@ -9,7 +9,7 @@ from typing import Final
 from auditor.model.report import JudgedUse
 from auditor.report.grid import Palette, grid, wrap
 from auditor.report.view import View
-from auditor.report.words import count, workload_words
+from auditor.report.words import count, short_reference, workload_words
 
 _NAME: Final = 300
 
@@ -43,7 +43,7 @@ def _section(
     previous = ""
     for judged in uses:
         use = judged.use
-        name = "" if use.reference == previous else shown(use.reference, _NAME)
+        name = "" if use.reference == previous else shown(short_reference(use.reference), _NAME)
         previous = use.reference
         style = "" if use.deployed else "dim"
         where = shown(str(use.place), _NAME)

@@ -20,6 +20,7 @@ from auditor.report.words import (
     outcome,
     previous_words,
     reference_words,
+    short_reference,
     signature_words,
     tally,
     waiver_words,
@@ -103,7 +104,11 @@ def _overview(seen: View, width: int, palette: Palette) -> list[str]:
         more = f" (+{len(places) - 1})" if len(places) > 1 else ""
         where = f"{shown(str(places[0]), _NAME)}{more}" if places else ""
         rows.append(
-            [(style, f"{mark} {shown(entry.label, 80)}"), ("", shown(entry.image.reference, _NAME)), ("cyan", where)]
+            [
+                (style, f"{mark} {shown(entry.label, 80)}"),
+                ("", shown(short_reference(entry.image.reference), _NAME)),
+                ("cyan", where),
+            ]
         )
     return grid(("VERDICT", "IMAGE", "WHERE"), rows, width, palette).split("\n") if rows else []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from typing import Final
 
 from auditor.model.evidence import KeySigned, Refused, Signed, Unreadable
 from auditor.model.finding import Finding
@@ -95,6 +97,14 @@ def workload_words(use: Use) -> str:
     parts += ["looks like an image"] if use.confidence is Confidence.LOW else []
     parts += ["not deployed"] if not use.deployed else []
     return ", ".join(parts)
+
+
+_LONG_DIGEST: Final = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}$")
+
+
+def short_reference(reference: str) -> str:
+    """For columns: a pinned reference with the first twelve digits of its digest."""
+    return _LONG_DIGEST.sub(r"\1…", reference)
 
 
 def reference_words(image: Image) -> str:

@@ -12,7 +12,7 @@ from auditor.model.place import Place
 from auditor.model.report import Change, Exit, Report
 from auditor.model.verdict import Verdict
 from auditor.report.view import Standing, view
-from auditor.report.words import headline, outcome, previous_words, tally
+from auditor.report.words import headline, outcome, previous_words, short_reference, tally
 from tests.support import samples
 
 WAIVED = Waived("platform-team", date(2027, 1, 31), "migrating")
@@ -149,6 +149,12 @@ def test_tally_counts_everything_once() -> None:
         "6 images in 7 places: 1 wrong-signer, 1 unsigned, 1 key-signed, 1 unjudged, 1 verified; "
         "2 errors, 2 warnings, 1 incomplete, 1 waived"
     )
+
+
+def test_columns_show_the_first_digits_of_a_digest() -> None:
+    digits = "0123456789abcdef" * 4
+    assert short_reference(f"acme/api:1@sha256:{digits}") == "acme/api:1@sha256:0123456789ab…"
+    assert short_reference(f"acme/api@sha256:{digits}x") == f"acme/api@sha256:{digits}x"
 
 
 @pytest.mark.parametrize(
