@@ -233,6 +233,13 @@ BROKEN = Fault(FaultKind.MALFORMED, "not an index")
         (PlatformMode.EITHER, (), None, V.UNJUDGED),
         (PlatformMode.EITHER, (), BROKEN, V.UNJUDGED),
         (PlatformMode.EITHER, (unreadable(),), (BARE,), V.UNJUDGED),
+        (PlatformMode.EITHER, (unreadable(),), (GOOD, BARE), V.UNJUDGED),
+        (PlatformMode.EITHER, (signed(),), (GOOD, BARE), V.VERIFIED),
+        (PlatformMode.EITHER, (signed(),), (DARK,), V.VERIFIED),
+        (PlatformMode.EITHER, (), (DARK,), V.UNJUDGED),
+        (PlatformMode.EITHER, (), (DARK, BARE), V.UNSIGNED),
+        (PlatformMode.EITHER, (), (DARK, platform("linux/arm64", signed(STRANGER))), V.UNSIGNED),
+        (PlatformMode.EITHER, (refused(),), (GOOD, platform("linux/arm64", signed(STRANGER))), V.WRONG_SIGNER),
         (PlatformMode.EITHER, (signed(STRANGER),), (BARE, BARE), V.WRONG_SIGNER),
     ],
 )
