@@ -57,6 +57,7 @@ class RegistryClient:
         self._settings = settings
         self._limits = limits
         self._open = ExitStack()
+        self._session: Session | None = None
         asker = asker or self._asker(environ, cache, offline=offline)
         self._contents = Contents(asker, limits)
         self._forms = Forms(self._contents, Referrers(asker, self._contents, limits), limits)
@@ -67,6 +68,7 @@ class RegistryClient:
     def _asker(self, environ: Mapping[str, str], cache: CacheSettings | None, *, offline: bool) -> Asker:
         """The session, the cache before it, or the cache alone."""
         session = None if offline else self._open.enter_context(Session(self._settings, environ, self._limits))
+        self._session = session
         if cache is None:
             return session or Nobody()
         cached = CachedAsker(session, cache, self._settings, self._limits)
@@ -80,6 +82,10 @@ class RegistryClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.__exit__(kind, error, trace)
+
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know of the registries that were asked: allowances that are nearly used up."""
+        return self._session.notes() if self._session else ()
 
     # ── resolve ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -28,6 +28,8 @@ from auditor.registry.transport import BOUND, DEADLINE, HEADERS, PooledTransport
 
 _PASSING: Final = frozenset({408, 429, *range(500, 600)})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_NEARLY: Final = 20
+"""Requests left of an allowance (Docker Hub gives 100 in six hours) from which on it is said."""
 _CODES: Final = 3
 _CODE_LENGTH: Final = 64
 
@@ -91,6 +93,7 @@ class Session:
         self._proxied: dict[str, httpx.Client] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
         self._pace = Pace(limits)
+        self._allowances: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def ask(self, question: Question) -> Answer:
@@ -103,11 +106,22 @@ class Session:
         url, at = question.url, origin
         for _ in range(self._limits.redirects + 1):
             response = self._send(question, url, at, deadline, with_auth=at == origin)
+            self._note_allowance(at, response)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return _answer(response, question, at)
             url = self._target(response, url, at, question.what)
             at = Origin.of(url)
         raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects again and again")
+
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know of the registries: allowances that are nearly used up."""
+        return tuple(self._allowances.values())
+
+    def _note_allowance(self, at: Origin, response: httpx.Response) -> None:
+        """Docker Hub says with each answer how many more it will give (`ratelimit-remaining: 7;w=21600`)."""
+        left = _allowance(response.headers.get("ratelimit-remaining"))
+        if left is not None and left <= _NEARLY:
+            self._allowances[at.authority] = f"{at.authority} will answer only {left} more requests for now"
 
     def _target(self, response: httpx.Response, url: str, origin: Origin, what: str) -> str:
         """Where a redirect leads. Raises Failed where it must not be followed."""
@@ -156,6 +170,11 @@ class Session:
         self._direct.close()
         for client in self._proxied.values():
             client.close()
+
+
+def _allowance(header: str | None) -> int | None:
+    number = (header or "").partition(";")[0].strip()[:9]
+    return int(number) if number.isascii() and number.isdigit() else None
 
 
 def _answer(response: httpx.Response, question: Question, origin: Origin) -> Answer:

@@ -68,9 +68,7 @@ def open_layout(path: Path, *, limits: Limits = DEFAULT) -> tuple[RegistryClient
     """
     try:
         layout = Layout(path, limits)
-        images = tuple(layout.reference(held) for held in layout.held if held.is_image)
-        if not images:
-            raise Failed(FaultKind.MALFORMED, "it holds no image")
+        images = layout.images()
     except Failed as failure:
         raise UsageError(
             f"{path} is no OCI image layout: {failure}", help="give the folder that holds `oci-layout` and `index.json`"
@@ -90,7 +88,14 @@ class Layout:
         self.held: tuple[Held, ...] = tuple(self._walk(index, 0))
         self._tags = dict(self._tagged())
 
-    def reference(self, held: Held) -> Reference:
+    def images(self) -> tuple[Reference, ...]:
+        """What the layout holds to be run. Raises Failed where that is nothing."""
+        found = tuple(self._reference(held) for held in self.held if held.is_image)
+        if not found:
+            raise Failed(FaultKind.MALFORMED, "it holds no image")
+        return found
+
+    def _reference(self, held: Held) -> Reference:
         """How an image of the layout is called, with its digest."""
         for name in held.names:
             if "/" in name:

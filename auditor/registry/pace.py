@@ -29,6 +29,7 @@ _LONGEST_PAUSE: Final = 5.0
 _JITTER: Final = 0.3
 _TIMEOUT_TRIES: Final = 2
 """A request that times out is tried once more: each try costs the whole time-out."""
+_DATE_LENGTH: Final = 64
 _SILENT: Final = frozenset({FaultKind.CONNECTION, FaultKind.REFUSED, FaultKind.TIMEOUT})
 
 # Every failure is reported in the end; without a handler the logging module would print each retry to standard error.
@@ -175,8 +176,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     if value.strip().isascii() and value.strip().isdigit():
         return float(value.strip()[:9])
     try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
+        date = parsedate_to_datetime(value[:_DATE_LENGTH])
+    except (ValueError, OverflowError):
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max((date - now).total_seconds(), 0.0)

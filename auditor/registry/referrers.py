@@ -30,6 +30,9 @@ _NO_API: Final = frozenset({400, 404, 405, 406, 501})
 _UNKNOWN_NAME: Final = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN"})
 _NEXT: Final = re.compile(r"<([^<>]*)>[^,]*;\s*rel=\"?next\"?", re.IGNORECASE)
 
+_LINK_LENGTH: Final = 2048
+"""Characters of a Link header that are searched: the search is quadratic in what a registry may send."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -117,12 +120,13 @@ class Referrers:
 
 def _next_page(answer: Answer, endpoint: Endpoint, what: str) -> str | None:
     """The URL of the next page (RFC 8288). Raises Failed where it leaves the registry."""
-    match = _NEXT.search(str(answer.headers.get("link", "")))
+    match = _NEXT.search(str(answer.headers.get("link", ""))[:_LINK_LENGTH])
     if match is None:
         return None
     try:
         url = urljoin(answer.url, str(match[1]))
-        inside = Origin.of(url) == endpoint.origin
+        # Where the whole repository is served elsewhere by redirects, its pages are there too.
+        inside = Origin.of(url) in (endpoint.origin, Origin.of(answer.url))
     except ValueError:
         inside = False
         url = ""

@@ -16,7 +16,7 @@ from auditor.config.rules import RegistrySettings
 from auditor.model.evidence import Fault, FaultKind, Resolved
 from auditor.model.reference import Reference
 from auditor.registry.client import open_registry
-from fixtures.registry import BasicAccess, OciRegistry, Quirks, Redirect, Status, TokenAccess
+from fixtures.registry import BasicAccess, Headers, OciRegistry, Quirks, Redirect, Status, TokenAccess
 from tests.registry.asking import SHORT, ask, client, put_bundled, put_legacy
 
 USERS = {"robot": 's3cret:with,odd"signs'}
@@ -302,3 +302,26 @@ def test_through_a_proxy() -> None:
             assert asked.requests[0] == "HEAD http://r.acme.example/v2/acme/api/manifests/1"
             proxy.faults.on("/blobs/", Status(200, body=b"x" * 9_000_000))
             assert ask(opened, proxy, "r.acme.example/acme/api:1").kinds == {"too-large"}
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [("7;w=21600", True), ("90;w=21600", False), ("many", False), ("", False), ("9" * 50, False)]
+)
+def test_an_allowance_that_is_nearly_used_up_is_said(left: str, said: bool) -> None:
+    with OciRegistry() as registry, client(registry) as opened:
+        put_legacy(registry, "acme/api")
+        registry.faults.on("/manifests/", Headers({"ratelimit-remaining": left}))
+        ask(opened, registry, registry.reference("acme/api", "1"))
+        assert opened.notes() == ((f"{registry.host} will answer only 7 more requests for now",) if said else ())
+
+
+def test_a_repository_that_is_served_elsewhere() -> None:
+    """As registry.k8s.io does: every request is redirected, pages of referrers among them."""
+    with OciRegistry(quirks=Quirks(referrers_page=1)) as behind, OciRegistry() as front:
+        digest = put_bundled(behind, "acme/api")
+        behind.put_bundle("acme/api", str(digest), b"second")
+        front.faults.on("/v2/", Redirect(f"{behind.url}{{path}}"))
+        settings = {behind.host: RegistrySettings(behind.host)}
+        with client(front, settings=settings) as opened:
+            asked = ask(opened, front, front.reference("acme/api", "1"))
+        assert asked.found == ["BundleBytes", "BundleBytes"]

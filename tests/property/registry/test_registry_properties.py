@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from auditor.registry.challenge import parse
 from auditor.registry.faults import Failed
 from auditor.registry.hosts import Origin, is_internal, objection
 from auditor.registry.manifest import parse as parse_manifest
+from auditor.registry.pace import retry_after
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=12)
 QUOTED = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30)
@@ -94,3 +96,17 @@ def test_inline_data_comes_back(content: bytes) -> None:
     layer = {"mediaType": "x", "digest": "sha256:" + "0" * 64, "size": 1, "data": base64.b64encode(content).decode()}
     document = parse_manifest(json.dumps({"config": {}, "layers": [layer]}).encode(), "", "it")
     assert document.layers[0].data == content
+
+
+@given(
+    st.text(max_size=80)
+    | st.from_regex(r"[A-Z][a-z]{2}, \d{1,9} [A-Z][a-z]{2} \d{1,9} \d{1,9}:\d{1,9}:\d{1,9} [+-]?\d{1,20}")
+)
+def test_no_retry_after_breaks_the_reader(header: str) -> None:
+    seconds = retry_after(header, datetime(2026, 1, 1, tzinfo=UTC))
+    assert seconds is None or seconds >= 0
+
+
+@given(st.text(max_size=40))
+def test_no_host_breaks_the_reader(host: str) -> None:
+    assert isinstance(is_internal(host), bool)
