@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from auditor.model.gap import Gap
 from auditor.model.report import JudgedUse
 from auditor.report.grid import Palette, grid, wrap
 from auditor.report.view import View
@@ -20,14 +21,21 @@ def inventory(seen: View, width: int, palette: Palette, shown: Callable[..., str
     roots = {root: list(group) for root, group in itertools.groupby(uses, key=lambda judged: judged.use.root)}
     for root, group in roots.items():
         yield _section(root, group, width, palette, shown)
-    for gap in seen.report.gaps:
-        text = f"not read: {shown(str(gap.place), _NAME)}  {shown(gap.what, 200)}: {shown(gap.why)}"
-        yield [palette.paint("yellow", line) for line in wrap(text, width)]
+    yield _gaps(seen.report.gaps, width, palette, shown)
     where = f" in {count(sum(root is not None for root in roots), 'root')}" if any(roots) else ""
     images, places = len(seen.report.images), count(len(uses), "place")
     yield [
         palette.paint("bold", f"{count(images, 'image')}{where}, {places}" if images else "no image reference found")
     ]
+
+
+def _gaps(gaps: tuple[Gap, ...], width: int, palette: Palette, shown: Callable[..., str]) -> list[str]:
+    """All of them: what hides images is half of an inventory."""
+    lines = [palette.paint("yellow", f"not read ({count(len(gaps), 'place')}):")] if gaps else []
+    for gap in gaps:
+        text = f"{shown(str(gap.place), _NAME)}  {shown(gap.what, 200)}: {shown(gap.why)}"
+        lines += [f"  {line}" for line in wrap(text, width - 2)]
+    return lines
 
 
 def _order(judged: JudgedUse) -> tuple[object, ...]:

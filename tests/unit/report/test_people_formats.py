@@ -136,7 +136,7 @@ def test_inventory_groups_by_root() -> None:
     text = render(samples.inventory(), "table")
     assert text.index("root apps/api") < text.index("root apps/db") < text.index("loose manifests")
     assert "looks like an image, not deployed" in text
-    assert "not read: charts/redis" in text
+    assert "not read (1 place):\n  charts/redis  helm chart" in text
     assert text.endswith("3 images in 2 roots, 4 places\n")
 
 
