@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from auditor.config.rules import ImageRule, Rules
+from auditor.judge.advice import next_step
 from auditor.judge.ask import Asking, DontAsk
 from auditor.judge.compare import Comparison
 from auditor.judge.findings.gaps import Touched, gap_findings
@@ -22,7 +23,7 @@ from auditor.judge.images import images
 from auditor.judge.verdict import Decision, decide
 from auditor.judge.waivers import excuse, waiver_findings
 from auditor.judge.words import cut
-from auditor.model.evidence import Evidence, Fault
+from auditor.model.evidence import Evidence, Fault, FaultKind
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
 from auditor.model.reference import InvalidReference, Reference
@@ -117,7 +118,8 @@ class _Bench:
 
     def _decide(self, use: Use, reference: Reference | InvalidReference, entry: ImageRule | None) -> Decision:
         if isinstance(reference, InvalidReference):
-            return Decision(Judgement(Verdict.UNJUDGED, f"not an image reference: {cut(str(reference))}", None))
+            advice = next_step(FaultKind.UNSUPPORTED)
+            return Decision(Judgement(Verdict.UNJUDGED, f"not an image reference: {cut(str(reference))}", None, advice))
         evidence: Evidence | Fault | None = self._evidence.get(use.reference)
         if evidence is None:
             question = self._asking.question(use)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from auditor.config.rules import DeniedDigest, DeniedSigner, ImageRule, Otherwise, PlatformMode, Rules
+from auditor.judge.advice import next_step
 from auditor.judge.allow import describe, revoked
 from auditor.judge.weighing import Weighing, weigh_all
 from auditor.judge.words import cut, listed
@@ -72,7 +73,7 @@ def _decide(reference: Reference, entry: ImageRule | None, evidence: Evidence | 
         case None:
             return _unjudged(entry, "nobody asked the registry about it")
         case Fault():
-            return _unjudged(entry, cut(evidence.detail))
+            return _faulty(entry, evidence)
         case Evidence():
             return _decide_evidence(reference, entry, evidence, rules)
         case _:
@@ -83,8 +84,8 @@ def _decide_evidence(reference: Reference, entry: ImageRule, evidence: Evidence,
     match evidence.resolution:
         case Absent(detail=detail):
             return Decision(Judgement(Verdict.NOT_FOUND, cut(detail), entry.label))
-        case Fault(detail=detail):
-            return _unjudged(entry, cut(detail))
+        case Fault() as fault:
+            return _faulty(entry, fault)
         case Resolved(digest=digest):
             return _decide_digest(reference, entry, evidence, digest, rules)
         case _:
@@ -93,6 +94,10 @@ def _decide_evidence(reference: Reference, entry: ImageRule, evidence: Evidence,
 
 def _described(evidence: Evidence | Fault | None) -> tuple[JudgedSignature, ...]:
     return tuple(describe(each) for each in evidence.signatures) if isinstance(evidence, Evidence) else ()
+
+
+def _faulty(entry: ImageRule, fault: Fault) -> Decision:
+    return Decision(Judgement(Verdict.UNJUDGED, cut(fault.detail), entry.label, next_step(fault.kind)))
 
 
 def _unjudged(entry: ImageRule, why: str) -> Decision:

@@ -15,6 +15,7 @@ from typing import Final
 
 from auditor.config.match import PULL_TRIGGERS, Near, nearest, trigger
 from auditor.config.rules import AttestedBy, ImageRule, Rules, Signer
+from auditor.judge.advice import next_step
 from auditor.judge.allow import Weighed, weigh
 from auditor.judge.governing import Demand, demand, signer
 from auditor.judge.words import count, cut, listed
@@ -122,7 +123,7 @@ def _unread(weighed: Iterable[Weighed]) -> Weighing | None:
     if not faults:
         return None
     told = f"could not read every signature ({faults[0].form}): {cut(faults[0].fault.detail)}"
-    return Weighing(Verdict.UNJUDGED, told)
+    return Weighing(Verdict.UNJUDGED, told, next_step(faults[0].fault.kind))
 
 
 def _wrong(valid: list[Weighed], missing: list[Signer], verb: str) -> Weighing:

@@ -9,7 +9,7 @@ import pytest
 from auditor.config.names import NamePattern
 from auditor.config.rules import ImageRule, PlatformMode, Rules, SignedBy
 from auditor.judge.verdict import decide
-from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Platform, Resolved, Signature
+from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Form, Platform, Resolved, Signature, Unreadable
 from auditor.model.verdict import Verdict
 from tests.support.judging import (
     API,
@@ -306,3 +306,13 @@ def test_the_next_step_fits_the_cause() -> None:
     assert advice(signed(PULL)).startswith("A pull request built it")
     assert "`key: FILE`" in advice(keyed())
     assert "`attested-by`" in advice(attested())
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_every_fault_has_a_next_step(kind: FaultKind) -> None:
+    fault = Fault(kind, "the registry said something")
+    for found in (fault, Evidence(fault), evidence(Unreadable(Form.SIG, fault))):
+        judgement = decide(parsed(), entry(), found, rules()).judgement
+        assert judgement.verdict is V.UNJUDGED
+        assert judgement.reason.endswith("the registry said something")
+        assert judgement.help.endswith(".")
