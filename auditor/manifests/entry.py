@@ -7,7 +7,7 @@ that nobody enters are entered at their first directory.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ import pathspec
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, is_kustomization, join, read
+from auditor.manifests.nodes import scalars
 from auditor.source.tree import EntryKind
 
 CHART: Final = "Chart.yaml"
@@ -48,6 +49,8 @@ class Entries:
     """Kustomizations that some root loads."""
     charts: tuple[str, ...]
     files: tuple[str, ...]
+    claims: Mapping[str, frozenset[str]]
+    """Directories of the kustomizations that load a file, by the file's path."""
     chart_files: tuple[str, ...]
 
 
@@ -63,7 +66,7 @@ def entries(reader: Reader, settings: ManifestSettings, before: Iterable[str] = 
     others = tuple(directory for directory in kustomizations if directory not in roots)
     files, chart_files = _manifests(reader, chosen, charts)
     mine = tuple(chart for chart in charts if f"{chart}/{CHART}".removeprefix("./") in chosen)
-    return Entries(tuple(sorted(roots)), others, mine, files, chart_files)
+    return Entries(tuple(sorted(roots)), others, mine, files, _claims(reader, kustomizations.values()), chart_files)
 
 
 def _kustomizations(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> Iterator[Kustomization]:
@@ -96,6 +99,28 @@ def _links(reader: Reader, kustomization: Kustomization) -> Iterator[str]:
             continue
         if directory is not None and directory != kustomization.directory:
             yield directory
+
+
+def _claims(reader: Reader, kustomizations: Iterable[Kustomization]) -> dict[str, frozenset[str]]:
+    """Which kustomizations load a file. Only files below its own directory: kustomize refuses others."""
+    found: dict[str, set[str]] = {}
+    for item in kustomizations:
+        for scalar in scalars(item.node):
+            for text in (scalar.text, scalar.text.partition("=")[2]):
+                path = _claimed(reader, item.directory, text)
+                if path is not None:
+                    found.setdefault(path, set()).add(item.directory)
+    return {path: frozenset(directories) for path, directories in found.items()}
+
+
+def _claimed(reader: Reader, directory: str, text: str) -> str | None:
+    if not text or "\n" in text or len(text) > 1024:
+        return None
+    try:
+        path = reader.resolve(join(directory, text))
+    except OutOfTree:
+        return None
+    return path if path is not None and (directory == "." or path.startswith(f"{directory}/")) else None
 
 
 def _roots(links: dict[str, frozenset[str]], before: frozenset[str]) -> set[str]:

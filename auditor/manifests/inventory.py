@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -82,13 +83,34 @@ class _Scan:
         for chart in found.charts:
             gap = chart_in(self.reader, chart)
             yield Part((), (gap,) if gap else ())
-        for path in found.files:
-            if path not in self._loaded or path in loose_before:
-                self.loose.append(path)
-                yield self._file(path)
+        for path in self._loose_files(found, loose_before):
+            self.loose.append(path)
+            yield self._file(path)
         if self._every:
             for path in found.chart_files:
                 yield Part(self._file(path).uses, ())
+
+    def _loose_files(self, found: Entries, before: frozenset[str]) -> list[str]:
+        """Manifests that no kustomization loads, or none that speaks for their directory.
+
+        A directory with loose manifests is applied as it is: a kustomization elsewhere that also loads a file of it (and
+        may override its image) must not hide the file. What was loose in base stays loose.
+        """
+        free = [path for path in found.files if path not in found.claims or path in before]
+        plain = {posixpath.dirname(path) or "." for path in free if self._deploys(path)}
+        for path in found.files:
+            directory = posixpath.dirname(path) or "."
+            claims = found.claims.get(path)
+            if claims is not None and path not in before and directory in plain and directory not in claims:
+                free.append(path)
+        return sorted(free)
+
+    def _deploys(self, path: str) -> bool:
+        try:
+            target = self.reader.resolve(path)
+        except OutOfTree:
+            return False
+        return target is not None and any(item.deploys for item in self.reader.contents(target).objects)
 
     def undeployed(self, uses: Iterable[Use]) -> Iterator[Use]:
         """References in files that roots load, and that no root deploys: overridden, deleted, in a patch for nothing."""

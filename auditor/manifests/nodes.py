@@ -5,7 +5,7 @@ Nodes are shared freely (anchors, unchanged parts of a patched object) and never
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -88,6 +88,14 @@ Node: TypeAlias = Scalar | Mapping | Sequence
 def texts(mapping: Mapping) -> dict[str, str]:
     """The scalar entries of a mapping (labels, annotations) as plain text."""
     return {key: value.text for key, value in mapping.entries if isinstance(value, Scalar) and not value.null}
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    """Every scalar below, in order."""
+    if isinstance(node, Scalar):
+        yield node
+    for child in _below(node):
+        yield from scalars(child)
 
 
 def expanded(node: Node, sizes: dict[int, int] | None = None) -> int:

@@ -41,7 +41,7 @@ _HARMLESS: Final = frozenset(
 def transform(reader: Reader, kustomization: Kustomization, state: State) -> None:
     """Steps 2 to 6, in kustomize's order."""
     _fields(reader, kustomization, state)
-    for item, key_path in kustomization.names("patchesStrategicMerge"):
+    for item, key_path in kustomization.names("patchesStrategicMerge", "patches"):
         _patch(either(reader, kustomization, item, key_path, state), None, kustomization, state)
     for entry, key_path in kustomization.entries("patches"):
         _entry(reader, kustomization, entry, key_path, state)
