@@ -88,6 +88,8 @@ class Bundle:
 
 def parse_bundle(content: bytes, limits: Limits = DEFAULT) -> Bundle:
     """Read a bundle. Raises Malformed and says what is wrong with it."""
+    if len(content) > limits.blob_bytes:
+        raise Malformed(f"the bundle is larger than {limits.blob_bytes} bytes")
     document = object_of(parse_object(content, "the bundle"), "the bundle", _FIELDS)
     version = VERSIONS.get(text_of(document.get("mediaType"), "the bundle's mediaType"))
     if version is None:

@@ -93,6 +93,10 @@ def text_of(value: Json, what: str) -> str:
     """A string that is there and not empty."""
     if not isinstance(value, str) or not value:
         raise Malformed(f"{what} is missing or not a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Malformed(f"{what} holds half a character") from None
     return value
 
 

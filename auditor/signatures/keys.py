@@ -25,8 +25,8 @@ from auditor.signatures.encoding import Malformed
 
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 
-RSA_BITS: Final = 2048
-"""Shorter RSA keys are refused."""
+RSA_BITS: Final = range(2048, 8192 + 1)
+"""Shorter RSA keys are weak; longer ones cost whoever checks them more than whoever made them up."""
 
 _SHA256: Final = SHA256()
 _HASHES: Final[dict[str, tuple[HashAlgorithm, ...]]] = {
@@ -41,8 +41,8 @@ def supported(key: PublicKeyTypes, what: str) -> PublicKey:
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _HASHES:
         return key
     if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size < RSA_BITS:
-            raise Malformed(f"{what} is an RSA key of {key.key_size} bits, {RSA_BITS} are the least")
+        if key.key_size not in RSA_BITS:
+            raise Malformed(f"{what} is an RSA key of {key.key_size} bits: not {RSA_BITS.start} to {RSA_BITS.stop - 1}")
         return key
     if isinstance(key, ed25519.Ed25519PublicKey):
         return key

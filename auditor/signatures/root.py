@@ -55,11 +55,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class LogKey:
-    """The key of a transparency log or a CT log: `id` is how entries, or SCTs, name the log."""
+    """The key of a transparency log or a CT log: `id` is how entries, or SCTs, name the log.
+
+    `hashed`: the id is the hash of the key (RFC 6962), as Rekor v1's and CT logs' are. Rekor v2's is the hash of a name as well.
+    """
 
     id: bytes
     key: PublicKey
     window: Window
+    hashed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +118,11 @@ def _logs(value: Json, what: str, longest: int) -> dict[bytes, LogKey]:
         public = object_of(log.get("publicKey"), f"{where}.publicKey")
         key = load_key(decode_base64(public.get("rawBytes"), f"{where}.publicKey.rawBytes"), f"{where}.publicKey")
         stated = object_of(log.get("logId") or {}, f"{where}.logId").get("keyId")
-        identifier = decode_base64(stated, f"{where}.logId.keyId") if stated else key_id(key)
+        hashed = key_id(key)
+        identifier = decode_base64(stated, f"{where}.logId.keyId") if stated else hashed
         if identifier in logs:
             raise Malformed(f"{where} has the logId of another log")
-        logs[identifier] = LogKey(identifier, key, _window(public.get("validFor"), where))
+        logs[identifier] = LogKey(identifier, key, _window(public.get("validFor"), where), identifier == hashed)
     return logs
 
 

@@ -46,7 +46,10 @@ def read_statement(statement: Object, limits: Limits = DEFAULT) -> Statement:
         digest = object_of(subject.get("digest") or {}, f"the statement's subject[{number}].digest").get("sha256")
         if isinstance(digest, str):
             digests.add(digest)
-    return Statement(frozenset(digests), text_of(statement.get("predicateType"), "the statement's predicateType"))
+    predicate = text_of(statement.get("predicateType"), "the statement's predicateType")
+    if len(predicate) > limits.text:
+        raise Malformed("the statement's predicateType is too long")
+    return Statement(frozenset(digests), predicate)
 
 
 def check_subject(statement: Statement, digest: Digest) -> None:
