@@ -54,6 +54,8 @@ class Limits:
     """Signatures judged per digest: more are `unjudged` unless one that was judged already verifies."""
     redirects: int = 5
     """Redirects of one request; blobs need one."""
+    material_bytes: int = 64 * 1024 * 1024
+    """All signatures of one digest together: a dozen SBOM attestations of 5 MiB are real."""
     pages: int = 20
     """Pages of one referrers listing."""
     connect_seconds: float = 10.0

@@ -69,8 +69,8 @@ class Contents:
         if layer.size > self._limits.blob_bytes:
             raise Failed(FaultKind.TOO_LARGE, f"{what} has {layer.size} bytes, {self._limits.blob_bytes} are read")
         content = layer.data if layer.data is not None else self._fetch(endpoint, layer.digest, what)
-        if Digest.of(content) != layer.digest:
-            raise Failed(FaultKind.MISMATCH, f"{what}: what the registry sent has another digest")
+        if Digest.of(content) != layer.digest or len(content) != layer.size:
+            raise Failed(FaultKind.MISMATCH, f"{what}: what the registry sent has another digest or size")
         return content
 
     def _fetch(self, endpoint: Endpoint, digest: Digest, what: str) -> bytes:

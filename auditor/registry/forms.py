@@ -44,13 +44,15 @@ class _Found:
     """What was found so far, within the limit."""
 
     most: int
+    bytes_left: int
     materials: list[Material] = field(default_factory=list)
     faults: list[Unreadable] = field(default_factory=list)
 
-    def add(self, form: Form, make: Callable[[], Material]) -> None:
-        """Add one material, or the fault that came instead. Raises _Full."""
-        if len(self.materials) >= self.most:
+    def add(self, form: Form, layer: Descriptor, make: Callable[[], Material]) -> None:
+        """Add what `layer` holds, or the fault that came instead. Raises _Full."""
+        if len(self.materials) >= self.most or layer.size > self.bytes_left:
             raise _Full
+        self.bytes_left -= layer.size
         try:
             self.materials.append(make())
         except Failed as failure:
@@ -67,7 +69,7 @@ class Forms:
 
     def listing(self, endpoint: Endpoint, reference: Reference, digest: Digest, *, every: bool) -> Listing:
         """All signatures of `digest` at `endpoint`. `reference` is how the image is called: payloads repeat it."""
-        found = _Found(self._limits.signatures)
+        found = _Found(self._limits.signatures, self._limits.material_bytes)
         beside = _Beside(endpoint, reference, digest)
         try:
             self._read(Form.BUNDLE, found, partial(self._from_referrers, beside, found))
@@ -75,7 +77,7 @@ class Forms:
             if every or not (found.materials or found.faults):
                 self._read(Form.ATT, found, partial(self._from_att, beside, found))
         except _Full:
-            detail = f"{endpoint.name} has more than {found.most} signatures for {digest.short}; the rest is not judged"
+            detail = f"{endpoint.name} has more than {len(found.materials)} signatures for {digest.short}; the rest is not judged"
             found.faults.append(Unreadable(Form.BUNDLE, Fault(FaultKind.TOO_MANY, detail)))
         return Listing(tuple(found.materials), tuple(found.faults))
 
@@ -97,18 +99,18 @@ class Forms:
             )
         document = manifest.document
         for layer in bundle_layers(document):
-            found.add(Form.BUNDLE, partial(self._bundle, beside, layer))
+            found.add(Form.BUNDLE, layer, partial(self._bundle, beside, layer))
         for layer in () if bundle_layers(document) else simple_layers(document):
-            found.add(Form.SIG, partial(self._simple, beside, layer))
+            found.add(Form.SIG, layer, partial(self._simple, beside, layer))
 
     def _from_sig(self, beside: _Beside, found: _Found) -> None:
         for layer in self._tagged(beside, ".sig"):
             if layer.media_type == SIMPLE_SIGNING or SIGNATURE_ANNOTATION in layer.annotations:
-                found.add(Form.SIG, partial(self._simple, beside, layer))
+                found.add(Form.SIG, layer, partial(self._simple, beside, layer))
 
     def _from_att(self, beside: _Beside, found: _Found) -> None:
         for layer in self._tagged(beside, ".att"):
-            found.add(Form.ATT, partial(self._attestation, beside, layer))
+            found.add(Form.ATT, layer, partial(self._attestation, beside, layer))
 
     def _tagged(self, beside: _Beside, suffix: str) -> Iterable[Descriptor]:
         manifest = self._contents.manifest(beside.endpoint, f"sha256-{beside.digest.hex}{suffix}")

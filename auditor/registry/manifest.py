@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,8 @@ INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFEST_TYPES: Final = frozenset({OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST})
 ACCEPT: Final = f"{OCI_INDEX}, {OCI_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}"
 _SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1+"
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._()/+-]")
+_PLATFORM_LENGTH: Final = 128
 _DEPTH_ERRORS: Final = (ValueError, RecursionError)
 
 
@@ -114,13 +117,12 @@ def _descriptor(value: object, what: str) -> Descriptor:
     size = value.get("size")
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise Failed(FaultKind.MALFORMED, f"{what} has a descriptor without a size")
-    annotations = value.get("annotations")
     return Descriptor(
         _text(value.get("mediaType")),
         digest,
         size,
         _text(value.get("artifactType")),
-        {k: v for k, v in annotations.items() if isinstance(v, str)} if isinstance(annotations, dict) else {},
+        _annotations(value.get("annotations"), what),
         _platform(value.get("platform")),
         _inline(value.get("data"), what),
     )
@@ -128,6 +130,16 @@ def _descriptor(value: object, what: str) -> Descriptor:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _annotations(value: object, what: str) -> Mapping[str, str]:
+    """The annotations that are texts. JSON can spell halves of characters, which nothing can write down again."""
+    notes = {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, dict) else {}
+    try:
+        "".join((*notes, *notes.values())).encode()
+    except UnicodeEncodeError:
+        raise Failed(FaultKind.MALFORMED, f"{what} has an annotation that is no text") from None
+    return notes
 
 
 def _platform(value: object) -> str:
@@ -140,7 +152,7 @@ def _platform(value: object) -> str:
         _text(value.get("architecture")),
         _text(value.get("variant")),
     )
-    return "/".join(part for part in parts if part)[:128]
+    return _UNUSUAL.sub("?", "/".join(part for part in parts if part)[:_PLATFORM_LENGTH])
 
 
 def _inline(value: object, what: str) -> bytes | None:

@@ -43,7 +43,7 @@ class PooledTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and read its answer. Raises Failed and nothing else."""
-        origin = Origin(request.url.scheme, request.url.host, request.url.port or _port(request.url))
+        origin = _origin(request.url)
         try:
             return self._exchange(origin, request)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -109,7 +109,7 @@ class ProxiedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request through the proxy and read its answer. Raises Failed and nothing else."""
-        origin = Origin(request.url.scheme, request.url.host, request.url.port or _port(request.url))
+        origin = _origin(request.url)
         left = _deadline(request, self._limits) - time.monotonic()
         limits = self._limits
         request.extensions["timeout"] = {
@@ -176,7 +176,8 @@ def whole_response(status: int, headers: Iterable[tuple[str, str]], body: bytes,
     encodings = {value.strip().lower() for name, value in kept if name.lower() == "content-encoding"}
     if encodings - _UNENCODED:
         raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
-    return httpx.Response(status, headers=kept, content=body)
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
+    return httpx.Response(status, headers=raw, content=body)
 
 
 def too_large(host: str, most: int) -> Failed:
@@ -193,8 +194,9 @@ def _deadline(request: httpx.Request, limits: Limits) -> float:
     return float(request.extensions.get(DEADLINE) or time.monotonic() + limits.request_seconds)
 
 
-def _port(url: httpx.URL) -> int:
-    return 443 if url.scheme == "https" else 80
+def _origin(url: httpx.URL) -> Origin:
+    """The origin as it is resolved and verified: `url.host` would decode international names."""
+    return Origin(url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
 
 
 _HTTPX: Final[tuple[tuple[type[Exception], Callable[[], Exception]], ...]] = (

@@ -123,6 +123,7 @@ CASES = {
     ),
     "an encoding nobody asked for": Case(SIG, Headers({"Content-Encoding": "gzip"}), "malformed-answer"),
     "schema 1": Case(SIG, Body(b'{"schemaVersion": 1}'), "digest-mismatch"),
+    "a header in Latin-1": Case(MANIFEST, Headers({"Server": "r\xe9gistre"}), found=SIGNED),
     "418": Case(MANIFEST, Status(418), "malformed-answer"),
     "a fallback list in HTML": Case(r"/acme/bad/manifests/sha256-[0-9a-f]{64}$", Html(), "malformed-answer", SIGNED, quirks=NO_API),
 }  # fmt: skip

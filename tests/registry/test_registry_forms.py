@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from auditor.model.evidence import Absent, Platform, Resolved
 from auditor.model.reference import Digest, Reference
 from auditor.registry.material import BundleBytes, LegacyAttestation, SimpleSigning
 from fixtures.registry import Html, OciRegistry, Quirks
-from tests.registry.asking import BUNDLE, NOTES, PAYLOAD, ask, client, put_bundled, put_legacy
+from fixtures.registry.images import SIMPLE_SIGNING, descriptor, tag_of
+from tests.registry.asking import BUNDLE, NOTES, PAYLOAD, SHORT, ask, client, put_bundled, put_legacy
 
 API = [Quirks(), Quirks(referrers=False)]
 
@@ -124,6 +126,24 @@ def test_more_signatures_than_are_judged(count: int) -> None:
         asked = ask(opened, registry, registry.reference("acme/many", "1"))
         assert len(asked.found) == DEFAULT.signatures
         assert asked.kinds == ({"too-many"} if count > DEFAULT.signatures else set())
+
+
+def test_more_bytes_than_are_read() -> None:
+    limits = replace(SHORT, material_bytes=1000)
+    with OciRegistry() as registry, client(registry, limits=limits) as opened:
+        digest = registry.put_image("acme/many", "1")
+        registry.put_sig("acme/many", digest, [(bytes([n]) * 400, NOTES) for n in range(3)])
+        asked = ask(opened, registry, registry.reference("acme/many", "1"))
+        assert (len(asked.found), asked.kinds) == (2, {"too-many"})
+
+
+def test_a_size_that_is_a_lie_is_not_believed() -> None:
+    with OciRegistry() as registry, client(registry) as opened:
+        digest = registry.put_image("acme/api", "1")
+        registry.put_blob("acme/api", PAYLOAD)
+        layer = {**descriptor(SIMPLE_SIGNING, PAYLOAD, annotations=NOTES), "size": 1}
+        registry.push_manifest("acme/api", {"config": {}, "layers": [layer]}, tag_of(digest, ".sig"))
+        assert ask(opened, registry, registry.reference("acme/api", "1")).kinds == {"digest-mismatch"}
 
 
 def test_more_referrers_than_are_read(registry: OciRegistry) -> None:

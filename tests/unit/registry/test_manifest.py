@@ -41,6 +41,8 @@ def layer(**more: Any) -> dict[str, Any]:
         ({"layers": [layer(digest="sha512:" + "a" * 128)]}, FaultKind.UNSUPPORTED),
         ({"layers": [layer(digest="sha256:" + "A" * 64)]}, FaultKind.UNSUPPORTED),
         ({"layers": [layer(data="***")]}, FaultKind.MALFORMED),
+        ({"layers": [layer(annotations={"k": "\ud800"})]}, FaultKind.MALFORMED),
+        ({"layers": [layer(annotations={"k": 1, "l": ["x"]})]}, None),
         ({"schemaVersion": 1, "fsLayers": []}, FaultKind.UNSUPPORTED),
         ({"mediaType": "application/vnd.docker.distribution.manifest.v1+prettyjws"}, FaultKind.UNSUPPORTED),
         ({"mediaType": "text/html"}, FaultKind.MALFORMED),
@@ -48,7 +50,7 @@ def layer(**more: Any) -> dict[str, Any]:
 )
 def test_hostile_manifests(document: Any, kind: FaultKind | None) -> None:
     if kind is None:
-        assert read(document).layers == ()
+        assert all(not one.annotations for one in read(document).layers)
         return
     with pytest.raises(Failed) as caught:
         read(document)
@@ -58,12 +60,18 @@ def test_hostile_manifests(document: Any, kind: FaultKind | None) -> None:
 def test_platforms_are_written_as_containerd_writes_them() -> None:
     platforms = [
         {"os": "linux", "architecture": "arm64", "variant": "v8"},
+        {"os": "li\x1b[31mnux", "architecture": "\ud800"},
         {"os": "windows", "architecture": "amd64", "os.version": "10.0.20348"},
         None,
     ]
     index = read({"mediaType": OCI_INDEX, "manifests": [layer(platform=p) for p in platforms]})
     assert index.is_index
-    assert [child.platform for child in index.children] == ["linux/arm64/v8", "windows(10.0.20348)/amd64", ""]
+    assert [child.platform for child in index.children] == [
+        "linux/arm64/v8",
+        "li??31mnux/?",
+        "windows(10.0.20348)/amd64",
+        "",
+    ]
 
 
 def test_an_index_without_a_media_type_of_its_own() -> None:
