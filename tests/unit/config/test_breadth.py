@@ -75,6 +75,7 @@ WIDE_REGEXES = [
     r"[a-z]+@.*",
     r"[a-z]+(@acme\.example)?",
     r"a|[a-z]+@acme\.example",
+    r"(?i)[a-z]+@acme\.example",
 ]
 
 
