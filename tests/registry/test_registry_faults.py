@@ -221,11 +221,40 @@ def test_a_host_that_says_nothing_is_given_up(silent: str) -> None:
     assert time.monotonic() - started < 8
 
 
-def test_no_such_host() -> None:
+Resolver = Callable[..., Any]
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, answer: Resolver) -> Fault:
+    """What comes of a name when the resolver gives that answer: tests ask no real one."""
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
     with open_registry({}, environ={}, limits=SHORT) as opened:
-        found = opened.resolve(Reference.parse("registry.invalid/acme/api:1"))
+        found = opened.resolve(Reference.parse("r.acme.example/acme/api:1"))
     assert isinstance(found, Fault)
-    assert found.kind is FaultKind.NO_SUCH_HOST
+    return found
+
+
+@pytest.mark.parametrize("error", [socket.EAI_NONAME, socket.EAI_AGAIN])
+def test_no_such_host(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    asked = []
+
+    def answer(*_: Any, **__: Any) -> Any:
+        asked.append(1)
+        raise socket.gaierror(error, "no such name")
+
+    assert resolving(monkeypatch, answer).kind is FaultKind.NO_SUCH_HOST
+    assert len(asked) == (SHORT.attempts if error == socket.EAI_AGAIN else 1)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254"])
+def test_a_name_that_points_at_link_local_is_not_asked(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        pytest.fail("a connection was tried")
+
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    found = resolving(monkeypatch, lambda *_, **__: [(family, socket.SOCK_STREAM, 6, "", (address, 443))])
+    assert found.kind is FaultKind.REFUSED
+    assert "link-local" in found.detail
 
 
 def test_the_run_has_an_end() -> None:
