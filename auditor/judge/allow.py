@@ -21,11 +21,15 @@ from auditor.model.report import JudgedSignature
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A signature, the names of the signers that it counts for, and how a report shows it."""
+    """A signature, the names of the signers that it counts for, and how a report shows it.
+
+    `refuted` is True where it fits a signer, or would, and still does not count: revoked, or no root vouches for it.
+    """
 
     signature: Signature
     signers: frozenset[str]
     judged: JudgedSignature
+    refuted: bool = False
 
 
 def revoked(signature: Signature, rules: Rules) -> DeniedSigner | None:
@@ -72,7 +76,7 @@ def _weigh_signed(signature: Signed, signers: tuple[Signer, ...], rules: Rules) 
     denied = revoked(signature, rules)
     if denied is not None:
         judged = JudgedSignature(signature, allowed=False, trust=_root(signature), why=f"revoked: {cut(denied.reason)}")
-        return Weighed(signature, frozenset(), judged)
+        return Weighed(signature, frozenset(), judged, refuted=True)
     patterns = [(signer.name, pattern) for signer in signers for pattern in signer.patterns]
     fitting = [(name, pattern) for name, pattern in patterns if _fits(pattern, signature)]
     vouched = [(name, root) for name, pattern in fitting for root in _vouching(signature, pattern, rules)]
@@ -80,7 +84,8 @@ def _weigh_signed(signature: Signed, signers: tuple[Signer, ...], rules: Rules) 
         names = frozenset(name for name, _ in vouched)
         return Weighed(signature, names, JudgedSignature(signature, allowed=True, trust=vouched[0][1]))
     why = _not_vouched(signature) if fitting else _no_signer(signers)
-    return Weighed(signature, frozenset(), JudgedSignature(signature, allowed=False, trust=_root(signature), why=why))
+    judged = JudgedSignature(signature, allowed=False, trust=_root(signature), why=why)
+    return Weighed(signature, frozenset(), judged, refuted=bool(fitting))
 
 
 def _fits(pattern: SignerPattern, signature: Signed) -> bool:

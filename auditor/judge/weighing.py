@@ -10,7 +10,7 @@ Of two demands that are not met, the one that comes first in this order is told.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.config.match import PULL_TRIGGERS, Near, nearest, trigger
@@ -64,10 +64,9 @@ def _weigh_one(signature: Signature, wanted: Demand | None, entry: ImageRule, ru
         return weigh(signature, wanted.signers if wanted else (), rules)
     asked = [signer(each.signer, rules) for each in entry.attested_by if each.predicate == signature.predicate]
     weighed = weigh(signature, asked, rules)
-    if asked or weighed.judged.allowed is None:
+    if asked or weighed.refuted:
         return weighed
-    why = weighed.judged.why if (weighed.judged.why or "").startswith("revoked") else "an attestation, not a signature"
-    judged = JudgedSignature(signature, allowed=False, trust=weighed.judged.trust, why=why)
+    judged = replace(weighed.judged, allowed=False, why="an attestation, not a signature")
     return Weighed(signature, frozenset(), judged)
 
 
@@ -132,21 +131,15 @@ def _wrong(valid: list[Weighed], missing: list[Signer], verb: str) -> Weighing:
     if counted:
         lacks = listed([signer.name for signer in missing])
         return Weighing(Verdict.WRONG_SIGNER, f"{_who(counted)}, but not by {lacks}", _sign(missing))
-    signed = [each.signature for each in valid if isinstance(each.signature, Signed)]
-    why = next((each.judged.why for each in valid if _tells(each.judged.why)), None)
-    reason = f"{verb} by {cut(str(signed[0].identity))}"
-    if why is not None:
-        return Weighing(Verdict.WRONG_SIGNER, f"{reason}; {why}", "Sign it by an allowed identity.")
+    refuted = [each for each in valid if each.refuted]
+    signed = [each.signature for each in refuted or valid if isinstance(each.signature, Signed)]
     near = nearest(((each.identity, each.logged) for each in signed), missing)
-    if near is None:
-        return Weighing(Verdict.WRONG_SIGNER, f"{reason}; nobody is allowed to", "Name a signer for it in the rules.")
+    if refuted or near is None:
+        why = refuted[0].judged.why if refuted else "nobody is allowed to"
+        reason = f"{verb} by {cut(str(signed[0].identity))}; {why}"
+        return Weighing(Verdict.WRONG_SIGNER, reason, "Sign it by an identity that the rules name and trust.")
     reason = f"{verb} by {cut(str(near.identity))}; nearest is signer {near.signer}: {cut(near.match.difference)}"
     return Weighing(Verdict.WRONG_SIGNER, reason, _allow(near, missing))
-
-
-def _tells(why: str | None) -> bool:
-    """Whether the reason says more than that nobody allowed signed it."""
-    return why is not None and why.startswith(("revoked", "trust root", "no trust root"))
 
 
 def _allow(near: Near, missing: list[Signer]) -> str:

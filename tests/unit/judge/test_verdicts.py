@@ -316,3 +316,24 @@ def test_every_fault_has_a_next_step(kind: FaultKind) -> None:
         assert judgement.verdict is V.UNJUDGED
         assert judgement.reason.endswith("the registry said something")
         assert judgement.help.endswith(".")
+
+
+def test_reasons_name_who_signed_and_who_did_not() -> None:
+    def reason(by: ImageRule, *signatures: Signature) -> str:
+        return decide(parsed(), by, evidence(*signatures), rules(by)).judgement.reason
+
+    both = replace(entry(), signed_by=SignedBy(("release", "packages"), every=True))
+    assert reason(both, signed()) == f"signed by {RELEASE} (signer release), but not by packages"
+    assert reason(entry("**", "old-key"), keyed("keys/cosign.pub")) == "signed with the key of signer old-key"
+    assert reason(entry(), attested(), attested(predicate=SBOM), attested()) == (
+        "attested (https://slsa.dev/provenance/v1 and https://spdx.dev/Document), but not signed"
+    )
+    assert reason(entry("**", "old-key"), signed()).endswith("nobody is allowed to")
+    nobody = replace(entry(), signed_by=SignedBy((), catalog=True))
+    assert "No signer is known" in decide(parsed(), nobody, evidence(), rules(nobody)).judgement.help
+
+
+def test_a_reason_that_refutes_a_signature_is_told_first() -> None:
+    lab = decide(parsed(), entry(), evidence(signed(STRANGER), signed(root="lab")), rules())
+    why = "trust root lab does not vouch for issuer https://token.actions.githubusercontent.com"
+    assert lab.judgement.reason == f"signed by {signed().identity}; {why}"
