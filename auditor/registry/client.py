@@ -67,11 +67,12 @@ class RegistryClient:
 
     def _asker(self, environ: Mapping[str, str], cache: CacheSettings | None, *, offline: bool) -> Asker:
         """The session, the cache before it, or the cache alone."""
-        session = None if offline else self._open.enter_context(Session(self._settings, environ, self._limits))
+        settings = endpoints.by_authority(self._settings)
+        session = None if offline else self._open.enter_context(Session(settings, environ, self._limits))
         self._session = session
         if cache is None:
             return session or Nobody()
-        cached = CachedAsker(session, cache, self._settings, self._limits)
+        cached = CachedAsker(session, cache, settings, self._limits)
         self._open.callback(cached.close)
         return cached
 

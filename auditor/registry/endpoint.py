@@ -48,6 +48,12 @@ def of_signatures(reference: Reference, settings: Mapping[str, RegistrySettings]
     return Endpoint(_origin(host, settings), repository.strip("/"))
 
 
+def by_authority(settings: Mapping[str, RegistrySettings]) -> Mapping[str, RegistrySettings]:
+    """The settings by the hosts that are really spoken to: Docker Hub's registry has another name than its images."""
+    hub = settings.get(DOCKER_HUB)
+    return {_HUB_HOST: hub, **settings} if hub is not None else settings
+
+
 def _origin(host: str, settings: Mapping[str, RegistrySettings]) -> Origin:
     own = settings.get(host)
     spoken_to = _HUB_HOST if host == DOCKER_HUB else host

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import socket
+import socketserver
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -325,3 +330,49 @@ def test_a_repository_that_is_served_elsewhere() -> None:
         with client(front, settings=settings) as opened:
             asked = ask(opened, front, front.reference("acme/api", "1"))
         assert asked.found == ["BundleBytes", "BundleBytes"]
+
+
+class Tunnel(socketserver.StreamRequestHandler):
+    """A proxy that tunnels every CONNECT to one port on loopback, and notes what it was asked for."""
+
+    asked: ClassVar[list[str]] = []
+    port: ClassVar[int] = 0
+
+    def handle(self) -> None:
+        line = self.rfile.readline().decode()
+        while self.rfile.readline().strip():
+            pass
+        self.asked.append(line.strip())
+        with socket.create_connection(("127.0.0.1", self.port)) as there:
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(there, self.connection))
+            back.start()
+            _pump(self.connection, there)
+            back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_tls_through_a_proxy(known: bool) -> None:
+    with OciRegistry(tls=True, names=("r.acme.example",)) as registry:
+        put_bundled(registry, "acme/api")
+        Tunnel.asked, Tunnel.port = [], int(registry.host.partition(":")[2])
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as proxy:
+            thread = threading.Thread(target=proxy.serve_forever)
+            thread.start()
+            own = {"r.acme.example": RegistrySettings("r.acme.example", ca_pem=registry.ca_pem)} if known else {}
+            variables = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_address[1]}"}
+            with open_registry(own, environ=variables, limits=SHORT) as opened:
+                asked = ask(opened, registry, "r.acme.example/acme/api:1")
+            proxy.shutdown()
+            thread.join()
+    assert set(Tunnel.asked) == {"CONNECT r.acme.example:443 HTTP/1.1"}
+    assert asked.found == (["BundleBytes"] if known else [])
+    assert bool(asked.kinds) is not known

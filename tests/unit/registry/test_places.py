@@ -8,7 +8,7 @@ import pytest
 
 from auditor.config.rules import RegistrySettings
 from auditor.model.reference import Reference
-from auditor.registry.endpoint import of_image, of_signatures
+from auditor.registry.endpoint import by_authority, of_image, of_signatures
 from auditor.registry.hosts import Origin
 from auditor.registry.pace import retry_after
 from auditor.registry.proxies import proxy_for
@@ -42,6 +42,12 @@ def test_where_signatures_are_asked_for() -> None:
     own = {"ghcr.io": RegistrySettings("ghcr.io", signatures="sigs.acme.example/all/signatures")}
     assert of_signatures(read, own).url("manifests", "t") == "https://sigs.acme.example/v2/all/signatures/manifests/t"
     assert of_signatures(read, {}) == of_image(read, {})
+
+
+def test_settings_of_docker_hub_are_those_of_its_registry() -> None:
+    hub = RegistrySettings("docker.io", ca_pem=b"x")
+    assert by_authority({"docker.io": hub})["registry-1.docker.io"] is hub
+    assert by_authority({}) == {}
 
 
 @pytest.mark.parametrize(
