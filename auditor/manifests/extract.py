@@ -53,8 +53,6 @@ def extract(found: Object, kinds: Kinds) -> list[Found]:
     """Every reference in the object, in the order of its text."""
     walk = _Walk(prefix=found.prefix)
     for entry in kinds.find(found.kind, found.api_version):
-        if entry.policy:
-            return []
         for path, sort in entry.paths:
             walk.table(found.node, path, (), sort)
     if found.kind == "OCIRepository" and found.group == _FLUX_SOURCES:

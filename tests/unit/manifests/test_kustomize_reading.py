@@ -402,4 +402,7 @@ def test_charts_are_never_silent() -> None:
         "chart web (1.2.3) is not rendered: its images are unknown",
     ]
     assert {gap.rule for gap in found.gaps} == {"unrendered"}
-    assert {(use.reference, use.deployed) for use in read(files, every=True).uses} == {("ghcr.io/acme/web:1", False)}
+    assert {(use.reference, use.deployed) for use in read(files, every=True).uses} == {
+        ("ghcr.io/acme/web:1", False),
+        ("{{ .Values.image }}", False),
+    }
