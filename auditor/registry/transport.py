@@ -202,12 +202,16 @@ def _origin(url: httpx.URL) -> Origin:
 _HTTPX: Final[tuple[tuple[type[Exception], Callable[[], Exception]], ...]] = (
     (httpx.TimeoutException, TimeoutError),
     (httpx.ProxyError, lambda: OSError("the proxy refused")),
-    (httpx.ConnectError, lambda: OSError("cannot connect")),
     (httpx.RemoteProtocolError, lambda: ValueError("protocol")),
     (httpx.HTTPError, lambda: OSError("network error")),
 )
 
 
 def _from_httpx(error: Exception, host: str) -> Failed:
-    made = next((make() for kind, make in _HTTPX if isinstance(error, kind)), error)
-    return from_exception(made, host)
+    """The fault behind httpx's own errors: what the operating system or TLS said, where that is in the chain of causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return from_exception(cause, host)
+        cause = cause.__cause__ or cause.__context__
+    return from_exception(next((make() for kind, make in _HTTPX if isinstance(error, kind)), error), host)

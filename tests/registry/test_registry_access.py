@@ -375,4 +375,15 @@ def test_tls_through_a_proxy(known: bool) -> None:
             thread.join()
     assert set(Tunnel.asked) == {"CONNECT r.acme.example:443 HTTP/1.1"}
     assert asked.found == (["BundleBytes"] if known else [])
-    assert bool(asked.kinds) is not known
+    assert asked.kinds == (set() if known else {"tls"})
+
+
+def test_a_proxy_that_is_not_there() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        variables = {"HTTPS_PROXY": f"http://127.0.0.1:{sock.getsockname()[1]}"}
+        with open_registry({}, environ=variables, limits=SHORT) as opened:
+            found = opened.resolve(Reference.parse("r.acme.example/acme/api:1"))
+    assert isinstance(found, Fault)
+    assert found.kind is FaultKind.REFUSED
+    assert "proxy" in found.detail
