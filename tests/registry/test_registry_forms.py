@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from auditor.limits import DEFAULT
 from auditor.model.evidence import Absent, Platform, Resolved
 from auditor.model.reference import Digest, Reference
 from auditor.registry.material import BundleBytes, LegacyAttestation, SimpleSigning
-from fixtures.registry import Html, OciRegistry, Quirks
+from fixtures.registry import Headers, Html, OciRegistry, Quirks
 from fixtures.registry.images import SIMPLE_SIGNING, descriptor, tag_of
 from tests.registry.asking import BUNDLE, NOTES, PAYLOAD, SHORT, ask, client, put_bundled, put_legacy
 
@@ -126,6 +127,25 @@ def test_more_signatures_than_are_judged(count: int) -> None:
         asked = ask(opened, registry, registry.reference("acme/many", "1"))
         assert len(asked.found) == DEFAULT.signatures
         assert asked.kinds == ({"too-many"} if count > DEFAULT.signatures else set())
+
+
+def test_inline_bytes_are_hashed_too() -> None:
+    with OciRegistry() as registry, client(registry) as opened:
+        digest = registry.put_image("acme/api", "1")
+        other = base64.b64encode(b"other").decode()
+        layer = descriptor("application/vnd.dev.sigstore.bundle.v0.3+json", BUNDLE, data=other)
+        subject = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 1}
+        registry.push_manifest("acme/api", {"config": {}, "layers": [layer], "subject": subject})
+        asked = ask(opened, registry, registry.reference("acme/api", "1"))
+        assert (asked.found, asked.kinds) == ([], {"digest-mismatch"})
+
+
+def test_a_head_that_answers_for_another_digest() -> None:
+    with OciRegistry() as registry, client(registry) as opened:
+        digest = registry.put_image("acme/api", "1")
+        other = registry.put_image("acme/api", "2")
+        registry.faults.on(f"/manifests/{digest}", Headers({"Docker-Content-Digest": other}), method="HEAD")
+        assert ask(opened, registry, registry.reference("acme/api", digest=digest)).kinds == {"digest-mismatch"}
 
 
 def test_more_bytes_than_are_read() -> None:
