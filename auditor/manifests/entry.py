@@ -14,6 +14,7 @@ from typing import Final
 import pathspec
 
 from auditor.config.rules import ManifestSettings
+from auditor.manifests.affected import affected
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, is_kustomization, join, read
 from auditor.manifests.nodes import scalars
@@ -52,36 +53,51 @@ class Entries:
     claims: Mapping[str, frozenset[str]]
     """Directories of the kustomizations that load a file, by the file's path."""
     chart_files: tuple[str, ...]
+    touched: frozenset[str] | None = None
+    """Kustomizations that load something that changed; None where everything is read."""
 
 
-def entries(reader: Reader, settings: ManifestSettings, before: Iterable[str] = ()) -> Entries:
+def entries(
+    reader: Reader,
+    settings: ManifestSettings,
+    before: Iterable[str] = (),
+    touched: frozenset[str] | None = None,
+) -> Entries:
     """Find them. `before`: entry points of base, which stay entry points as long as they are kustomizations."""
     chosen = Chosen.of(settings)
     charts = _charts(reader)
-    kustomizations = {item.directory: item for item in _kustomizations(reader, chosen, charts)}
-    links = {
-        directory: frozenset(_links(reader, item)) & kustomizations.keys() for directory, item in kustomizations.items()
+    every = {item.directory: item for item in _kustomizations(reader)}
+    links = {directory: frozenset(_links(reader, item)) & every.keys() for directory, item in every.items()}
+    mine = {
+        directory: item for directory, item in every.items() if item.path in chosen and not _in_chart(item.path, charts)
     }
-    roots = _roots(links, frozenset(before))
-    others = tuple(directory for directory in kustomizations if directory not in roots)
+    roots = _roots({directory: links[directory] & mine.keys() for directory in mine}, frozenset(before))
+    others = tuple(directory for directory in mine if directory not in roots)
     files, chart_files = _manifests(reader, chosen, charts)
-    mine = tuple(chart for chart in charts if f"{chart}/{CHART}".removeprefix("./") in chosen)
-    return Entries(tuple(sorted(roots)), others, mine, files, _claims(reader, kustomizations.values()), chart_files)
+    return Entries(
+        tuple(sorted(roots)),
+        others,
+        tuple(chart for chart in charts if f"{chart}/{CHART}".removeprefix("./") in chosen),
+        files,
+        _claims(reader, mine.values()),
+        chart_files,
+        None if touched is None else affected(every, links, touched),
+    )
 
 
-def _kustomizations(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> Iterator[Kustomization]:
+def _kustomizations(reader: Reader) -> Iterator[Kustomization]:
     seen = set()
     for path, entry in reader.files.items():
         directory, name = posixpath.split(path)
         directory = directory or "."
-        if name not in NAMES or directory in seen or path not in chosen or _in_chart(path, charts):
+        if name not in NAMES or directory in seen or entry.kind is EntryKind.SUBMODULE:
             continue
         seen.add(directory)
         try:
             found = find(reader, directory)
         except OutOfTree:
             found = None
-        if found is None or entry.kind is EntryKind.SUBMODULE:
+        if found is None:
             continue
         kustomization = read(reader, directory, found)
         if is_kustomization(kustomization.node):

@@ -41,22 +41,32 @@ def inventory(
     *,
     every: bool = False,
     before: Inventory | None = None,
+    touched: frozenset[str] | None = None,
     limits: Limits = DEFAULT,
 ) -> Inventory:
     """Every image that the tree deploys.
 
     `every`: each kustomization as a root of its own, and what nothing deploys (`deployed` False). `before`: the inventory
     of base; what was an entry point there stays one, so that a change cannot hide a root by loading it from another.
+    `touched`: the paths whose content differs between base and head, given for both trees of a change: only entry points
+    that they can reach are read. What is left out has the same uses in both.
     """
+    if touched is not None and any(_is_link(tree, path) for path in touched):
+        touched = None
     scan = _Scan(Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits), every=every)
-    found = entries(scan.reader, settings, before.roots if before else ())
-    parts = list(scan.parts(found, frozenset(before.loose) if before else frozenset()))
+    found = entries(scan.reader, settings, before.roots if before else (), touched)
+    parts = list(scan.parts(found, before, touched))
     uses = dict.fromkeys(use for part in parts for use in part.uses)
     if every:
         uses |= dict.fromkeys(scan.undeployed(uses))
     gaps = dict.fromkeys(gap for part in parts for gap in part.gaps)
     ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(tuple(ordered), tuple(sorted(gaps, key=lambda gap: gap.place)), found.roots, tuple(scan.loose))
+
+
+def _is_link(tree: Tree, path: str) -> bool:
+    entry = tree.entries().get(path)
+    return entry is not None and entry.kind is EntryKind.SYMLINK
 
 
 class _Scan:
@@ -69,9 +79,12 @@ class _Scan:
         self._every = every
         self._builder = Builder(reader, reader.limits)
 
-    def parts(self, found: Entries, loose_before: frozenset[str]) -> Iterator[Part]:
+    def parts(self, found: Entries, before: Inventory | None, touched: frozenset[str] | None) -> Iterator[Part]:
         """Every root, then every chart, then every file that no root loads."""
+        known = frozenset(before.roots) if before else frozenset(found.roots)
         for root in found.roots:
+            if found.touched is not None and root not in found.touched and root in known:
+                continue
             part = self._root(root, deployed=True)
             self._loaded.update(path for path, identity in part.seen if identity)
             yield part
@@ -83,9 +96,11 @@ class _Scan:
         for chart in found.charts:
             gap = chart_in(self.reader, chart)
             yield Part((), (gap,) if gap else ())
-        for path in self._loose_files(found, loose_before):
-            self.loose.append(path)
-            yield self._file(path)
+        self.loose = self._loose_files(found, frozenset(before.loose) if before else frozenset())
+        known = frozenset(before.loose) if before else frozenset(self.loose)
+        for path in self.loose:
+            if touched is None or path in touched or path not in known:
+                yield self._file(path)
         if self._every:
             for path in found.chart_files:
                 yield Part(self._file(path).uses, ())
@@ -97,13 +112,17 @@ class _Scan:
         may override its image) must not hide the file. What was loose in base stays loose.
         """
         free = [path for path in found.files if path not in found.claims or path in before]
-        plain = {posixpath.dirname(path) or "." for path in free if self._deploys(path)}
-        for path in found.files:
-            directory = posixpath.dirname(path) or "."
-            claims = found.claims.get(path)
-            if claims is not None and path not in before and directory in plain and directory not in claims:
-                free.append(path)
-        return sorted(free)
+        foreign = {
+            path: posixpath.dirname(path) or "."
+            for path in found.files
+            if path not in before
+            and path in found.claims
+            and (posixpath.dirname(path) or ".") not in found.claims[path]
+        }
+        asked = frozenset(foreign.values())
+        beside = (path for path in free if (posixpath.dirname(path) or ".") in asked)
+        plain = {posixpath.dirname(path) or "." for path in beside if self._deploys(path)}
+        return sorted([*free, *(path for path, directory in foreign.items() if directory in plain)])
 
     def _deploys(self, path: str) -> bool:
         try:
