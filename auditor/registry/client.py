@@ -84,6 +84,11 @@ class RegistryClient:
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
+    def stop(self) -> None:
+        """End what is under way (an interrupt): every question that is open, and every later one, has a fault for an answer."""
+        if self._session is not None:
+            self._session.stop()
+
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of the registries that were asked: allowances that are nearly used up."""
         return self._session.notes() if self._session else ()

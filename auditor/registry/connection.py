@@ -6,6 +6,7 @@ of the read time-out and the deadline of the request that is under way.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import socket
@@ -49,6 +50,11 @@ class Timed:
         self._closing = True
         if not self._readers:
             self._socket.close()
+
+    def abort(self) -> None:
+        """End the connection under whoever reads from it now."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def release(self) -> None:
         """A reader is closed."""

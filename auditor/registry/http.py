@@ -89,7 +89,8 @@ class Session:
         self._limits = limits
         self._environ = environ
         self._contexts = Contexts(settings, environ.get("SSL_CERT_FILE"))
-        self._direct = httpx.Client(transport=PooledTransport(self._contexts, limits), trust_env=False)
+        self._transport = PooledTransport(self._contexts, limits)
+        self._direct = httpx.Client(transport=self._transport, trust_env=False)
         self._proxied: dict[str, httpx.Client] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
         self._pace = Pace(limits)
@@ -112,6 +113,11 @@ class Session:
             url = self._target(response, url, at, question.what)
             at = Origin.of(url)
         raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects again and again")
+
+    def stop(self) -> None:
+        """End what is under way and let nothing more begin: every question that is open has a fault for an answer."""
+        self._pace.stop()
+        self._transport.stop()
 
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of the registries: allowances that are nearly used up."""

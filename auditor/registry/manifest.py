@@ -24,6 +24,10 @@ ACCEPT: Final = f"{OCI_INDEX}, {OCI_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}"
 _SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1+"
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._()/+-]")
 _PLATFORM_LENGTH: Final = 128
+_ARTIFACT_TYPES: Final = frozenset(
+    {"application/vnd.oci.artifact.manifest.v1+json", "application/vnd.cncf.oras.artifact.manifest.v1+json"}
+)
+"""Withdrawn kinds of manifest with `blobs` instead of layers. No signer of ours ever wrote them."""
 _DEPTH_ERRORS: Final = (ValueError, RecursionError)
 
 
@@ -68,8 +72,14 @@ def parse(content: bytes, content_type: str, what: str) -> Document:
     media_type = stated if isinstance(stated, str) and stated else bare_type(content_type)
     if value.get("schemaVersion") == 1 or media_type.startswith(_SCHEMA_1):
         raise Failed(FaultKind.UNSUPPORTED, f"{what} is a schema 1 manifest, which cannot be judged")
+    if media_type in _ARTIFACT_TYPES:
+        return Document(media_type, _text(value.get("artifactType")))
     if media_type not in MANIFEST_TYPES:
         media_type = _guess(value, what)
+    # An empty object is no empty list of signatures. Go writes an empty list as null, that is one.
+    needed = "manifests" if media_type in INDEX_TYPES else "layers"
+    if needed not in value:
+        raise Failed(FaultKind.MALFORMED, f"{what} has no {needed!r}")
     config = value.get("config")
     return Document(
         media_type,

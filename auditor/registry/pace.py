@@ -80,17 +80,25 @@ class HostPace:
         """Note what a failed request says about the host."""
         with self._condition:
             self._silent = self._silent + 1 if failure.fault.kind in _SILENT else 0
-            if failure.fault.kind is not FaultKind.RATE_LIMITED:
-                return
-            self._budget = max(1, self._budget // 2)
+            if failure.fault.kind is FaultKind.RATE_LIMITED:
+                self._budget = max(1, self._budget // 2)
             until = time.monotonic() + (failure.wait or 0.0)
             if (failure.wait or 0.0) > self._limits.retry_after_seconds:
                 self._closed = (until, failure)
             else:
                 self._resume = max(self._resume, until)
 
+    def stop(self) -> None:
+        """Let nobody ask any more, and end every wait."""
+        with self._condition:
+            self._closed = (float("inf"), Failed(FaultKind.DEADLINE, "the run was stopped", again=False))
+            self._condition.notify_all()
+
     def again(self, failure: Failed, tries: int, end: float) -> float | bool:
-        """Whether to ask once more after so many tries, and after how many seconds where the host has said so."""
+        """Whether to ask once more after so many tries; a number of seconds where the host has said when.
+
+        The wait that the host asked for is in `turn`, for everybody; here is only what spreads the requests after it.
+        """
         if not failure.again or (failure.fault.kind in _SILENT and self._silent >= self._limits.attempts):
             return False
         if failure.fault.kind is FaultKind.TIMEOUT and tries >= _TIMEOUT_TRIES:
@@ -99,7 +107,7 @@ class HostPace:
             return True
         if failure.wait > self._limits.retry_after_seconds or time.monotonic() + failure.wait >= end:
             return False
-        return failure.wait + random.uniform(0, _JITTER)  # noqa: S311 - spreads requests, no secret
+        return random.uniform(0, _JITTER)  # noqa: S311 - spreads requests, no secret
 
 
 class Pace:
@@ -122,6 +130,14 @@ class Pace:
                 raise
             first = failure
         return self._retry(pace, end, ask, first)
+
+    def stop(self) -> None:
+        """Let nobody ask any more: what waits or comes later fails at once."""
+        with self._lock:
+            self._end = time.monotonic()
+            hosts = list(self._hosts.values())
+        for host in hosts:
+            host.stop()
 
     def _of(self, host: str) -> tuple[HostPace, float]:
         with self._lock:

@@ -39,6 +39,7 @@ class PooledTransport(httpx.BaseTransport):
         self._contexts = contexts
         self._limits = limits
         self._idle: dict[Origin, deque[Connection]] = {}
+        self._busy: set[Connection] = set()
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -62,6 +63,7 @@ class PooledTransport(httpx.BaseTransport):
         return self._converse(origin, Connection(origin, context, self._limits), request)
 
     def _converse(self, origin: Origin, connection: Connection, request: httpx.Request) -> httpx.Response:
+        self._busy.add(connection)
         try:
             connection.open_until(_deadline(request, self._limits))
             _send(connection, request)
@@ -73,6 +75,8 @@ class PooledTransport(httpx.BaseTransport):
         except BaseException:
             connection.close()
             raise
+        finally:
+            self._busy.discard(connection)
         if answer.will_close:
             connection.close()
         else:
@@ -87,6 +91,12 @@ class PooledTransport(httpx.BaseTransport):
     def _give(self, origin: Origin, connection: Connection) -> None:
         with self._lock:
             self._idle.setdefault(origin, deque()).append(connection)
+
+    def stop(self) -> None:
+        """End the requests that are under way."""
+        for connection in self._busy.copy():
+            if connection.timed is not None:
+                connection.timed.abort()
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -269,6 +269,25 @@ def test_the_run_has_an_end() -> None:
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.parametrize("fault", [Hang(30), Drip(1, 0.2), Status(429, {"Retry-After": "30"}), Status(503)])
+def test_a_run_that_is_stopped(fault: Any) -> None:
+    limits = replace(SHORT, read_seconds=30, request_seconds=60, retry_after_seconds=60, attempts=30)
+    with OciRegistry() as registry, client(registry, limits=limits) as opened:
+        put_legacy(registry, "acme/bad")
+        registry.faults.on(MANIFEST, fault, method="HEAD")
+        registry.faults.on(MANIFEST, fault)
+        reference = Reference.parse(registry.reference("acme/bad", "1"))
+        with ThreadPoolExecutor(4) as pool:
+            open_questions = [pool.submit(opened.resolve, reference) for _ in range(4)]
+            time.sleep(0.4)
+            started = time.monotonic()
+            opened.stop()
+            answers = [question.result(10) for question in open_questions]
+        assert time.monotonic() - started < 6  # the longest pause before a retry is five seconds
+        assert all(isinstance(answer, (Fault, Resolved)) for answer in answers)
+        assert isinstance(opened.resolve(reference), Fault)
+
+
 def test_a_kept_connection_that_the_registry_closes() -> None:
     with OciRegistry() as registry, client(registry) as opened:
         put_legacy(registry, "acme/api")
