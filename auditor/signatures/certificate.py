@@ -5,8 +5,6 @@ Source: Fulcio's `docs/certificate-specification.md` and `docs/oid-info.md` (ext
 
 from __future__ import annotations
 
-import base64
-import re
 from types import MappingProxyType
 from typing import Final
 
@@ -28,7 +26,7 @@ from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Step
 from auditor.model.identity import CLAIM_NAMES, Identity, SubjectType
 from auditor.signatures.candidate import Leaf
-from auditor.signatures.encoding import Malformed
+from auditor.signatures.encoding import Malformed, decode_base64
 from auditor.signatures.refusal import refuse
 from auditor.signatures.root import load_certificate
 
@@ -38,6 +36,7 @@ _ISSUER_V2: Final = _FULCIO + "8"
 _OTHER_NAME: Final = ObjectIdentifier(_FULCIO + "7")
 _RAW_CLAIMS: Final = range(2, 7)
 """Claims .1.2 to .1.6 are raw text; the later ones are DER strings."""
+_CLAIMS: Final = tuple((f"{_FULCIO}{number}", name, number in _RAW_CLAIMS) for number, name in CLAIM_NAMES.items())
 _UNDERSTOOD: Final = frozenset(
     oid.dotted_string
     for oid in (
@@ -48,9 +47,8 @@ _UNDERSTOOD: Final = frozenset(
     )
 )
 """Extensions that may be critical: every other critical extension would say something that nobody here checks."""
-_PEM: Final = re.compile(
-    r"\s*-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*", re.ASCII
-)
+_PEM: Final = ["", "BEGIN CERTIFICATE", "END CERTIFICATE", ""]
+"""What the dashes of one certificate in PEM separate, the encoded bytes in the middle left out."""
 _UTF8_STRING: Final = 0x0C
 _LONG_FORM: Final = 0x80
 
@@ -59,13 +57,10 @@ def certificate_der(pem: str, what: str, limits: Limits = DEFAULT) -> bytes:
     """The DER of exactly one certificate in PEM (RFC 7468). Raises Malformed."""
     if len(pem) > limits.certificate_bytes:
         raise Malformed(f"{what} is larger than {limits.certificate_bytes} bytes")
-    match = _PEM.fullmatch(pem)
-    if match is None:
+    parts = pem.strip().split("-----")
+    if [*parts[:2], *parts[3:]] != _PEM:
         raise Malformed(f"{what} is not one certificate in PEM")
-    try:
-        return base64.b64decode("".join(match[1].split()), validate=True)
-    except ValueError:
-        raise Malformed(f"{what} is not one certificate in PEM") from None
+    return decode_base64(parts[2], f"{what}, which should be PEM,", lines=True)
 
 
 def load_leaf(der: bytes, limits: Limits = DEFAULT) -> Leaf:
@@ -100,17 +95,12 @@ def check_leaf(leaf: Leaf) -> None:
 def identity_of(leaf: Leaf) -> Identity:
     """Whom the certificate names (step 8). Exactly one subject alternative name; no issuer extension gives issuer None."""
     subject, subject_type = _subject(leaf)
-    values = {
-        oid: extension.value.value
-        for oid, extension in leaf.extensions.items()
-        if isinstance(extension.value, UnrecognizedExtension)
-    }
     claims = {}
-    for number, name in CLAIM_NAMES.items():
-        value = values.get(f"{_FULCIO}{number}")
+    for oid, name, raw in _CLAIMS:
+        value = _value(leaf, oid)
         if value is not None:
-            claims[name] = _text(value, name) if number in _RAW_CLAIMS else _der_text(value, name)
-    return Identity(_issuer(values), subject, subject_type, MappingProxyType(claims))
+            claims[name] = _text(value, name) if raw else _der_text(value, name)
+    return Identity(_issuer(leaf), subject, subject_type, MappingProxyType(claims))
 
 
 def _subject(leaf: Leaf) -> tuple[str, SubjectType]:
@@ -131,10 +121,16 @@ def _subject(leaf: Leaf) -> tuple[str, SubjectType]:
     return subject
 
 
-def _issuer(values: dict[str, bytes]) -> str | None:
-    if (encoded := values.get(_ISSUER_V2)) is not None:
+def _value(leaf: Leaf, oid: str) -> bytes | None:
+    """The bytes of an extension that `cryptography` does not know: every one of Fulcio's."""
+    found = leaf.extensions.get(oid)
+    return found.value.value if found is not None and isinstance(found.value, UnrecognizedExtension) else None
+
+
+def _issuer(leaf: Leaf) -> str | None:
+    if (encoded := _value(leaf, _ISSUER_V2)) is not None:
         return _der_text(encoded, "the issuer")
-    if (raw := values.get(_ISSUER_V1)) is not None:
+    if (raw := _value(leaf, _ISSUER_V1)) is not None:
         return _text(raw, "the issuer")
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
@@ -27,12 +28,12 @@ _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE,
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A certificate that may issue leaves: its key's hash for SCTs, and every window that the time must lie in."""
+    """A certificate that may issue leaves: its name in DER, its key's hash for SCTs, and when it and all above it hold."""
 
     certificate: Certificate
     name: bytes
     key_hash: bytes
-    windows: tuple[Window, ...]
+    window: Window
 
 
 def issuers_of(authorities: Iterable[Authority]) -> tuple[Issuer, ...]:
@@ -47,9 +48,9 @@ def _issuers(authority: Authority) -> list[Issuer]:
         upper = chain[position + 1 :]
         if not _may_issue(certificate, below=0) or not _holds(certificate, upper):
             continue
-        windows = (authority.window, *(_validity(each) for each in (certificate, *upper)))
+        window = reduce(Window.both, (_validity(each) for each in (certificate, *upper)), authority.window)
         key = supported(certificate.public_key(), "a CA's key")
-        found.append(Issuer(certificate, issuer_and_subject(certificate)[1], key_id(key), windows))
+        found.append(Issuer(certificate, issuer_and_subject(certificate)[1], key_id(key), window))
     return found
 
 
@@ -118,7 +119,7 @@ def check_windows(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[
     named = [issuer for issuer in issuers if issuer.name == name]
     if not named:
         refuse(Step.CHAIN, "the certificate was not issued by an authority of this trusted root")
-    in_time = [issuer for issuer in named if all(w.holds(time) for w in issuer.windows for time in times)]
+    in_time = [issuer for issuer in named if all(issuer.window.holds(time) for time in times)]
     if not in_time:
         refuse(Step.CHAIN, "the authority that issued the certificate was not valid at the time of signing")
     return in_time

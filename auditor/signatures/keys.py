@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -29,16 +29,17 @@ RSA_BITS: Final = range(2048, 8192 + 1)
 """Shorter RSA keys are weak; longer ones cost whoever checks them more than whoever made them up."""
 
 _SHA256: Final = SHA256()
-_HASHES: Final[dict[str, tuple[HashAlgorithm, ...]]] = {
-    "secp256r1": (_SHA256,),
-    "secp384r1": (SHA384(), _SHA256),
-    "secp521r1": (SHA512(), _SHA256),
+_ECDSA_SHA256: Final = ec.ECDSA(_SHA256)
+_ECDSA: Final[dict[str, tuple[ec.ECDSA, ...]]] = {
+    "secp256r1": (_ECDSA_SHA256,),
+    "secp384r1": (ec.ECDSA(SHA384()), _ECDSA_SHA256),
+    "secp521r1": (ec.ECDSA(SHA512()), _ECDSA_SHA256),
 }
 
 
 def supported(key: PublicKeyTypes, what: str) -> PublicKey:
     """The key, if it is of a kind that may sign. Raises Malformed for the others."""
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _HASHES:
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _ECDSA:
         return key
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size not in RSA_BITS:
@@ -77,7 +78,7 @@ def key_id(key: PublicKey) -> bytes:
 def signed_by(key: PublicKey, signature: bytes, message: bytes) -> bool:
     """Whether `key` made `signature` over `message`."""
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return any(_ecdsa(key, signature, message, ec.ECDSA(hash_)) for hash_ in _HASHES[key.curve.name])
+        return any(_ecdsa(key, signature, message, algorithm) for algorithm in _ECDSA[key.curve.name])
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, message, padding.PKCS1v15(), _SHA256)

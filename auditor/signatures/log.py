@@ -57,11 +57,11 @@ def check_in_service(log: LogKey, times: Iterable[datetime], step: Step) -> None
 
 def check_promise(entry: LogEntry, promise: bytes, time: datetime, log: LogKey) -> None:
     """Refuse (step 4) a signed entry timestamp that the log did not make."""
-    if not signed_by(log.key, promise, _promised(entry, time)):
+    if not signed_by(log.key, promise, promised(entry, time)):
         refuse(Step.TIME, "the signed entry timestamp does not verify")
 
 
-def _promised(entry: LogEntry, time: datetime) -> bytes:
+def promised(entry: LogEntry, time: datetime) -> bytes:
     """Canonical JSON of exactly these four fields. All strings are base64 or hexadecimal, so nothing needs escaping."""
     seconds = int(time.timestamp())
     return (

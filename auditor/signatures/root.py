@@ -52,6 +52,12 @@ class Window:
         """Whether `moment` lies inside, ends included."""
         return (self.start is None or self.start <= moment) and (self.end is None or moment <= self.end)
 
+    def both(self, other: Window) -> Window:
+        """The time in both; where there is none, a window that holds nothing."""
+        starts = [start for start in (self.start, other.start) if start is not None]
+        ends = [end for end in (self.end, other.end) if end is not None]
+        return Window(max(starts, default=None), min(ends, default=None))
+
 
 @dataclass(frozen=True, slots=True)
 class LogKey:

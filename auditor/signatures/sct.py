@@ -32,7 +32,7 @@ def check_sct(leaf: Leaf, issuer: Issuer, logs: Mapping[bytes, LogKey]) -> None:
     sct, log = known_log(leaf, logs)
     if not isinstance(sct.signature_hash_algorithm, SHA256):
         refuse(Step.CHAIN, "the certificate's CT log timestamp does not use SHA-256")
-    if not signed_by(log.key, sct.signature, _signed_data(sct, leaf, issuer.key_hash)):
+    if not signed_by(log.key, sct.signature, signed_data(sct, leaf, issuer.key_hash)):
         refuse(Step.CHAIN, "the certificate's CT log timestamp does not verify")
 
 
@@ -54,7 +54,7 @@ def known_log(leaf: Leaf, logs: Mapping[bytes, LogKey]) -> tuple[SignedCertifica
     return sct, log
 
 
-def _signed_data(sct: SignedCertificateTimestamp, leaf: Leaf, issuer_key_hash: bytes) -> bytes:
+def signed_data(sct: SignedCertificateTimestamp, leaf: Leaf, issuer_key_hash: bytes) -> bytes:
     """`digitally-signed struct` of RFC 6962 section 3.2 for a precertificate entry."""
     precertificate = leaf.certificate.tbs_precertificate_bytes
     milliseconds = (sct.timestamp.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND

@@ -117,7 +117,7 @@ def _why_equal_legacy(sample: Sample, mutant: Mutant, before: Signed, after: Sig
         if before.log_index is not None:
             return "the time is the log's"
         return _same_stamp(_stamp(old[name]), _stamp(new[name])) if before.logged == after.logged else None
-    if name == BUNDLE and name not in new and old.get(TIMESTAMP) == new[TIMESTAMP]:
+    if name == BUNDLE and not new.get(name) and old.get(TIMESTAMP) == new[TIMESTAMP]:
         return "the time stamp holds, and the legacy forms may do without a log entry"
     return None
 
