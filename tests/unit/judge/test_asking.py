@@ -80,15 +80,26 @@ def test_the_replaced_image_is_asked_for_too() -> None:
     assert questions(kept, rules()) == {}
 
 
-def test_two_entries_for_one_text_make_one_question() -> None:
+@pytest.mark.parametrize("swapped", [False, True])
+def test_entries_for_one_text_make_one_question_that_answers_all(swapped: bool) -> None:
     book = rules(
-        within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev"),
-        replace(entry(label="images[1]"), platforms=PlatformMode.EACH),
+        within(replace(exempt("ghcr.io/acme/**", label="images[0]"), pinned=Pinned.REQUIRE), "clusters/dev"),
+        within(replace(entry(label="images[1]"), platforms=PlatformMode.EACH), "clusters/staging"),
+        within(replace(entry(label="images[2]"), attested_by=(AttestedBy("x", "release"),)), "clusters/prod"),
+        within(exempt("ghcr.io/acme/**", label="images[3]"), "clusters/lab"),
     )
-    both = questions(compare(None, (use(root="clusters/dev"), use(root="clusters/prod"))), book)
-    question = both[API]
+    uses = tuple(use(root=f"clusters/{name}") for name in ("dev", "staging", "prod", "lab"))
+    question = questions(compare(None, uses[::-1] if swapped else uses), book)[API]
     assert isinstance(question, Ask)
-    assert (question.signatures, question.platforms) == (True, True)
+    assert (question.signatures, question.platforms, question.every) == (True, True, True)
+
+
+def test_what_an_exempt_image_replaces_is_not_asked_for() -> None:
+    pinned = rules(
+        replace(exempt("ghcr.io/acme/api", label="images[0]"), pinned=Pinned.REQUIRE), entry(label="images[1]")
+    )
+    for book in (pinned, rules(exempt("ghcr.io/acme/api", label="images[0]"), entry(label="images[1]"))):
+        assert "ghcr.io/acme/old:2" not in questions(compare((use("ghcr.io/acme/old:2"),), (use(),)), book)
 
 
 def test_many_uses_of_one_image_make_one_question() -> None:
@@ -107,6 +118,7 @@ ASKED = [
     (rules(entry("registry.acme.example/**")), "registry.acme.example"),
     (rules(entry("registry.acme.example:5000/team/*")), "registry.acme.example:5000"),
     (rules(entry("*.dkr.ecr.eu-west-1.amazonaws.com/**")), "123456789012.dkr.ecr.eu-west-1.amazonaws.com"),
+    (rules(entry("*.acme.example/**")), "registry.acme.example"),
     (rules(entry("127.0.0.1:5000/acme/**")), "127.0.0.1:5000"),
     (rules(entry("localhost:5000/**")), "localhost:5000"),
     (rules(entry("10.1.2.3/**")), "10.1.2.3"),
@@ -129,6 +141,9 @@ REFUSED = [
     (rules(entry("*.acme.example/**")), "mallory.example"),
     (rules(entry("127.0.0.*/**")), "127.0.0.1"),
     (rules(entry("169.254.*.254/**")), "169.254.169.254"),
+    (rules(entry("*.8.8.8/**")), "8.8.8.8"),
+    (rules(entry("*acme.corp.example/**")), "mallory-acme.corp.example"),
+    (replace(WIDE, inspect=Inspect.ALL), "[::ffff:8.8.8.8]"),
     *(
         (replace(WIDE, inspect=Inspect.ALL), host)
         for host in (
