@@ -52,7 +52,8 @@ def _blocks(pem: bytes, label: str, what: str) -> list[bytes]:
 
 
 def _logs(pem: bytes | None, what: str) -> list[Json]:
-    return [_log(load_pem_key(block, what)) for block in _blocks(pem, "PUBLIC KEY", what)] if pem else []
+    # A file that is there and empty is a mistake: taken for absent it would switch a check off.
+    return [] if pem is None else [_log(load_pem_key(block, what)) for block in _blocks(pem, "PUBLIC KEY", what)]
 
 
 def _log(key: PublicKey) -> Json:
@@ -74,7 +75,7 @@ def _details(key: PublicKey) -> str:
 
 
 def _authorities(pem: bytes | None, what: str) -> list[Json]:
-    if not pem:
+    if pem is None:
         return []
     blocks = _blocks(pem, "CERTIFICATE", what)
     certificates = [load_certificate(certificate_der(block.decode("ascii", "replace"), what), what) for block in blocks]

@@ -187,10 +187,22 @@ def test_pem_files_of_others_verify_nothing() -> None:
         assert isinstance(verifier.verify(BUNDLE, DIGEST), Refused), name
 
 
-@pytest.mark.parametrize("content", [b"", b"no PEM", pem(SCENE.stack.ct.key.public_key())])
-def test_pem_that_is_none(content: bytes) -> None:
+@pytest.mark.parametrize("field", ["fulcio", "rekor", "ctlog", "tsa"])
+@pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN X-----\nAAAA\n-----END X-----\n"])
+def test_pem_that_is_none(field: str, content: bytes) -> None:
+    """An empty file above all: taken for an absent one, it would switch a check off."""
+    stack = SCENE.stack
+    files = {"fulcio": certificates(stack.fulcio.chain), "rekor": pem(stack.rekor.key.public_key()), field: content}
     with pytest.raises(ConfigurationError):
-        load_trust((pem_setting(fulcio=content, rekor=b"x"),), now=NOW, offline=True)
+        load_trust((pem_setting(**files),), now=NOW, offline=True)
+
+
+def test_keys_and_certificates_are_not_taken_for_each_other() -> None:
+    stack = SCENE.stack
+    chain, key = certificates(stack.fulcio.chain), pem(stack.rekor.key.public_key())
+    for files in ({"fulcio": key, "rekor": key}, {"fulcio": chain, "rekor": chain}):
+        with pytest.raises(ConfigurationError):
+            load_trust((pem_setting(**files),), now=NOW, offline=True)
 
 
 # ── the well-known ones ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,142 @@
+"""Inclusion proofs, checkpoints and promises of transparency logs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from auditor.model.evidence import Refused, Signed, Step
+from auditor.model.reference import Digest
+from auditor.signatures.candidate import LogEntry, Proof
+from auditor.signatures.log import included_root, promised, read_checkpoint
+from auditor.signatures.refusal import Refusal
+from fixtures.hostile.signatures.spoil import with_proof
+from fixtures.sigstore import REKOR_V2, bundle
+from fixtures.sigstore.material import as_material
+from fixtures.sigstore.merkle import MerkleTree
+from fixtures.sigstore.rekor import checkpoint, signed_note
+from fixtures.sigstore.scene import Scene
+from tests.support.signatures import made_root, verifier_of
+
+
+def proofs(size: int) -> list[tuple[bytes, Proof]]:
+    """Every leaf of a tree of this size, with its proof."""
+    tree = MerkleTree()
+    leaves = [f"leaf {number}".encode() for number in range(size)]
+    for leaf in leaves:
+        tree.append(leaf)
+    return [(leaf, Proof(place, size, tree.root(), tree.proof(place), "")) for place, leaf in enumerate(leaves)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33])
+def test_every_leaf_of_a_tree_leads_to_its_root(size: int) -> None:
+    for leaf, proof in proofs(size):
+        assert included_root(leaf, proof) == proof.root
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 8, 13])
+def test_no_other_leaf_place_or_path_leads_there(size: int) -> None:
+    for leaf, proof in proofs(size):
+        assert leads_elsewhere(leaf + b"x", proof)
+        for place in range(size):
+            assert place == proof.index or leads_elsewhere(leaf, replace(proof, index=place))
+        for number, node in enumerate(proof.hashes):
+            spoilt = (*proof.hashes[:number], bytes(32), *proof.hashes[number + 1 :])
+            assert leads_elsewhere(leaf, replace(proof, hashes=spoilt))
+            assert leads_elsewhere(leaf, replace(proof, hashes=proof.hashes[:number] + proof.hashes[number + 1 :]))
+            assert leads_elsewhere(leaf, replace(proof, hashes=(*proof.hashes, node)))
+
+
+def leads_elsewhere(leaf: bytes, proof: Proof) -> bool:
+    try:
+        return included_root(leaf, proof) != proof.root
+    except Refusal as refusal:
+        return refusal.step is Step.LOG
+
+
+@pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 1), (5, 5), (2**63, 2**63), (2**64 - 1, 5)])
+def test_place_outside_of_the_tree_is_refused(index: int, size: int) -> None:
+    with pytest.raises(Refusal, match="outside its tree"):
+        included_root(b"leaf", Proof(index, size, bytes(32), (), ""))
+
+
+ROOT = base64.b64encode(bytes(32)).decode()
+LINE = f"— log {base64.b64encode(b'hintsignature').decode()}"
+
+
+def proof_with(note: str) -> Proof:
+    return Proof(0, 7, bytes(32), (), note)
+
+
+def test_checkpoint_with_witnesses_and_more_lines() -> None:
+    found = read_checkpoint(
+        proof_with(f"log - 1\n7\n{ROOT}\nTimestamp: 1\n\n{LINE}\n{LINE.replace('log', 'witness')}\n")
+    )
+    assert found.signed == f"log - 1\n7\n{ROOT}\nTimestamp: 1\n".encode()
+    assert (found.origin, found.size, found.root) == ("log - 1", 7, bytes(32))
+    assert [name for name, _ in found.signatures] == ["log", "witness"]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "\n\n",
+        f"log\n7\n{ROOT}\n",
+        f"log\n7\n{ROOT}\n\n{LINE}",
+        f"log\n7\n{ROOT}\n\n{LINE}\n\n",
+        f"\n7\n{ROOT}\n\n{LINE}\n",
+        f"log\n7\n\n{LINE}\n",
+        f"log\n{ROOT}\n\n{LINE}\n",
+        f"log\n8\n{ROOT}\n\n{LINE}\n",
+        f"log\n07\n{ROOT}\n\n{LINE}\n",
+        f"log\n+7\n{ROOT}\n\n{LINE}\n",
+        f"log\n7 \n{ROOT}\n\n{LINE}\n",
+        f"log\n\u0667\n{ROOT}\n\n{LINE}\n",
+        f"log\n7\n{ROOT[:-1]}\n\n{LINE}\n",
+        f"log\n7\n{base64.b64encode(bytes(31) + b'x').decode()}\n\n{LINE}\n",
+        f"log\n7\n{ROOT}\n\nlog {LINE}\n",
+        f"log\n7\n{ROOT}\n\n{LINE} more\n",
+        f"log\n7\n{ROOT}\n\n— log\n",
+    ],
+)
+def test_malformed_checkpoint_is_refused(note: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_checkpoint(proof_with(note))
+    assert caught.value.step is Step.LOG
+
+
+def test_promise_is_over_canonical_json_of_four_fields() -> None:
+    time = datetime(2026, 3, 1, tzinfo=UTC)
+    entry = LogEntry(bytes(32), 2**53 + 1, b"{}", "e30=", time, b"", None, None)
+    fields = {"body": "e30=", "integratedTime": 1772323200, "logID": "00" * 32, "logIndex": 2**53 + 1}
+    assert promised(entry, time) == json.dumps(fields, separators=(",", ":"), sort_keys=True).encode()
+
+
+def test_retired_log_cannot_speak_for_the_one_in_service() -> None:
+    """sigstore-python tries every key of the root for a log whose id is not the hash of its key, retired ones included."""
+    scene = Scene()
+    stack, digest = scene.stack, Digest.parse(scene.digest)
+    signed = stack.attest(scene.digest, scene.claimant, scene.at, REKOR_V2)
+    live, retired = stack.rekor2, stack.retired_rekor
+    note = signed_note(checkpoint(live.origin, live.tree), live.host, live.id, retired.key)
+    for ask_sigstore in (True, False):
+        verifier = verifier_of(made_root(stack), ask_sigstore=ask_sigstore)
+        assert isinstance(verifier.verify(as_material(bundle(signed)), digest), Signed)
+        signature = verifier.verify(as_material(bundle(with_proof(signed, checkpoint=note))), digest)
+        assert isinstance(signature, Refused)
+        assert (signature.step, signature.why) == (Step.LOG, "the checkpoint's signature does not verify")
+
+
+def test_index_without_a_promise_must_be_the_proofs() -> None:
+    scene = Scene()
+    signed = scene.stack.attest(scene.digest, scene.claimant, scene.at, REKOR_V2)
+    assert signed.entry is not None
+    moved = replace(signed, entry=replace(signed.entry, index=signed.entry.index + 1))
+    signature = verifier_of(made_root(scene.stack)).verify(as_material(bundle(moved)), Digest.parse(scene.digest))
+    assert isinstance(signature, Refused)
+    assert signature.step is Step.LOG
