@@ -38,6 +38,9 @@ REPOSITORY: Final = "auditor.repository"
 """Request extension: the repository that the request is about, "" for none."""
 _DEFAULT_LIFE: Final = 60
 """Seconds that a token lives when the answer does not say (the token specification)."""
+_LONGEST_LIFE: Final = 86_400
+"""Seconds after which a token is asked for anew, however long it says it lives."""
+_REFUSALS: Final = (400, 401, 403)
 _MARGIN: Final = 0.8
 """A token is used for this part of its life: it must still be good when the request arrives."""
 _CLIENT: Final = "auditor"
@@ -121,24 +124,30 @@ class RegistryAuth(httpx.Auth):
             known = door.current(repository)
             if known is not None and known != refused:
                 return known  # another thread was here first
-            credential = self._credential(origin, repository)
+            found = self._credential(origin, repository)
+            credential = found if isinstance(found, Credential) else None
             if asked.scheme == "basic":
                 made = _basic_pass(credential)
             elif credential is not None and credential.bearer:
                 made = _Pass(f"Bearer {credential.bearer}", float("inf"))
             else:
                 token_request = self._token_request(asked, origin, request, credential)
-                made = self._token_pass((yield token_request), token_request, credential)
+                response = yield token_request
+                refused_us = response.status_code in _REFUSALS and isinstance(found, CredentialError)
+                made = None if refused_us else self._token_pass(response, token_request, credential)
+            if made is None and isinstance(found, CredentialError):
+                # Public images need no credential, so a broken helper is only told of where one was needed.
+                raise Failed(FaultKind.CREDENTIAL, f"{origin.authority} wants a credential, and there is none: {found}")
             if made is None:
                 return None
             door.passes[repository] = made
             return made.header
 
-    def _credential(self, origin: Origin, repository: str) -> Credential | None:
+    def _credential(self, origin: Origin, repository: str) -> Credential | CredentialError | None:
         try:
             return self._keychain.find(origin.authority, repository)
         except CredentialError as error:
-            raise Failed(FaultKind.CREDENTIAL, f"no credentials for {origin.authority}: {error}") from None
+            return error
 
     def _token_request(
         self, asked: Challenge, origin: Origin, request: httpx.Request, credential: Credential | None
@@ -169,7 +178,7 @@ class RegistryAuth(httpx.Auth):
     def _token_pass(self, response: httpx.Response, request: httpx.Request, credential: Credential | None) -> _Pass:
         """The pass that a token endpoint gave. Redirects are not followed: the realm is what was checked."""
         host = request.url.netloc.decode("ascii", "replace")
-        if response.status_code in (400, 401, 403):
+        if response.status_code in _REFUSALS:
             who = f"the credentials from {credential.source}" if credential else "anonymous access"
             raise Failed(
                 FaultKind.UNAUTHORIZED, f"{host} refused {who} ({response.status_code}): missing, or no access"
@@ -183,7 +192,7 @@ class RegistryAuth(httpx.Auth):
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise Failed(FaultKind.MALFORMED, f"{host} did not answer with a token")
         stated = answer.get("expires_in")
-        life = stated if isinstance(stated, int | float) and stated > 0 else _DEFAULT_LIFE
+        life = min(stated, _LONGEST_LIFE) if isinstance(stated, int | float) and stated > 0 else _DEFAULT_LIFE
         return _Pass(f"Bearer {token}", time.monotonic() + life * _MARGIN)
 
 

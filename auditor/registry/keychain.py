@@ -59,7 +59,7 @@ class Keychain:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._configs: list[tuple[str, Mapping[str, Any]]] | None = None
-        self._helped: dict[tuple[str, str], Credential | None] = {}
+        self._helped: dict[tuple[str, str], Credential | CredentialError | None] = {}
 
     def find(self, host: str, path: str) -> Credential | None:
         """The credential for a repository, None to ask anonymously. Raises CredentialError."""
@@ -118,8 +118,14 @@ class Keychain:
     def _ask_helper(self, suffix: str, server: str) -> Credential | None:
         """Ask `docker-credential-<suffix> get`, once per server. Raises CredentialError."""
         if (suffix, server) not in self._helped:
-            self._helped[suffix, server] = self._run_helper(suffix, server)
-        return self._helped[suffix, server]
+            try:
+                self._helped[suffix, server] = self._run_helper(suffix, server)
+            except CredentialError as error:
+                self._helped[suffix, server] = error
+        answer = self._helped[suffix, server]
+        if isinstance(answer, CredentialError):
+            raise CredentialError(str(answer))
+        return answer
 
     def _run_helper(self, suffix: str, server: str) -> Credential | None:
         name = f"docker-credential-{suffix}"

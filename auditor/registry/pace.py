@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import stamina
 
 from auditor.limits import Limits
-from auditor.model.evidence import FaultKind
+from auditor.model.evidence import Fault, FaultKind
 from auditor.registry.faults import Failed
 
 _T = TypeVar("_T")
@@ -45,7 +45,7 @@ class HostPace:
         self._budget = limits.connections_per_host
         self._under_way = 0
         self._resume = 0.0
-        self._closed: tuple[float, Failed] | None = None
+        self._closed: tuple[float, Fault] | None = None
         self._silent = 0
 
     @contextlib.contextmanager
@@ -69,7 +69,7 @@ class HostPace:
         """Seconds to wait before looking again; 0 or less when the host may be asked now."""
         now = time.monotonic()
         if self._closed and now < self._closed[0]:
-            raise self._closed[1]
+            raise Failed(self._closed[1].kind, self._closed[1].detail, again=False)
         return self._resume - now if self._under_way < self._budget else self._limits.run_seconds
 
     def answered(self) -> None:
@@ -84,14 +84,14 @@ class HostPace:
                 self._budget = max(1, self._budget // 2)
             until = time.monotonic() + (failure.wait or 0.0)
             if (failure.wait or 0.0) > self._limits.retry_after_seconds:
-                self._closed = (until, failure)
+                self._closed = (until, failure.fault)
             else:
                 self._resume = max(self._resume, until)
 
     def stop(self) -> None:
         """Let nobody ask any more, and end every wait."""
         with self._condition:
-            self._closed = (float("inf"), Failed(FaultKind.DEADLINE, "the run was stopped", again=False))
+            self._closed = (float("inf"), Fault(FaultKind.DEADLINE, "the run was stopped"))
             self._condition.notify_all()
 
     def again(self, failure: Failed, tries: int, end: float) -> float | bool:

@@ -112,6 +112,20 @@ def test_basic(folder: Path) -> None:
             assert [seen.status for seen in registry.requests].count(401) == 1
 
 
+@pytest.mark.parametrize("config", ['{"credsStore": "desktop"}', "{"])
+def test_a_broken_helper_keeps_nobody_from_public_images(folder: Path, config: str) -> None:
+    (folder / "config.json").write_text(config)
+    environ = {"DOCKER_CONFIG": str(folder), "PATH": "/nonexistent"}
+    for access, kinds in (
+        (TokenAccess(), set()),
+        (TokenAccess(users=USERS, anonymous=False), {"credential"}),
+        (BasicAccess(USERS), {"credential"}),
+    ):
+        with OciRegistry(access=access) as registry, client(registry, environ=environ) as opened:
+            put_legacy(registry, "acme/api")
+            assert ask(opened, registry, registry.reference("acme/api", "1")).kinds == kinds
+
+
 def test_no_credential_without_a_challenge(folder: Path) -> None:
     with OciRegistry() as registry, client(registry, environ=environ(folder, registry.host)) as opened:
         put_legacy(registry, "acme/api")
@@ -140,6 +154,7 @@ def test_a_token_that_ends_in_the_middle_of_a_run(known: bool) -> None:
         (Status(429), "rate-limited"),
         (Status(200, body=b"<html>"), "malformed-answer"),
         (Status(200, body=b'{"token": 7}'), "malformed-answer"),
+        (Status(200, body=b'{"token": "x", "expires_in": 1' + b"0" * 400 + b"}"), "unauthorized"),
         (Status(200, body=b'{"token": "a\\r\\nX-Evil: 1"}'), "malformed-answer"),
         (Status(200, body=b"x" * 300_000), "too-large"),
         (Status(403), "unauthorized"),

@@ -127,8 +127,9 @@ def test_helpers_that_fail(tmp_path: Path, script: str) -> None:
     path = helper(tmp_path, "acme", script)
     (tmp_path / "config.json").write_text(json.dumps({"credsStore": "acme"}))
     keychain = Keychain({"DOCKER_CONFIG": str(tmp_path), "PATH": path}, seconds=0.3)
-    with pytest.raises(CredentialError, match="docker-credential-acme"):
-        keychain.find("r.acme.example", "a")
+    for repository in ("a", "b"):
+        with pytest.raises(CredentialError, match="docker-credential-acme"):
+            keychain.find("r.acme.example", repository)
 
 
 @pytest.mark.parametrize("suffix", ["../evil", "a b", "x;id", "$(id)", "a/b"])
