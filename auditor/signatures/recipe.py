@@ -33,6 +33,8 @@ class Recipe:
         """The time of signing, if steps 4 to 7 hold under this root. Raises Refusal at the first that does not."""
         # 4. A trusted time
         times = self._times(candidate)
+        if not times:
+            refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
         # 5. The certificate chain, at every trusted time, and the certificate's place in a CT log
         check_leaf(candidate.leaf)
         issuer = check_chain(candidate.leaf.certificate, self.issuers, times)
@@ -48,7 +50,7 @@ class Recipe:
         return times[0]
 
     def _times(self, candidate: Candidate) -> list[datetime]:
-        """Every trusted time, the log's first. Refuses (step 4) if there is none."""
+        """Every trusted time, the log's first. Refuses (step 4) what claims one wrongly."""
         times = []
         entry = candidate.entry
         if entry is not None and entry.promise is not None and entry.time is not None:
@@ -60,8 +62,6 @@ class Recipe:
             if not self.stampers:
                 refuse(Step.TIME, "there is a time stamp, and this trusted root has no time stamping authority")
             times += stamped_times(read_stamps(candidate.timestamps), candidate.stamped, self.stampers)
-        if not times:
-            refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
         return times
 
     def _check_logged(self, candidate: Candidate, entry: LogEntry, times: Sequence[datetime]) -> None:

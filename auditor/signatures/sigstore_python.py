@@ -171,7 +171,7 @@ def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
     # 4. A trusted time: it verified the SET if there is one, else the one time stamp
     log = log_of(entry, recipe.root.logs, Step.LOG)
     time = _believed_time(candidate, entry)
-    check_in_service(log, [time], Step.LOG)
+    check_in_service(log, [time], Step.LOG if entry.promise is None else Step.TIME)
     # 5. The certificate chain
     check_leaf(candidate.leaf)
     check_windows(candidate.leaf.certificate, recipe.issuers, [time])
