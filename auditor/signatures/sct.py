@@ -13,7 +13,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import PrecertificateSignedCertificateTimestamps
-from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp, Version
+from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
 from auditor.model.evidence import Step
 from auditor.signatures.candidate import Leaf
@@ -39,18 +39,14 @@ def check_sct(leaf: Leaf, issuer: Issuer, logs: Mapping[bytes, LogKey]) -> None:
 def known_log(leaf: Leaf, logs: Mapping[bytes, LogKey]) -> tuple[SignedCertificateTimestamp, LogKey]:
     """The one timestamp and the trusted log that it names, which must have been in service at that time."""
     stamps = list(leaf.extension(PrecertificateSignedCertificateTimestamps) or ())
-    if not stamps:
-        refuse(Step.CHAIN, "the certificate has no CT log timestamp (SCT)")
     if len(stamps) != 1:
-        refuse(Step.CHAIN, f"the certificate has {len(stamps)} CT log timestamps, not one")
+        refuse(Step.CHAIN, f"the certificate has {len(stamps) or 'no'} CT log timestamps (SCT), not one")
     sct = stamps[0]
     log = logs.get(sct.log_id)
     if log is None:
         refuse(Step.CHAIN, "the certificate's CT log timestamp is by no log of this trusted root")
     if not log.window.holds(sct.timestamp.replace(tzinfo=UTC)):
         refuse(Step.CHAIN, "the certificate's CT log timestamp is from a time when that log was not trusted")
-    if sct.version is not Version.v1 or sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
-        refuse(Step.CHAIN, "the certificate's CT log timestamp is of an unknown kind")
     return sct, log
 
 

@@ -18,7 +18,7 @@ from auditor.signatures.legacy import signing_candidate
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal
 from auditor.signatures.root import Root, parse_root
-from fixtures.sigstore import REKOR_V1, REKOR_V2, Ceremony, Stamp, bundle, sig_layer
+from fixtures.sigstore import REKOR_V1, REKOR_V2, Ceremony, Profile, Stamp, bundle, sig_layer
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
 from tests.support.signatures import made_root, verifier_of
@@ -137,3 +137,13 @@ def test_verdicts_do_not_depend_on_who_is_asked() -> None:
     for material in (layered(), layered(BOTH), bundled(REKOR_V1), bundled(REKOR_V2), bundled(BOTH)):
         asked, alone = (verifier_of(ROOT, ask_sigstore=ask).verify(material, DIGEST) for ask in (True, False))
         assert asked == alone
+
+
+def test_two_cts_logs_words_are_not_one() -> None:
+    """Both are good; sigstore's clients read one, and so do we."""
+    twice = Ceremony(profile=Profile(scts=lambda sct: (sct, sct)))
+    for material in (bundled(twice), layered(twice)):
+        for ask_sigstore in (True, False):
+            verdict = verifier_of(ROOT, ask_sigstore=ask_sigstore).verify(material, DIGEST)
+            assert isinstance(verdict, Refused)
+            assert (verdict.step, verdict.why) == (Step.CHAIN, "the certificate has 2 CT log timestamps (SCT), not one")
