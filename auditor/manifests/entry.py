@@ -14,7 +14,7 @@ from typing import Final
 import pathspec
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.affected import affected
+from auditor.manifests.affected import Affected, affected
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, is_kustomization, join, read
 from auditor.manifests.nodes import scalars
@@ -53,8 +53,8 @@ class Entries:
     claims: Mapping[str, frozenset[str]]
     """Directories of the kustomizations that load a file, by the file's path."""
     chart_files: tuple[str, ...]
-    touched: frozenset[str] | None = None
-    """Kustomizations that load something that changed; None where everything is read."""
+    affected: Affected | None = None
+    """What a change can reach; None where everything is read."""
 
 
 def entries(

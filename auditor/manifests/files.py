@@ -94,7 +94,11 @@ class Reader:
         self._seen.update(seen)
 
     def identity(self, path: str) -> str:
-        """What stands at a path: its content identity; empty where there is nothing, or no file."""
+        """What stands at a path: its content identity; empty where there is nothing. A path with a slash at its end asks
+        whether there is such a directory.
+        """
+        if path.endswith("/"):
+            return "directory" if path[:-1] in self._directories else ""
         entry = self.files.get(path)
         return "" if entry is None or entry.kind is EntryKind.SUBMODULE else self.tree.content_id(path)
 
@@ -102,9 +106,32 @@ class Reader:
         self._seen[path] = self.identity(path)
         return self.files.get(path)
 
+    def with_links(self, paths: frozenset[str]) -> frozenset[str]:
+        """The paths, and every other path by which a symlink leads to one of them."""
+        links = [path for path, entry in self.files.items() if entry.kind is EntryKind.SYMLINK]
+        found = set(paths)
+        for _ in range(_LINKS):
+            more = {alias for link in links for alias in self._aliases(link, found)} - found
+            if not more:
+                break
+            found |= more
+        return frozenset(found)
+
+    def _aliases(self, link: str, paths: set[str]) -> Iterator[str]:
+        try:
+            target = self._target(link)
+        except OutOfTree:
+            return
+        start = "" if target == "." else f"{target}/"
+        for path in paths:
+            # A link to a directory above itself leads to ever longer names for the same files.
+            if path == target or (path.startswith(start) and not path.startswith(f"{link}/")):
+                yield posixpath.normpath(f"{link}/{path[len(start) :]}") if path != target else link
+
     def directory(self, path: str) -> str | None:
         """The directory that a path names, symlinks followed; None where there is none. Raises OutOfTree."""
         for _ in range(_LINKS):
+            self._seen[f"{path}/"] = self.identity(f"{path}/")
             if path in self._directories:
                 return path
             entry = self._look(path)

@@ -54,6 +54,8 @@ def inventory(
     if touched is not None and any(_is_link(tree, path) for path in touched):
         touched = None
     scan = _Scan(Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits), every=every)
+    if touched is not None:
+        touched = scan.reader.with_links(touched)
     found = entries(scan.reader, settings, before.roots if before else (), touched)
     parts = list(scan.parts(found, before, touched))
     uses = dict.fromkeys(use for part in parts for use in part.uses)
@@ -83,8 +85,9 @@ class _Scan:
         """Every root, then every chart, then every file that no root loads."""
         known = frozenset(before.roots) if before else frozenset(found.roots)
         for root in found.roots:
-            if found.touched is not None and root not in found.touched and root in known:
+            if found.affected is not None and root not in found.affected.directories and root in known:
                 continue
+            self._builder.affected = found.affected if root in known else None
             part = self._root(root, deployed=True)
             self._loaded.update(path for path, identity in part.seen if identity)
             yield part
@@ -144,7 +147,8 @@ class _Scan:
     # ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _root(self, root: str, *, deployed: bool) -> Part:
-        key = (root, f"{deployed}{self.reader.kinds.identity}")
+        narrow = self._builder.affected
+        key = (root, f"{deployed}{sorted(narrow.paths) if narrow else ''}{self.reader.kinds.identity}")
         for known in self.reader.shared.roots.get(key, ()):
             if all(self.reader.identity(path) == identity for path, identity in known.seen):
                 return known

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from auditor.limits import DEFAULT, Limits
+from auditor.manifests.affected import Affected
 from auditor.manifests.files import OutOfTree, Reader, unparsable
 from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
 from auditor.manifests.kustomize.generate import generated
@@ -45,11 +46,14 @@ class Builder:
 
     reader: Reader
     limits: Limits = DEFAULT
-    _built: dict[str, tuple[Built, dict[str, str]]] = field(default_factory=dict)
+    affected: Affected | None = None
+    """Where given, what is the same in base and head is left out."""
+    _built: dict[tuple[str, bool], tuple[Built, dict[str, str]]] = field(default_factory=dict)
 
     def build(self, directory: str, stack: tuple[str, ...] = ()) -> Built:
         """The objects of the kustomization in `directory`. `stack` are those that are loading it."""
-        known = self._built.get(directory)
+        key = (directory, self._narrow((*stack, directory)))
+        known = self._built.get(key)
         if known is None:
             with self.reader.tracing() as seen:
                 state = State(self.reader)
@@ -57,9 +61,13 @@ class Builder:
                 known = (Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped)), seen)
             # What is cut short because of who loads it must not serve others.
             if not any(gap.what == CYCLE for gap in known[0].gaps):
-                self._built[directory] = known
+                self._built[key] = known
         self.reader.note(known[1])
         return known[0]
+
+    def _narrow(self, stack: tuple[str, ...]) -> bool:
+        """Whether resources that are the same in base and head may be left out: none that loads them treats them anew."""
+        return self.affected is not None and not any(directory in self.affected.whole for directory in stack)
 
     def _run(self, directory: str, state: State, stack: tuple[str, ...]) -> None:
         """One kustomization on what is loaded so far: nothing, or all that its parent has where it is a component."""
@@ -102,10 +110,13 @@ class Builder:
         target = join(kustomization.directory, item.text)
         try:
             path = self.reader.resolve(target)
+            directory = self.reader.directory(target) if path is None else None
+            if self._spared(path or directory, stack):
+                state.incomplete = True  # patches and images entries may be for what is left out
+                return
             if path is not None:
                 state.load(path)
                 return
-            directory = self.reader.directory(target)
             if directory is not None and find(self.reader, directory) is not None:
                 self._base(self.build(directory, stack), state)
                 return
@@ -114,6 +125,9 @@ class Builder:
             return
         what = "remote base" if is_remote(item.text) else "missing resource"
         state.missing(item.place(key_path), what, why_missing(item.text, directory))
+
+    def _spared(self, target: str | None, stack: tuple[str, ...]) -> bool:
+        return target is not None and self._narrow(stack) and self.affected is not None and self.affected.spares(target)
 
     def _base(self, built: Built, state: State) -> None:
         state.objects.extend(built.objects)
