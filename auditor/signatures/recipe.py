@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from auditor.model.evidence import Step
 from auditor.signatures.candidate import Candidate, LogEntry
 from auditor.signatures.certificate import check_leaf
-from auditor.signatures.chain import check_chain, issuers_of
+from auditor.signatures.chain import Issuer, check_chain, issuers_of
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.keys import supported
 from auditor.signatures.log import check_in_service, check_inclusion, check_promise, log_of
@@ -22,12 +23,16 @@ from auditor.signatures.timestamp import Stamper, read_stamps, stamped_times
 
 
 class Recipe:
-    """One trusted root, made ready: what does not depend on a signature is checked once, here."""
+    """One trusted root, made ready: what does not depend on a signature is checked once, when it is first needed."""
 
     def __init__(self, root: Root) -> None:
         self.root = root
-        self.issuers = issuers_of(root.authorities)
         self.stampers = tuple(Stamper(authority) for authority in root.stampers)
+
+    @cached_property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """Every certificate of the root that may issue leaves."""
+        return issuers_of(self.root.authorities)
 
     def judge(self, candidate: Candidate) -> datetime:
         """The time of signing, if steps 4 to 7 hold under this root. Raises Refusal at the first that does not."""
