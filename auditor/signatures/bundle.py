@@ -27,6 +27,7 @@ from auditor.signatures.encoding import (
     list_of,
     natural,
     object_of,
+    optional_object,
     parse_object,
     text_of,
 )
@@ -173,7 +174,7 @@ def _raw_bytes(value: Json, what: str) -> bytes:
 def _entry(value: Json, version: int, limits: Limits) -> LogEntry:
     entry = object_of(value, "the log entry", _ENTRY)
     kind = object_of(entry.get("kindVersion"), "the log entry's kindVersion", {"kind", "version"})
-    promise = object_of(entry.get("inclusionPromise") or {}, "the inclusion promise", {"signedEntryTimestamp"})
+    promise = optional_object(entry.get("inclusionPromise"), "the inclusion promise", {"signedEntryTimestamp"})
     body = text_of(entry.get("canonicalizedBody"), "the log entry's canonicalizedBody")
     set_ = promise.get("signedEntryTimestamp")
     time = entry_time(entry.get("integratedTime"))
@@ -196,8 +197,8 @@ def _raw_id(value: Json) -> bytes:
 
 
 def _proof(value: Json, version: int, limits: Limits) -> Proof | None:
-    proof = object_of(value or {}, "the inclusion proof", _PROOF)
-    checkpoint = object_of(proof.get("checkpoint") or {}, "the checkpoint", {"envelope"}).get("envelope")
+    proof = optional_object(value, "the inclusion proof", _PROOF)
+    checkpoint = optional_object(proof.get("checkpoint"), "the checkpoint", {"envelope"}).get("envelope")
     if not checkpoint:
         if version < 2:
             return None
@@ -220,8 +221,8 @@ def _hash(value: Json) -> bytes:
 
 
 def _timestamps(material: Object, limits: Limits) -> tuple[bytes, ...]:
-    data = object_of(
-        material.get("timestampVerificationData") or {}, "timestampVerificationData", {"rfc3161Timestamps"}
+    data = optional_object(
+        material.get("timestampVerificationData"), "timestampVerificationData", {"rfc3161Timestamps"}
     )
     stamps = list_of(data.get("rfc3161Timestamps"), "rfc3161Timestamps", limits.timestamps)
     return tuple(

@@ -100,6 +100,11 @@ def text_of(value: Json, what: str) -> str:
     return value
 
 
+def optional_object(value: Json, what: str, known: Collection[str] | None = None) -> Object:
+    """A JSON object, or an empty one where the field is absent or null; with `known`, one that has no other fields."""
+    return {} if value is None else object_of(value, what, known)
+
+
 def object_of(value: Json, what: str, known: Collection[str] | None = None) -> Object:
     """A JSON object; with `known`, one that has no other fields."""
     if not isinstance(value, dict):

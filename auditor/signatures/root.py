@@ -23,6 +23,7 @@ from auditor.signatures.encoding import (
     decode_base64,
     list_of,
     object_of,
+    optional_object,
     parse_object,
     text_of,
 )
@@ -123,7 +124,7 @@ def _logs(value: Json, what: str, longest: int) -> dict[bytes, LogKey]:
         log = object_of(item, where)
         public = object_of(log.get("publicKey"), f"{where}.publicKey")
         key = load_key(decode_base64(public.get("rawBytes"), f"{where}.publicKey.rawBytes"), f"{where}.publicKey")
-        stated = object_of(log.get("logId") or {}, f"{where}.logId").get("keyId")
+        stated = optional_object(log.get("logId"), f"{where}.logId").get("keyId")
         hashed = key_id(key)
         identifier = decode_base64(stated, f"{where}.logId.keyId") if stated else hashed
         if identifier in logs:
@@ -204,7 +205,7 @@ def _items(document: Object, name: str) -> list[Json]:
 
 
 def _complete_authority(authority: Object) -> Object:
-    subject = object_of(authority.get("subject") or {}, "subject")
+    subject = optional_object(authority.get("subject"), "subject")
     return {
         "uri": "",
         "validFor": {"start": "1970-01-01T00:00:00Z"},

@@ -12,7 +12,7 @@ from typing import Final
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Step
 from auditor.model.reference import Digest
-from auditor.signatures.encoding import Malformed, Object, list_of, object_of, text_of
+from auditor.signatures.encoding import Malformed, Object, list_of, object_of, optional_object, text_of
 from auditor.signatures.refusal import refuse
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -43,7 +43,7 @@ def read_statement(statement: Object, limits: Limits = DEFAULT) -> Statement:
         list_of(statement.get("subject"), "the statement's subject", limits.statement_subjects)
     ):
         subject = object_of(item, f"the statement's subject[{number}]")
-        digest = object_of(subject.get("digest") or {}, f"the statement's subject[{number}].digest").get("sha256")
+        digest = optional_object(subject.get("digest"), f"the statement's subject[{number}].digest").get("sha256")
         if isinstance(digest, str):
             digests.add(digest)
     predicate = text_of(statement.get("predicateType"), "the statement's predicateType")
