@@ -94,9 +94,7 @@ class Reader:
         self._seen.update(seen)
 
     def identity(self, path: str) -> str:
-        """What stands at a path: its content identity; empty where there is nothing. A path with a slash at its end asks
-        whether there is such a directory.
-        """
+        """What stands at a path: its content identity, or nothing. With a slash at its end: whether there is a directory."""
         if path.endswith("/"):
             return "directory" if path[:-1] in self._directories else ""
         entry = self.files.get(path)

@@ -42,6 +42,7 @@ def inventory(
     every: bool = False,
     before: Inventory | None = None,
     touched: frozenset[str] | None = None,
+    spare: bool = False,
     limits: Limits = DEFAULT,
 ) -> Inventory:
     """Every image that the tree deploys.
@@ -49,11 +50,12 @@ def inventory(
     `every`: each kustomization as a root of its own, and what nothing deploys (`deployed` False). `before`: the inventory
     of base; what was an entry point there stays one, so that a change cannot hide a root by loading it from another.
     `touched`: the paths whose content differs between base and head, given for both trees of a change: only entry points
-    that they can reach are read. What is left out has the same uses in both.
+    that they can reach are read. What is left out has the same uses in both. `spare`: inside of those entry points too only
+    what the change can reach is read; a reference that the rest of the same root has already then looks new.
     """
     if touched is not None and any(_is_link(tree, path) for path in touched):
         touched = None
-    scan = _Scan(Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits), every=every)
+    scan = _Scan(Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits), every=every, spare=spare)
     if touched is not None:
         touched = scan.reader.with_links(touched)
     found = entries(scan.reader, settings, before.roots if before else (), touched)
@@ -74,11 +76,12 @@ def _is_link(tree: Tree, path: str) -> bool:
 class _Scan:
     """One reading of one tree."""
 
-    def __init__(self, reader: Reader, *, every: bool) -> None:
+    def __init__(self, reader: Reader, *, every: bool, spare: bool) -> None:
         self.reader = reader
         self.loose: list[str] = []
         self._loaded: set[str] = set()
         self._every = every
+        self._spare = spare
         self._builder = Builder(reader, reader.limits)
 
     def parts(self, found: Entries, before: Inventory | None, touched: frozenset[str] | None) -> Iterator[Part]:
@@ -87,7 +90,7 @@ class _Scan:
         for root in found.roots:
             if found.affected is not None and root not in found.affected.directories and root in known:
                 continue
-            self._builder.affected = found.affected if root in known else None
+            self._builder.affected = found.affected if self._spare and root in known else None
             part = self._root(root, deployed=True)
             self._loaded.update(path for path, identity in part.seen if identity)
             yield part
