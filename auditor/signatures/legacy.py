@@ -71,7 +71,6 @@ def _candidate(
     *,
     stamped: bytes,
 ) -> Candidate:
-    entry = annotations.get(BUNDLE)
     stamp = annotations.get(TIMESTAMP)
     return Candidate(
         form=form,
@@ -79,15 +78,18 @@ def _candidate(
         signature=signature,
         envelope=envelope,
         leaf=load_leaf(certificate_der(annotations[CERTIFICATE], "the certificate annotation")),
-        entry=_entry(entry) if entry else None,
+        entry=annotated_entry(annotations),
         timestamps=(_timestamp(stamp),) if stamp else (),
         stamped=stamped,
         entry_required=not stamp,
     )
 
 
-def _entry(text: str) -> LogEntry:
-    """The entry under its SET. The form has no inclusion proof."""
+def annotated_entry(annotations: Mapping[str, str]) -> LogEntry | None:
+    """The log entry under its SET, where the layer carries one. The form has no inclusion proof. Raises Malformed."""
+    text = annotations.get(BUNDLE)
+    if not text:
+        return None
     annotation = parse_object(text, "the bundle annotation")
     payload = object_of(annotation.get("Payload"), "the bundle annotation's Payload")
     log = text_of(payload.get("logID"), "the log entry's logID")

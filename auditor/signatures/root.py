@@ -96,8 +96,11 @@ class Root:
     document: str = field(repr=False)
 
 
-def parse_root(content: bytes | str, name: str, limits: Limits = DEFAULT) -> Root:
-    """Read a trusted_root.json. Raises Malformed and says what is wrong with it."""
+def parse_root(content: bytes | str, name: str, limits: Limits = DEFAULT, *, part: bool = False) -> Root:
+    """Read a trusted_root.json. Raises Malformed and says what is wrong with it.
+
+    `part`: it need not suffice to judge anything, because it completes, or is completed by, another root.
+    """
     document = parse_object(content, "trusted root")
     if document.get("mediaType") not in MEDIA_TYPES:
         raise Malformed("the file is no trusted root: its mediaType is another")
@@ -110,6 +113,8 @@ def parse_root(content: bytes | str, name: str, limits: Limits = DEFAULT) -> Roo
         stampers=_authorities(document.get("timestampAuthorities"), "timestampAuthorities", limits),
         document=json.dumps(_complete(document)),
     )
+    if part:
+        return root
     if not root.authorities:
         raise Malformed("the trusted root names no certificate authority")
     if not root.logs and not root.stampers:

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import assert_never
 
+from auditor.errors import ConfigurationError, Problem
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Form, KeySigned, Refused, Signature, Signed, Step
 from auditor.model.identity import Identity
@@ -52,13 +53,13 @@ class Verifier:
     def __init__(
         self, trust: Trust, keys: Mapping[str, bytes], limits: Limits = DEFAULT, *, ask_sigstore: bool = True
     ) -> None:
-        """`keys` maps names to public keys in PEM. Raises Malformed for what is no usable key.
+        """`keys` maps names (paths as written) to public keys in PEM. Raises ConfigurationError with all that are none.
 
         Without `ask_sigstore` our own recipe decides every signature: the verdicts are the same, at two thirds of the
         CPU per bundle and without the half second that importing sigstore-python costs.
         """
         self._recipes = tuple(Recipe(root) for root in trust.roots)
-        self._keys = {name: load_pem_key(pem, f"the key {name}") for name, pem in keys.items()}
+        self._keys = _loaded(keys)
         self._limits = limits
         self._judge = _judge_with_sigstore if ask_sigstore else Recipe.judge
 
@@ -89,6 +90,20 @@ class Verifier:
         except Exception as error:  # noqa: BLE001 - hostile bytes inside foreign parsers: it refuses this one, never ends the run
             _log.debug("unexpected exception while judging a signature", exc_info=True)
             return case.refused(Step.BYTES, f"it cannot be judged: {type(error).__name__}")
+
+
+def _loaded(keys: Mapping[str, bytes]) -> dict[str, PublicKey]:
+    loaded, problems = {}, []
+    for name, pem in keys.items():
+        try:
+            loaded[name] = load_pem_key(pem, f"the key {name}")
+        except Malformed as problem:
+            problems.append(
+                Problem(name, 0, str(problem), "give the public key in PEM, as `cosign public-key` prints it")
+            )
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return loaded
 
 
 class _Case:

@@ -26,7 +26,9 @@ from tests.support.signatures import made_root, verifier_of
 SCENE = Scene()
 DIGEST = Digest.parse(SCENE.digest)
 VERIFIER = verifier_of(made_root(SCENE.stack), keys={})
-BUNDLE = bundle_fields(SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at))
+# The third entry of its log: a proof of the first has no hashes, and none is as good as null.
+_, _, THIRD = (SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at) for _ in range(3))
+BUNDLE = bundle_fields(THIRD)
 ANNOTATIONS = dict(sig_layer(SCENE.stack.sign(SCENE.digest, SCENE.claimant, SCENE.at)).annotations)
 PAYLOAD = sig_layer(SCENE.stack.sign(SCENE.digest, SCENE.claimant, SCENE.at)).content
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from auditor.errors import ConfigurationError
 from auditor.model.evidence import Form, KeySigned, Refused, Signature, Signed
-from auditor.signatures.encoding import Malformed
 from tests.support.signatures import REAL, RealCase, needs_real_data, real_cases, real_verifier, verifier_of
 
 pytestmark = [pytest.mark.real, needs_real_data]
@@ -82,7 +82,7 @@ def test_key_counts_only_if_it_made_the_signature(case: RealCase) -> None:
             Form.BUNDLE, ("the key",)
         )
     else:
-        with pytest.raises(Malformed):  # the file is no point of the curve
+        with pytest.raises(ConfigurationError):  # the file is no point of the curve
             verifier_of(keys={"the key": key})
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from auditor.errors import ConfigurationError
 from auditor.model.evidence import Form, KeySigned, Refused, Signed, Step
 from auditor.model.identity import SubjectType
 from auditor.model.reference import Digest
-from auditor.signatures.encoding import Malformed
 from fixtures.sigstore import REKOR_V2, TIMESTAMP_ONLY, Claimant, bundle, email, github, sig_layer, username
 from fixtures.sigstore.keys import Algorithm, derive, pem
 from fixtures.sigstore.material import as_material
@@ -140,8 +140,10 @@ def test_long_lived_key_counts_only_if_configured(algorithm: Algorithm) -> None:
 
 
 def test_bad_key_is_told_at_once() -> None:
-    with pytest.raises(Malformed, match="the key mine is not a public key"):
-        verifier_of(keys={"mine": b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"})
+    with pytest.raises(ConfigurationError) as caught:
+        verifier_of(keys={"mine": b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "yours": b""})
+    problems = [(problem.file, problem.message) for problem in caught.value.problems]
+    assert problems == [(name, f"the key {name} is not a public key in PEM") for name in ("mine", "yours")]
 
 
 def test_many_threads_agree() -> None:

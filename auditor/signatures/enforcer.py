@@ -1,0 +1,337 @@
+"""What another program would take for a valid signature: the recipe of `verify.py` on that program's terms.
+
+Steps 1 to 3 and 6 to 8 are the same. The terms may leave out the log (then its time too) and the CT log, may demand a time
+stamp, or name a long-lived key. Where the other program would ask a service, or would judge by its own clock, the outcome is
+`Undecided`: it is never guessed in favour of the signature.
+
+Source: cosign `pkg/cosign/verify.go` (legacy forms), sigstore-go `pkg/verify` (bundles), as policies.md section 2 reads them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, TypeAlias, assert_never
+
+from cryptography.x509 import Certificate
+
+from auditor.limits import DEFAULT, Limits
+from auditor.model.evidence import Form, Step
+from auditor.model.identity import Identity
+from auditor.model.reference import Digest
+from auditor.registry.material import BundleBytes, LegacyAttestation, Material, SimpleSigning
+from auditor.signatures.bundle import bundle_candidate, parse_bundle
+from auditor.signatures.candidate import Candidate, Envelope, LogEntry, Message
+from auditor.signatures.certificate import certificate_der, check_leaf, identity_of
+from auditor.signatures.chain import Issuer, check_chain, issuers_of
+from auditor.signatures.encoding import Json, Malformed, Object, decode_base64, object_of, parse_object
+from auditor.signatures.envelope import parse_envelope
+from auditor.signatures.keys import PublicKey, key_id, load_pem_key
+from auditor.signatures.legacy import (
+    annotated_entry,
+    attestation_candidate,
+    has_certificate,
+    signature_of,
+    signing_candidate,
+)
+from auditor.signatures.log import check_in_service, check_inclusion, check_promise, log_of
+from auditor.signatures.log_entry import check_about
+from auditor.signatures.recipe import Recipe, check_signature
+from auditor.signatures.refusal import Refusal, refuse
+from auditor.signatures.root import Authority, load_certificate
+from auditor.signatures.sct import check_sct
+from auditor.signatures.simple_signing import check_payload
+from auditor.signatures.statement import PAYLOAD_TYPE, check_subject, read_statement
+from auditor.signatures.timestamp import read_stamps, stamped_times
+
+_log: Final = logging.getLogger(__name__)
+_CHAIN: Final = "dev.sigstore.cosign/chain"
+_NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """On what terms a signature is taken. `recipe` is the trusted root; `key` replaces certificates altogether.
+
+    `stamped`: a trusted time stamp has to be there. `now` is the clock of the program that judges.
+    """
+
+    recipe: Recipe
+    now: datetime
+    key: PublicKey | None = None
+    unsafe_without_log: bool = False
+    unsafe_without_sct: bool = False
+    stamped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A signature that holds on these terms. `identity` is None where a key made it.
+
+    `annotations` are the layer's in the registry, `optional` the signed ones of a simple signing payload; `predicate` and
+    `statement` are an envelope's.
+    """
+
+    form: Form
+    identity: Identity | None
+    annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    optional: Mapping[str, Json] = _NOTHING
+    predicate: str | None = None
+    statement: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A signature that does not hold, and the first reason."""
+
+    form: Form
+    why: str
+    predicate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A signature of which cannot be told from here what the other program would say."""
+
+    form: Form
+    why: str
+    predicate: str | None = None
+
+
+Outcome: TypeAlias = Accepted | Rejected | Undecided
+
+
+class _Unclear(Exception):  # noqa: N818 - an outcome of one signature, as Refusal is
+    """Nobody can tell from here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What is signed, before anybody asks by whom."""
+
+    message: Message
+    signature: bytes
+    annotations: Mapping[str, str]
+    candidate: Candidate | None
+    entry: LogEntry | None
+    optional: Mapping[str, Json] = _NOTHING
+    predicate: str | None = None
+    statement: bytes | None = None
+
+
+def examine(material: Material, digest: Digest, terms: Terms, limits: Limits = DEFAULT) -> Outcome:
+    """What `material` is worth for `digest` on these terms. Never raises."""
+    predicate = None
+    try:
+        content = _read(material, digest, limits)
+        predicate = content.predicate
+        identity = _by_key(content, terms.key, terms) if terms.key is not None else _by_certificate(content, terms)
+    except (Refusal, Malformed) as problem:
+        why = problem.why if isinstance(problem, Refusal) else str(problem)
+        return Rejected(material.form, why, predicate)
+    except _Unclear as problem:
+        return Undecided(material.form, str(problem), predicate)
+    except Exception as error:  # noqa: BLE001 - hostile bytes inside foreign parsers: it rejects this one, never ends the run
+        _log.debug("unexpected exception while examining a signature", exc_info=True)
+        return Rejected(material.form, f"it cannot be judged: {type(error).__name__}", predicate)
+    return Accepted(
+        material.form, identity, content.annotations, content.optional, content.predicate, content.statement
+    )
+
+
+# ── steps 1 to 3: what is signed ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(material: Material, digest: Digest, limits: Limits) -> _Content:
+    match material:
+        case SimpleSigning():
+            return _simple_signing(material, digest)
+        case LegacyAttestation():
+            return _attestation(material, digest, limits)
+        case BundleBytes():
+            return _bundle(material, digest, limits)
+        case _:
+            assert_never(material)
+
+
+def _simple_signing(material: SimpleSigning, digest: Digest) -> _Content:
+    if Digest.of(material.payload) != material.layer:
+        refuse(Step.BYTES, "the payload is not the one that the manifest lists")
+    payload = parse_object(material.payload, "the payload")
+    check_payload(payload, digest)
+    optional = payload.get("optional")
+    return _Content(
+        message=Message.of(material.payload),
+        signature=signature_of(material),
+        annotations=material.annotations,
+        candidate=signing_candidate(material) if has_certificate(material.annotations) else None,
+        entry=annotated_entry(material.annotations),
+        optional=optional if isinstance(optional, dict) else _NOTHING,
+    )
+
+
+def _attestation(material: LegacyAttestation, digest: Digest, limits: Limits) -> _Content:
+    if Digest.of(material.envelope) != material.layer:
+        refuse(Step.BYTES, "the envelope is not the one that the manifest lists")
+    envelope = parse_envelope(material.envelope)
+    return _Content(
+        message=Message.of(envelope.pae),
+        signature=envelope.signature,
+        annotations=material.annotations,
+        candidate=attestation_candidate(material, envelope) if has_certificate(material.annotations) else None,
+        entry=annotated_entry(material.annotations),
+        predicate=_predicate(envelope, digest, limits),
+        statement=envelope.payload,
+    )
+
+
+def _bundle(material: BundleBytes, digest: Digest, limits: Limits) -> _Content:
+    bundle = parse_bundle(material.content, limits)
+    envelope = bundle.envelope
+    message = Message.of(envelope.pae) if envelope is not None else Message(bytes.fromhex(digest.hex), None)
+    if bundle.message is not None and not bundle.message.is_over(message):
+        refuse(Step.SUBJECT, "the bundle's message digest is of something else")
+    return _Content(
+        message=message,
+        signature=bundle.signature,
+        annotations={},
+        candidate=bundle_candidate(bundle, bundle.leaf_der, message) if bundle.leaf_der is not None else None,
+        entry=bundle.entries[0] if bundle.entries else None,
+        predicate=_predicate(envelope, digest, limits) if envelope is not None else None,
+        statement=envelope.payload if envelope is not None else None,
+    )
+
+
+def _predicate(envelope: Envelope, digest: Digest, limits: Limits) -> str:
+    if envelope.payload_type != PAYLOAD_TYPE:
+        refuse(Step.SUBJECT, "the envelope's payload is not an in-toto statement")
+    statement = read_statement(parse_object(envelope.payload, "the statement"), limits)
+    check_subject(statement, digest)
+    return statement.predicate
+
+
+# ── by a certificate ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _by_certificate(content: _Content, terms: Terms) -> Identity:
+    candidate = content.candidate
+    if candidate is None:
+        refuse(Step.CHAIN, "it is made with a key, not with a certificate")
+    # 8. The identity comes first: a certificate that names nobody need not be judged.
+    identity = identity_of(candidate.leaf)
+    # 6. The signature, so that nothing is undecided about what is not even signed
+    check_signature(candidate)
+    # 4. A trusted time
+    times = _times(candidate, terms)
+    # 5. The chain, and the certificate's place in a CT log
+    check_leaf(candidate.leaf)
+    issuer = _issuer(content, candidate, terms, times or [terms.now])
+    if not terms.unsafe_without_sct:
+        check_sct(candidate.leaf, issuer, terms.recipe.root.ct_logs)
+    # 7. The log
+    if not terms.unsafe_without_log:
+        _check_log(candidate, terms, times)
+    if not times:
+        end = candidate.leaf.certificate.not_valid_after_utc
+        raise _Unclear(f"no trusted time says when it was made: it holds only until {end:%Y-%m-%dT%H:%M:%SZ}")
+    return identity
+
+
+def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
+    times = []
+    root = terms.recipe.root
+    entry = candidate.entry
+    if not terms.unsafe_without_log and entry is not None and entry.promise is not None and entry.time is not None:
+        log = log_of(entry, root.logs, Step.TIME)
+        check_promise(entry, entry.promise, entry.time, log)
+        check_in_service(log, [entry.time], Step.TIME)
+        times.append(entry.time)
+    stamps: list[datetime] = []
+    if candidate.timestamps and terms.recipe.stampers:
+        stamps = stamped_times(read_stamps(candidate.timestamps), candidate.stamped, terms.recipe.stampers)
+        if not stamps:
+            refuse(Step.TIME, "its time stamp is by no authority that is trusted here")
+    if terms.stamped and not stamps:
+        refuse(Step.TIME, "there is no time stamp by a trusted authority")
+    if candidate.form is Form.BUNDLE and not times and not stamps:
+        refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
+    return times + stamps
+
+
+def _issuer(content: _Content, candidate: Candidate, terms: Terms, times: list[datetime]) -> Issuer:
+    """The trusted issuer; cosign completes a pool of roots by the intermediates that the layer carries."""
+    leaf = candidate.leaf.certificate
+    try:
+        return check_chain(leaf, terms.recipe.issuers, times)
+    except Refusal:
+        completed = issuers_of(_completed(content.annotations.get(_CHAIN, ""), terms.recipe))
+        if not completed:
+            raise
+        return check_chain(leaf, completed, times)
+
+
+def _completed(pem: str, recipe: Recipe, limits: Limits = DEFAULT) -> Iterator[Authority]:
+    """Each certificate of a stored chain under each trusted one; whether it was issued by it is checked by whoever uses it."""
+    marker = "-----BEGIN CERTIFICATE-----"
+    for block in pem.split(marker)[1 : limits.chain_certificates + 1]:
+        certificate: Certificate = load_certificate(certificate_der(marker + block, "the chain"), "the chain")
+        for authority in recipe.root.authorities:
+            for position in range(len(authority.certificates)):
+                yield replace(authority, certificates=(certificate, *authority.certificates[position:]))
+
+
+def _check_log(candidate: Candidate, terms: Terms, times: list[datetime]) -> None:
+    entry = candidate.entry
+    if entry is None:
+        if candidate.form is Form.BUNDLE:
+            refuse(Step.LOG, "the bundle has no transparency log entry")
+        raise _Unclear("it carries no log entry: the engine would ask Rekor for one")
+    check_about(candidate, entry)
+    if entry.proof is not None:
+        log = log_of(entry, terms.recipe.root.logs, Step.LOG)
+        check_in_service(log, times, Step.LOG)
+        check_inclusion(entry, entry.proof, log)
+    elif entry.promise is None or entry.time is None:
+        refuse(Step.LOG, "the log entry has neither a signed entry timestamp nor an inclusion proof")
+
+
+# ── by a long-lived key ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _by_key(content: _Content, key: PublicKey, terms: Terms) -> None:
+    if not content.message.signed(key, content.signature):
+        refuse(Step.SIGNATURE, "the signature does not verify with the key")
+    if terms.stamped:
+        raise _Unclear("time stamps of signatures by a key are not judged here")
+    if terms.unsafe_without_log:
+        return
+    entry = content.entry
+    if entry is None:
+        raise _Unclear("it carries no log entry: the engine would ask Rekor for one")
+    if entry.promise is None or entry.time is None:
+        raise _Unclear("log entries without a signed entry timestamp are not judged here for keys")
+    log = log_of(entry, terms.recipe.root.logs, Step.TIME)
+    check_promise(entry, entry.promise, entry.time, log)
+    check_in_service(log, [entry.time], Step.TIME)
+    _check_about_key(content, key, parse_object(entry.body, "the log entry"))
+
+
+def _check_about_key(content: _Content, key: PublicKey, body: Object) -> None:
+    """Step 7 for a key: hashedrekord 0.0.1, what cosign logs for simple signing."""
+    if (body.get("kind"), body.get("apiVersion")) != ("hashedrekord", "0.0.1"):
+        raise _Unclear("log entries of this kind are not judged here for keys")
+    spec = object_of(body.get("spec"), "the log entry's spec")
+    stated = object_of(object_of(spec.get("data"), "the log entry's data").get("hash"), "the log entry's hash")
+    signature = object_of(spec.get("signature"), "the log entry's signature")
+    public = object_of(signature.get("publicKey"), "the log entry's key").get("content")
+    same = (
+        stated.get("algorithm") == "sha256"
+        and stated.get("value") == content.message.sha256.hex()
+        and decode_base64(signature.get("content"), "the log entry's signature") == content.signature
+        and key_id(load_pem_key(decode_base64(public, "the log entry's key"), "the log entry's key")) == key_id(key)
+    )
+    if not same:
+        refuse(Step.LOG, "the log entry is of another signature")
