@@ -41,6 +41,24 @@ class Limits:
     pattern_bytes: int = 1024 * 1024
     """Memory of one compiled pattern: RE2 refuses what needs more."""
 
+    # Rendering -------------------------------------------------------------------------------------------------------
+    render_seconds: float = 30.0
+    """One run of kustomize or helm: the slowest of 4,111 real kustomizations needs 9 seconds."""
+    render_memory_bytes: int = 8 * 1024**3
+    """Address space of one run: Go reserves far more than it uses, and is asked to collect at 1 GiB."""
+    rendered_bytes: int = 64 * 1024 * 1024
+    """Manifests that one run prints: as much as one manifest file may have."""
+    staged_bytes: int = 256 * 1024 * 1024
+    """Files copied for renderers, together: every chart of a large monorepo."""
+    render_seconds_together: float = 300.0
+    """All runs of one reading of a tree: what is not rendered by then is read without."""
+    render_depth: int = 4
+    """Charts that deploy charts: an app of apps of apps is real."""
+    releases: int = 2_000
+    """Charts rendered for one tree: the largest app of apps studied has 68."""
+    tainted_leaves: int = 5_000
+    """Values of one chart that are followed to the image that they make."""
+
     # Registries ------------------------------------------------------------------------------------------------------
     manifest_bytes: int = 4 * 1024 * 1024
     """Distribution specification: registries should accept manifests of 4 MiB."""
@@ -96,6 +114,16 @@ class Limits:
     """Nodes of one inclusion proof: as many as a tree of 2^64 leaves needs."""
     statement_subjects: int = 10_000
     """Subjects of one in-toto statement: a release of a large monorepo names a few hundred files."""
+
+    # Policies --------------------------------------------------------------------------------------------------------
+    rego_bytes: int = 64 * 1024 * 1024
+    """One question in Rego: modules and input. The result of a thousand images is 2 MB."""
+    rego_seconds: float = 10.0
+    """One question in Rego: what is not answered by then is stopped and `not-evaluable`."""
+    rego_processor_seconds: int = 300
+    """All questions in Rego to one process."""
+    rego_megabytes: int = 1024
+    """Memory of the process that evaluates Rego: a result of 1,000 images takes 100."""
 
 
 DEFAULT = Limits()

@@ -10,32 +10,20 @@ from typing import Final
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
-from auditor.manifests.extract import Found
+from auditor.manifests.contents import Contents, complete, read_contents, unparsable
 from auditor.manifests.kinds import Kinds
-from auditor.manifests.nodes import Node, Scalar, expanded
-from auditor.manifests.objects import Object, objects
+from auditor.manifests.nodes import Node
 from auditor.manifests.skeleton import Pruner
-from auditor.manifests.text import is_reference, is_template, lines_with_image, prefilter
+from auditor.manifests.text import prefilter
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-from auditor.model.use import Confidence, Use
+from auditor.model.use import Use
 from auditor.source.tree import Entry, EntryKind, Tree, Unreadable
 
 MANIFESTS: Final = (".yaml", ".yml", ".json")
 _LFS: Final = b"version https://git-lfs.github.com/spec/v1"
 _LINKS: Final = 16
 """Symlinks followed in a row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What one file holds: objects that may matter, references in text no parser takes, and what could not be read."""
-
-    objects: tuple[Object, ...] = ()
-    lines: tuple[Found, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    skipped: bool = False
-    """The prefilter refused a document: it holds no image, but a patch may be meant for its object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +105,7 @@ class Reader:
 
     def _aliases(self, link: str, paths: set[str]) -> Iterator[str]:
         try:
-            target = self._target(link)
+            target = self.target(link)
         except OutOfTree:
             return
         start = "" if target == "." else f"{target}/"
@@ -134,7 +122,7 @@ class Reader:
                 return path
             entry = self._look(path)
             if entry is not None and entry.kind is EntryKind.SYMLINK:
-                path = self._target(path)
+                path = self.target(path)
                 continue
             path, followed = self._through(path)
             if not followed:
@@ -154,10 +142,11 @@ class Reader:
                 return path
             if entry.kind is EntryKind.SUBMODULE:
                 raise OutOfTree(f"{path} is a submodule")
-            path = self._target(path)
+            path = self.target(path)
         raise OutOfTree(f"{path} is a symlink in a loop")
 
-    def _target(self, path: str) -> str:
+    def target(self, path: str) -> str:
+        """Where a symlink leads: a path of the tree, whether or not anything stands there. Raises OutOfTree."""
         try:
             target = self.tree.read(path).decode("utf-8", "surrogateescape")
         except Unreadable as error:
@@ -174,7 +163,7 @@ class Reader:
             entry = self.files.get("/".join(parts[:count]))
             if entry is not None and entry.kind is EntryKind.SYMLINK:
                 self._look(entry.path)
-                return posixpath.join(self._target(entry.path), *parts[count:]), True
+                return posixpath.join(self.target(entry.path), *parts[count:]), True
             if entry is not None and entry.kind is EntryKind.SUBMODULE:
                 raise OutOfTree(f"{entry.path} is a submodule")
         return path, False
@@ -223,25 +212,6 @@ class Reader:
         return complete(content, path, None, self.limits)
 
 
-def complete(
-    content: bytes, path: str, origin: yaml.Origin | None, limits: Limits = DEFAULT
-) -> tuple[Node | yaml.Broken, ...]:
-    """Every document of a text as nodes, nothing pruned."""
-    found: list[Node | yaml.Broken] = []
-    for raw in yaml.documents(content, path, origin=origin, limits=limits):
-        if isinstance(raw, yaml.Broken):
-            found.append(raw)
-            continue
-        try:
-            node = yaml.full(raw, yaml.Descent(limits))
-            _check_size(node, limits)
-        except yaml.Tangled as error:
-            found.append(yaml.Broken(raw.start_mark.line + 1, str(error), 0, b""))
-        else:
-            found.append(node)
-    return tuple(found)
-
-
 def _parents(paths: Iterable[str]) -> Iterator[str]:
     """Every directory of a tree; `.` is the top."""
     last = ""
@@ -255,74 +225,5 @@ def _parents(paths: Iterable[str]) -> Iterator[str]:
                 directory = posixpath.dirname(directory)
 
 
-def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
-    """The objects of a text that may matter, and what could not be read."""
-    held: list[Object] = []
-    lines: list[Found] = []
-    gaps: list[Gap] = []
-    refused: list[bool] = []
-
-    def want(chunk: bytes) -> bool:
-        wanted = pruner.want(chunk)
-        refused.extend(() if wanted else (True,))
-        return wanted
-
-    for raw in yaml.documents(content, path, want=want, limits=pruner.limits):
-        if isinstance(raw, yaml.Broken):
-            gaps.append(unparsable(Place(path, raw.line), f"not YAML: {raw.why}"))
-            lines.extend(_lines(raw, path))
-            continue
-        try:
-            node = pruner.document(raw)
-        except yaml.Tangled as error:
-            gaps.append(unparsable(Place(path, raw.start_mark.line + 1), str(error)))
-            continue
-        for item in objects(node, path) if node is not None else ():
-            try:
-                _check_size(item.node, pruner.limits)
-            except yaml.Tangled as error:
-                gaps.append(unparsable(Place(path, item.line), str(error)))
-            else:
-                held.append(item)
-    return Contents(tuple(held), tuple(lines), tuple(gaps), bool(refused))
-
-
-def _check_size(node: Node, limits: Limits) -> None:
-    """Everything that walks an object later is bounded by this. Raises Tangled."""
-    if expanded(node) > limits.object_nodes:
-        raise yaml.Tangled(f"more than {limits.object_nodes} nodes when aliases are followed")
-
-
-def _lines(broken: yaml.Broken, path: str) -> list[Found]:
-    return [
-        Found(text, Scalar(text, path, broken.first_line + line, column + 1), "image", None, Confidence.LOW)
-        for line, column, text in lines_with_image(broken.content)
-        if is_template(text) or is_reference(text)
-    ]
-
-
 def _everything(_content: bytes) -> bool:
     return True
-
-
-def unparsable(place: Place, why: str) -> Gap:
-    """A file, or a document of it, that could not be read: it may hide anything."""
-    return Gap(
-        place,
-        "unparsable file",
-        why,
-        rule="unparsable-file",
-        help="make it valid YAML or JSON, or leave it out with manifests.exclude if nothing deploys it",
-    )
-
-
-def templated(found: Found, place: Place) -> Gap:
-    """A reference that a tool fills in later."""
-    return Gap(
-        place,
-        "templated reference",
-        f"{found.text!r} is filled in before it is deployed",
-        rule="templated-reference",
-        help="check the rendered manifests: render them and pipe the result to `auditor check -`",
-        image=found.text,
-    )

@@ -32,6 +32,8 @@ class Scalar:
     key_path: str = ""
     inner: tuple[Node, ...] = ()
     """Objects written inside the text (YAML or JSON in a ConfigMap), where it holds any of interest."""
+    quoted: bool = True
+    """Whether it is text whatever it looks like; unquoted, `1.10` is a number and `yes` a truth value."""
 
     def place(self, key_path: str = "") -> Place:
         """Where it is written; `key_path` is the path at which it was found."""

@@ -269,7 +269,13 @@ def scalar(raw: RawNode) -> Scalar:
     elif style in ("|", ">"):
         line, column = origin.indent(line)
     return Scalar(
-        text_of(raw), origin.file, origin.line + line + 1, origin.column + column + 1, is_null(raw), style == "|"
+        text_of(raw),
+        origin.file,
+        origin.line + line + 1,
+        origin.column + column + 1,
+        is_null(raw),
+        style == "|",
+        quoted=bool(style) or raw.tag not in (_TEXT, _NULL),
     )
 
 
