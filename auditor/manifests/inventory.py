@@ -10,9 +10,10 @@ from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
 from auditor.manifests.charts import chart_in, charts_of
+from auditor.manifests.contents import templated, unparsable
 from auditor.manifests.entry import Entries, entries
 from auditor.manifests.extract import Found, extract, is_policy
-from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader, Shared, templated, unparsable
+from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader, Shared
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.objects import Object
 from auditor.manifests.text import is_template

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.affected import Affected
-from auditor.manifests.files import OutOfTree, Reader, unparsable
+from auditor.manifests.contents import unparsable
+from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization, find, is_remote, join, read

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from auditor.manifests import yaml
-from auditor.manifests.files import OutOfTree, Reader, complete, unparsable
+from auditor.manifests.contents import complete, unparsable
+from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.nodes import Mapping, Node, Scalar

@@ -1,0 +1,115 @@
+"""The text of one file → its objects, and what could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.limits import DEFAULT, Limits
+from auditor.manifests import yaml
+from auditor.manifests.extract import Found
+from auditor.manifests.nodes import Node, Scalar, expanded
+from auditor.manifests.objects import Object, objects
+from auditor.manifests.skeleton import Pruner
+from auditor.manifests.text import is_reference, is_template, lines_with_image
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+from auditor.model.use import Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What one file holds: objects that may matter, references in text no parser takes, and what could not be read."""
+
+    objects: tuple[Object, ...] = ()
+    lines: tuple[Found, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    skipped: bool = False
+    """The prefilter refused a document: it holds no image, but a patch may be meant for its object."""
+
+
+def complete(
+    content: bytes, path: str, origin: yaml.Origin | None, limits: Limits = DEFAULT
+) -> tuple[Node | yaml.Broken, ...]:
+    """Every document of a text as nodes, nothing pruned."""
+    found: list[Node | yaml.Broken] = []
+    for raw in yaml.documents(content, path, origin=origin, limits=limits):
+        if isinstance(raw, yaml.Broken):
+            found.append(raw)
+            continue
+        try:
+            node = yaml.full(raw, yaml.Descent(limits))
+            _check_size(node, limits)
+        except yaml.Tangled as error:
+            found.append(yaml.Broken(raw.start_mark.line + 1, str(error), 0, b""))
+        else:
+            found.append(node)
+    return tuple(found)
+
+
+def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
+    """The objects of a text that may matter, and what could not be read."""
+    held: list[Object] = []
+    lines: list[Found] = []
+    gaps: list[Gap] = []
+    refused: list[bool] = []
+
+    def want(chunk: bytes) -> bool:
+        wanted = pruner.want(chunk)
+        refused.extend(() if wanted else (True,))
+        return wanted
+
+    for raw in yaml.documents(content, path, want=want, limits=pruner.limits):
+        if isinstance(raw, yaml.Broken):
+            gaps.append(unparsable(Place(path, raw.line), f"not YAML: {raw.why}"))
+            lines.extend(_lines(raw, path))
+            continue
+        try:
+            node = pruner.document(raw)
+        except yaml.Tangled as error:
+            gaps.append(unparsable(Place(path, raw.start_mark.line + 1), str(error)))
+            continue
+        for item in objects(node, path) if node is not None else ():
+            try:
+                _check_size(item.node, pruner.limits)
+            except yaml.Tangled as error:
+                gaps.append(unparsable(Place(path, item.line), str(error)))
+            else:
+                held.append(item)
+    return Contents(tuple(held), tuple(lines), tuple(gaps), bool(refused))
+
+
+def _check_size(node: Node, limits: Limits) -> None:
+    """Everything that walks an object later is bounded by this. Raises Tangled."""
+    if expanded(node) > limits.object_nodes:
+        raise yaml.Tangled(f"more than {limits.object_nodes} nodes when aliases are followed")
+
+
+def _lines(broken: yaml.Broken, path: str) -> list[Found]:
+    return [
+        Found(text, Scalar(text, path, broken.first_line + line, column + 1), "image", None, Confidence.LOW)
+        for line, column, text in lines_with_image(broken.content)
+        if is_template(text) or is_reference(text)
+    ]
+
+
+def unparsable(place: Place, why: str) -> Gap:
+    """A file, or a document of it, that could not be read: it may hide anything."""
+    return Gap(
+        place,
+        "unparsable file",
+        why,
+        rule="unparsable-file",
+        help="make it valid YAML or JSON, or leave it out with manifests.exclude if nothing deploys it",
+    )
+
+
+def templated(found: Found, place: Place) -> Gap:
+    """A reference that a tool fills in later."""
+    return Gap(
+        place,
+        "templated reference",
+        f"{found.text!r} is filled in before it is deployed",
+        rule="templated-reference",
+        help="check the rendered manifests: render them and pipe the result to `auditor check -`",
+        image=found.text,
+    )
