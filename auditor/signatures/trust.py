@@ -7,8 +7,10 @@ verified last, or what came with the installation. Nothing here decides for whic
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -59,16 +61,14 @@ def load_trust(settings: tuple[TrustSetting, ...], *, now: datetime, offline: bo
     there is a copy.
     """
     place = _Place(now, offline, cache or user_cache_path("auditor") / "tuf")
-    loaded, problems = [], []
-    for setting in settings or DEFAULT_TRUST:
-        try:
-            loaded.append(_LOADERS[setting.kind](setting, place))
-        except (Malformed, Unreachable) as problem:
-            problems.append(
-                Problem(setting.path or setting.name, 0, f"trust {setting.name}: {problem}", _HELP[setting.kind])
-            )
+    chosen = settings or DEFAULT_TRUST
+    # Side by side: where there is no network, the wait for one repository is the wait for all.
+    with ThreadPoolExecutor(len(chosen)) as pool:
+        outcomes = list(pool.map(partial(_load, place=place), chosen))
+    problems = tuple(outcome for outcome in outcomes if isinstance(outcome, Problem))
     if problems:
-        raise ConfigurationError(tuple(problems))
+        raise ConfigurationError(problems)
+    loaded = [outcome for outcome in outcomes if isinstance(outcome, _Loaded)]
     return Trust(
         roots=tuple(root for each in loaded for root in each.roots),
         used=tuple(each.used for each in loaded),
@@ -86,6 +86,13 @@ class _Place:
 
     def age_days(self, moment: datetime) -> int:
         return max((self.now - moment).days, 0)
+
+
+def _load(setting: TrustSetting, place: _Place) -> _Loaded | Problem:
+    try:
+        return _LOADERS[setting.kind](setting, place)
+    except (Malformed, Unreachable) as problem:
+        return Problem(setting.path or setting.name, 0, f"trust {setting.name}: {problem}", _HELP[setting.kind])
 
 
 def _well_known(setting: TrustSetting, place: _Place) -> _Loaded:

@@ -20,7 +20,8 @@ from auditor.limits import DEFAULT, Limits
 TARGET: Final = "trusted_root.json"
 FRESH: Final = timedelta(days=1)
 """How long a verified copy is used without asking. Sigstore's own clients keep it as long."""
-_TIMEOUT_SECONDS: Final = 5
+_TIMEOUT_SECONDS: Final = 2
+"""To connect, and between two reads. Where packets vanish python-tuf tries four times: eight seconds, then the copy serves."""
 
 
 class Unreachable(Exception):  # noqa: N818 - the state of the repository, as seen from here
