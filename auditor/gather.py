@@ -46,17 +46,24 @@ def gather(
     """Evidence by the text of the reference, with at most `jobs` questions under way at once.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
-    takes longer than a round trip. What it raises, this raises.
+    takes longer than a round trip. What it raises, this raises. Where this raises (an interrupt, no trust roots), nothing
+    more is begun, and what is under way is not waited for.
     """
     asked = tuple(questions)
     if not asked:
         return {}
-    with ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor") as pool:
+    pool = ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor")
+    try:
         loaded = pool.submit(verifier)
         work = _Gathering(registry, loaded)
         answers = {ask.text: pool.submit(work.evidence, ask) for ask in asked}
         loaded.result()
         return {text: answer.result() for text, answer in answers.items()}
+    except BaseException:
+        registry.stop()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Gathering:
@@ -77,7 +84,9 @@ class _Gathering:
                 raise  # without trust roots nothing can be judged: that one does end the run
             # Whatever one image provokes must not cost the others their verdict; it is reported as not judged.
             _LOG.exception("unexpected error while judging %s", ask.reference)
-            return Evidence(Fault(FaultKind.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}"))
+            return Evidence(
+                Fault(FaultKind.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]} (-v shows where)")
+            )
 
     def _evidence(self, ask: Ask) -> Evidence:
         resolution = self._resolved.get(ask.reference, lambda: self._registry.resolve(ask.reference))

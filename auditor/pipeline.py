@@ -6,11 +6,13 @@ and prints nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, assert_never
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, assert_never
 
+from auditor.config.files import Read
 from auditor.config.load import load_rules
 from auditor.config.rules import Rules
 from auditor.errors import ConfigurationError, SourceError
@@ -31,6 +33,7 @@ from auditor.model.report import Report, Run, TrustUsed
 from auditor.model.use import Use, Via
 from auditor.source.change import Change
 from auditor.source.differ import differing
+from auditor.stopwatch import Stopwatch
 from auditor.version import __version__
 
 if TYPE_CHECKING:
@@ -38,15 +41,17 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = Place("command line")
 """Where a reference stands that nobody wrote into a file."""
+_NO_RENDERERS: Final[Mapping[str, str | None]] = MappingProxyType({"helm": None, "kustomize": None})
+"""Trees are read by this program alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a run is given: `now` in UTC, `timer` in seconds from any start, `jobs` questions under way at once."""
+    """What a run is given: `now` in UTC, `watch` for what takes how long, `jobs` questions under way at once."""
 
     environ: Mapping[str, str]
     now: datetime
-    timer: Callable[[], float]
+    watch: Stopwatch
     offline: bool = False
     jobs: int = 64
     fail_on: Level = Level.ERROR
@@ -63,11 +68,13 @@ class RulesFile:
     """Where the rules are read from: by `read`, at `path` (None: at the usual names).
 
     `head` reads the same files as the change would leave them, to tell what it changes in them; None where nothing can.
+    `old` read them as they were when the change began: what is as it was there, a merge leaves as it is in base.
     """
 
-    read: Callable[[str], bytes | None]
+    read: Read
     path: str | None = None
-    head: Callable[[str], bytes | None] | None = None
+    head: Read | None = None
+    old: tuple[Read, ...] = ()
 
     def load(self, today: date) -> Rules:
         """The rules that judge this run. Raises ConfigurationError."""
@@ -83,7 +90,12 @@ class RulesFile:
             after = "; ".join(str(problem) for problem in error.problems[:3])
         except SourceError as error:
             after = error.message
-        return rule_changes(rules, after, touched)
+        found = rule_changes(rules, after, touched)
+        return tuple(each for each in found if each.place is None or self._is_changed(each.place.file))
+
+    def _is_changed(self, path: str) -> bool:
+        """Whether the change, and not base since it began, made this file what it is."""
+        return self.head is None or not self.old or any(old(path) != self.head(path) for old in self.old)
 
 
 # ── what is deployed ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,12 +103,13 @@ class RulesFile:
 
 def take_inventory(change: Change, rules_file: RulesFile, world: World, *, every: bool = False) -> Report:
     """Every image that the tree deploys. Asks nobody."""
-    start = world.timer()
-    rules = rules_file.load(world.today)
-    found = inventory(change.head, rules.manifests, every=every)
+    with world.watch.lap("rules"):
+        rules = rules_file.load(world.today)
+    with world.watch.lap("manifests"):
+        found = inventory(change.head, rules.manifests, every=every)
     uses = _in_scope(found.uses, change.scope)
     return Report(
-        run=_run("images", change, world, start),
+        run=_run("images", change, world),
         images=inventory_images(uses),
         gaps=_gaps_in_scope(found.gaps, change.scope),
         empty=not uses,
@@ -108,25 +121,28 @@ def take_inventory(change: Change, rules_file: RulesFile, world: World, *, every
 
 def check(change: Change, rules_file: RulesFile, world: World) -> Report:
     """Judge what a change newly deploys by base's rules; without a base, everything by the tree's own."""
-    start = world.timer()
-    rules = rules_file.load(world.today)
-    shared = Shared()
-    before = tuple(inventory(tree, rules.manifests, shared) for tree in change.merge_bases)
-    after = inventory(change.head, rules.manifests, shared, before=before[0] if before else None)
-    touched = _touched(change, before)
+    with world.watch.lap("rules"):
+        rules = rules_file.load(world.today)
+    with world.watch.lap("manifests"):
+        shared = Shared()
+        before = tuple(inventory(tree, rules.manifests, shared) for tree in change.merge_bases)
+        after = inventory(change.head, rules.manifests, shared, before=before[0] if before else None)
+        touched = _touched(change, before)
     comparison = _compare(before, after, change.scope, rules)
-    evidence, trust = _ask(_asks(comparison, rules), rules, world)
-    judged = judge(
-        comparison,
-        evidence,
-        rules,
-        world.today,
-        gaps=_gaps_in_scope(after.gaps, change.scope),
-        touched=touched,
-        others=(*rules.findings, *rules_file.changes(rules, touched.files if touched else frozenset(), world.today)),
-    )
+    answers = _ask(_asks(comparison, rules), rules, world)
+    with world.watch.lap("judging"):
+        changes = rules_file.changes(rules, touched.files if touched else frozenset(), world.today)
+        judged = judge(
+            comparison,
+            answers.evidence,
+            rules,
+            world.today,
+            gaps=_gaps_in_scope(after.gaps, change.scope),
+            touched=touched,
+            others=(*rules.findings, *changes),
+        )
     return replace(
-        _report(_run("check", change, world, start, trust), judged, world),
+        _report(_run("check", change, world, answers), judged, world),
         gaps=_gaps_in_scope(after.gaps, change.scope),
         empty=change.base is None and not comparison.added,
     )
@@ -138,9 +154,11 @@ def _compare(before: tuple[Inventory, ...], after: Inventory, scope: str, rules:
 
 
 def _touched(change: Change, before: tuple[Inventory, ...]) -> Touched | None:
-    if change.merge_base is None:
+    """What differs from any of the merge bases: as for uses, only what is the same in all of them is old."""
+    if not change.merge_bases:
         return None
-    return Touched(differing(change.merge_base, change.head), tuple(gap for each in before for gap in each.gaps))
+    files = frozenset().union(*(differing(tree, change.head) for tree in change.merge_bases))
+    return Touched(files, tuple(gap for each in before for gap in each.gaps))
 
 
 # ── single images ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,31 +166,39 @@ def _touched(change: Change, before: tuple[Inventory, ...]) -> Touched | None:
 
 def check_references(references: tuple[str, ...], change: Change, rules_file: RulesFile, world: World) -> Report:
     """Judge references from the command line by the tree's rules."""
-    start = world.timer()
-    rules = rules_file.load(world.today)
-    judged, trust = _judge_references(references, rules, world)
-    return _report(_run("check", change, world, start, trust), judged, world)
+    with world.watch.lap("rules"):
+        rules = rules_file.load(world.today)
+    judged, answers = _judge_references(references, rules, world)
+    return _report(_run("check", change, world, answers), judged, world)
 
 
 def verify(references: tuple[str, ...], rules: Rules, world: World) -> Report:
     """Everything known about each reference, judged by `rules`. One that no rule speaks about makes the run incomplete."""
-    start = world.timer()
-    judged, trust = _judge_references(references, rules, world, whatever=True)
+    judged, answers = _judge_references(references, rules, world, whatever=True)
     described = tuple(
         replace(each, level=Level.INCOMPLETE) if each.rule == "uncovered-image" else each for each in judged.findings
     )
-    run = Run("verify", ", ".join(references), world.now, __version__, seconds=world.timer() - start, trust=trust)
+    run = Run(
+        "verify",
+        ", ".join(references),
+        world.now,
+        __version__,
+        seconds=world.watch.seconds,
+        trust=answers.trust,
+        notes=answers.notes,
+    )
     return _report(run, replace(judged, findings=described), world)
 
 
 def _judge_references(
     references: Iterable[str], rules: Rules, world: World, *, whatever: bool = False
-) -> tuple[Judged, tuple[TrustUsed, ...]]:
+) -> tuple[Judged, Answers]:
     """`whatever`: ask about each reference, also where no rule needs to know."""
     uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
     comparison = compare(None, uses)
-    evidence, trust = _ask(_asks(comparison, rules, whatever=whatever), rules, world)
-    return judge(comparison, evidence, rules, world.today), trust
+    answers = _ask(_asks(comparison, rules, whatever=whatever), rules, world)
+    with world.watch.lap("judging"):
+        return judge(comparison, answers.evidence, rules, world.today), answers
 
 
 # ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,10 +223,18 @@ def _asks(comparison: Comparison, rules: Rules, *, whatever: bool = False) -> li
     return asks
 
 
-def _ask(asks: list[Ask], rules: Rules, world: World) -> tuple[Mapping[str, Evidence], tuple[TrustUsed, ...]]:
-    """Evidence by reference, and the trust roots that it rests on."""
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Evidence by reference, the trust roots that it rests on, and what else the registries said."""
+
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    trust: tuple[TrustUsed, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _ask(asks: list[Ask], rules: Rules, world: World) -> Answers:
     if not asks:
-        return {}, ()
+        return Answers()
     # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
     from auditor.gather import gather  # noqa: PLC0415
     from auditor.registry.client import open_registry  # noqa: PLC0415
@@ -217,8 +251,9 @@ def _ask(asks: list[Ask], rules: Rules, world: World) -> tuple[Mapping[str, Evid
         return Verifier(trust, rules.keys)
 
     opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)
-    with opened as registry:
-        return gather(asks, registry, verifier, jobs=world.jobs), tuple(trusted)
+    with world.watch.lap("registries and signatures"), opened as registry:
+        evidence = gather(asks, registry, verifier, jobs=world.jobs)
+        return Answers(evidence, tuple(trusted), registry.notes())
 
 
 def _in_scope(uses: Iterable[Use], scope: str) -> tuple[Use, ...]:
@@ -234,7 +269,8 @@ def _below(path: str, scope: str) -> bool:
     return not scope or path == scope or path.startswith(f"{scope}/")
 
 
-def _run(command: str, change: Change, world: World, start: float, trust: tuple[TrustUsed, ...] = ()) -> Run:
+def _run(command: str, change: Change, world: World, answers: Answers | None = None) -> Run:
+    answers = answers or Answers()
     return Run(
         command=command,
         target=change.scope or ".",
@@ -243,9 +279,10 @@ def _run(command: str, change: Change, world: World, start: float, trust: tuple[
         base=change.base_commit,
         merge_base=change.merge_base_commit,
         head=change.head_commit,
-        seconds=world.timer() - start,
-        trust=trust,
-        notes=change.notes,
+        seconds=world.watch.seconds,
+        renderers=_NO_RENDERERS,
+        trust=answers.trust,
+        notes=(*change.notes, *answers.notes),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from auditor.cli.options import (
     Environment,
+    Listed,
+    Several,
     add_judging_options,
     add_network_options,
     add_report_options,
@@ -33,7 +35,9 @@ def add(commands: Any) -> None:
         "--base", metavar="REV", help="the target branch: rules come from here, uses from the merge base"
     )
     parser.add_argument("--head", metavar="REV", help="the change (default: the working tree)")
-    parser.add_argument("--image", action="append", default=[], metavar="REF", help="judge this image only; repeatable")
+    parser.add_argument(
+        "--image", action=Several, default=Listed(), metavar="REF", help="judge this image only; repeatable"
+    )
     add_judging_options(parser)
     add_network_options(parser)
     add_report_options(parser)
@@ -60,5 +64,5 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
             report = pipeline.check_references(tuple(options.image), change, rules_file, world)
         else:
             report = pipeline.check(change, rules_file, world)
-    output.deliver(report, wanted, options, environment)
+    output.deliver(report, wanted, options, environment, world.watch)
     return report.exit

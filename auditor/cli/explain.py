@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import sys
 from typing import Any
 
 from auditor.cli.options import Environment
+from auditor.cli.streams import print_out
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 from auditor.rulebook import files
@@ -28,16 +28,15 @@ def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
     """Print one page, or the list of rules."""
     pages = {page.stem: page for page in files("catalog", ".md")}
     if options.rule is None:
-        for slug, page in pages.items():
-            header = front_matter(page.read_text(encoding="utf-8"))
-            sys.stdout.write(f"{slug:26} {header.get('level', ''):11} {header.get('title', '')}\n")
+        headers = {slug: front_matter(page.read_text(encoding="utf-8")) for slug, page in pages.items()}
+        print_out("".join(f"{slug:26} {header['level']:11} {header['title']}\n" for slug, header in headers.items()))
         return Exit.CLEAN
     if options.rule not in pages:
         near = difflib.get_close_matches(options.rule, pages, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"there is no rule {options.rule!r}", help=f"{hint}'auditor explain' lists all rules")
     text = pages[options.rule].read_text(encoding="utf-8")
-    sys.stdout.write(without_front_matter(text))
+    print_out(without_front_matter(text))
     return Exit.CLEAN
 
 

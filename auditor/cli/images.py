@@ -44,5 +44,5 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         rules_file,
     ):
         report = pipeline.take_inventory(change, rules_file, world, every=options.every)
-    output.deliver(report, wanted, options, environment)
+    output.deliver(report, wanted, options, environment, world.watch)
     return report.exit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from typing import Final, NoReturn
 
 from auditor.cli import check, explain, images, verify
@@ -37,41 +38,48 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:
     commands = parser()
     commands.read_twins(environ)
     options = commands.parse_args(argv)
-    try:
-        status: Exit = options.execute(options, environment)
-    except ConfigurationError as error:
-        for problem in error.problems:
-            _say(f"error: {problem}", problem.help)
-        return Exit.USAGE
-    except AuditorError as error:
-        _say(f"error: {error.message}", error.help)
-        return Exit.USAGE
+    from auditor.cli.streams import logging_to_stderr
+
+    with logging_to_stderr(shown=getattr(options, "verbose", False)):
+        try:
+            status: Exit = options.execute(options, environment)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                _say(f"error: {problem}", problem.help)
+            return Exit.USAGE
+        except AuditorError as error:
+            _say(f"error: {error.message}", error.help)
+            return Exit.USAGE
     return status
 
 
 def _say(message: str, help_line: str) -> None:
-    from auditor.report.escape import terminal_text
+    from auditor.cli.streams import tell
 
-    sys.stderr.write(f"{terminal_text(message)}\n")
+    tell(message)
     if help_line:
-        sys.stderr.write(f"  help: {terminal_text(help_line)}\n")
+        tell(f"  help: {help_line}")
 
 
 def run() -> NoReturn:
     """Entry point of the `auditor` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 still gets its report
     try:
         status = main(sys.argv[1:], os.environ)
-        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        status = Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe went away (`auditor images | head`): not an error of ours, and nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = Exit.CLEAN
+        _interrupted()
     except Exception:  # noqa: BLE001 - the last net: an internal error must be exit 4, with a log to paste
         from auditor.cli.crash import write_crash_log
 
         sys.stderr.write(write_crash_log(sys.argv[1:]))
         status = Exit.INTERNAL
     sys.exit(int(status))
+
+
+def _interrupted() -> NoReturn:
+    """End now. Threads that wait for a registry or a credential helper would keep an orderly exit waiting for them."""
+    sys.stderr.write("interrupted: the run is not complete\n")
+    sys.stderr.flush()
+    os._exit(int(Exit.INTERRUPTED))

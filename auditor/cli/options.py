@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -19,28 +19,68 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Tell what is wrong and where to read on."""
-        self.exit(2, f"error: {message}\n  help: run '{self.prog} --help'\n")
+        from auditor.report.escape import terminal_text
+
+        self.exit(2, f"error: {terminal_text(message)}\n  help: run '{self.prog} --help'\n")
+
+    def options(self) -> Iterator[argparse.Action]:
+        """The options that have twins."""
+        return (each for each in self._actions if each.option_strings and each.dest not in {"help", "version"})
+
+    def commands(self) -> Mapping[str, Parser]:
+        """The parsers of the commands, by name."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no public name for it
+                return action.choices
+        return {}
 
     def read_twins(self, environ: Mapping[str, str]) -> None:
         """Take defaults from `AUDITOR_<OPTION>`: `AUDITOR_FAIL_ON=warning` is `--fail-on warning`.
 
-        Repeatable options are split at white space. The command line wins.
+        Repeatable options are split at white space. The command line wins: it replaces what the environment lists.
         """
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no public name for it
-                for command in action.choices.values():
-                    command.read_twins(environ)
-            value = environ.get(twin(action)) if action.option_strings else None
-            if value is None or action.dest in {"help", "version"}:
+        for command in self.commands().values():
+            command.read_twins(environ)
+        for action in self.options():
+            value = environ.get(twin(action))
+            if value is None:
                 continue
             if action.nargs == 0:
-                action.default = value.lower() not in _NO
-            elif isinstance(action.default, list):
-                action.default = value.split()
+                action.default = value.strip().lower() not in _NO
+            elif isinstance(action, Several):
+                action.default = Listed(value.split())
             elif value:
-                if action.choices and value not in action.choices:
-                    self.error(f"{twin(action)}: {value!r} is none of {', '.join(map(str, action.choices))}")
-                action.default = value
+                action.default = self._converted(action, value)
+
+    def _converted(self, action: argparse.Action, value: str) -> object:
+        """The value of a twin, checked as the option's would be; a mistake names the variable."""
+        if action.choices is not None and value not in action.choices:
+            self.error(f"{twin(action)}: {value!r} is none of {', '.join(map(str, action.choices))}")
+        if not callable(action.type):
+            return value
+        try:
+            return action.type(value)
+        except argparse.ArgumentTypeError as error:
+            self.error(f"{twin(action)}: {error}")
+
+
+class Listed(list[str]):
+    """The values of a repeatable option that nobody wrote on the command line."""
+
+
+class Several(argparse.Action):
+    """A repeatable option: `append`, but the first value from the command line replaces the default."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        _option_string: str | None = None,
+    ) -> None:
+        """Add one value."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if isinstance(before, Listed) else before), values])
 
 
 def twin(action: argparse.Action) -> str:
@@ -67,14 +107,16 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-f",
         "--format",
-        action="append",
-        default=[],
+        action=Several,
+        default=Listed(),
         metavar="NAME[=FILE]",
         help="table, json, sarif, junit, github, markdown, codequality or csv; with =FILE into a file; repeatable",
     )
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour of the table")
-    group.add_argument("-v", "--verbose", action="store_true", help="say more: every signature, every use")
-    group.add_argument("-q", "--quiet", action="store_true", help="no table: only files, findings and the exit status")
+    group.add_argument("-v", "--verbose", action="store_true", help="say more: every signature, every use, every retry")
+    group.add_argument(
+        "-q", "--quiet", action="store_true", help="no table: only the formats asked for, and the exit status"
+    )
 
 
 def add_judging_options(parser: argparse.ArgumentParser) -> None:

@@ -7,14 +7,20 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TextIO
 
+from auditor.cli.forge import blob_url, job
 from auditor.cli.options import Environment, split_format
+from auditor.cli.streams import print_out, tell
 from auditor.errors import UsageError
 from auditor.model.report import Report
 from auditor.report.render import FORMATS, RenderOptions, render
+from auditor.stopwatch import Stopwatch
 
+_WIDTH: Final = 120
+"""Columns of what is no terminal."""
 _SHARE_STDOUT: Final = frozenset({"table", "github"})
 """Formats that may follow each other on standard output: a table never holds a line that starts a workflow command."""
 
@@ -41,20 +47,35 @@ def destinations(options: argparse.Namespace, environment: Environment) -> tuple
 
 
 def deliver(
+    report: Report,
+    wanted: tuple[tuple[str, Path | None], ...],
+    options: argparse.Namespace,
+    environment: Environment,
+    watch: Stopwatch,
+) -> None:
+    """Render and write every format. Files come first, each replaced in one step: a reader never sees half a report."""
+    with watch.lap("reports"):
+        _write(report, wanted, options, environment)
+    if getattr(options, "timings", False):
+        for stage, seconds in {**watch.laps, "together": watch.seconds}.items():
+            tell(f"{seconds:8.3f} s  {stage}")
+
+
+def _write(
     report: Report, wanted: tuple[tuple[str, Path | None], ...], options: argparse.Namespace, environment: Environment
 ) -> None:
-    """Render and write every format. Files are replaced in one step, so a reader never sees half a report."""
+    look = RenderOptions(
+        width=shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH,
+        verbose=options.verbose,
+        blob_url=blob_url(environment.variables, report.run.head),
+        key=job(environment.variables) or report.run.command,
+        category=job(environment.variables) or report.run.command,
+    )
     for name, file in wanted:
-        look = RenderOptions(
-            color=file is None and use_color(options.color, environment, sys.stdout),
-            width=shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120,
-            verbose=options.verbose,
-        )
-        text = render(report, name, look)
-        if file is None:
-            sys.stdout.write(text)
-        else:
-            write_whole(file, text)
+        if file is not None:
+            write_whole(file, render(report, name, look))
+    on_screen = replace(look, color=use_color(options.color, environment, sys.stdout))
+    print_out("".join(render(report, name, on_screen) for name, file in wanted if file is None))
 
 
 def use_color(choice: str, environment: Environment, stream: TextIO) -> bool:

@@ -23,6 +23,7 @@ from auditor.source.files import Folder
 from auditor.source.links import read_file
 from auditor.source.memory import MemoryTree
 from auditor.source.tree import Tree, Unreadable
+from auditor.stopwatch import Stopwatch
 
 _STANDARD_INPUT: Final = "-"
 _STANDARD_INPUT_NAME: Final = "standard-input.yaml"
@@ -33,7 +34,7 @@ def world(options: argparse.Namespace, environment: Environment) -> World:
     return World(
         environ=environment.variables,
         now=datetime.now(UTC),
-        timer=time.monotonic,
+        watch=Stopwatch(time.monotonic),
         offline=getattr(options, "offline", False),
         jobs=getattr(options, "jobs", None) or DEFAULT.connections,
         fail_on=getattr(options, "fail_on", Level.ERROR),
@@ -71,10 +72,11 @@ def _rules_file(config: str | None, change: Change) -> RulesFile:
     """Inside the repository the rules come from base; a file elsewhere is read where it is, with what it names."""
     path = _below(change, Path(config)) if config is not None else None
     if config is not None and path is None:
-        return _outside(Path(config))
+        return _outside(Path(config), change)
     if change.base is None:
         return RulesFile(partial(_read_tree, change.head), path)
-    return RulesFile(partial(_read_tree, change.base), path, partial(_read_tree, change.head))
+    old = tuple(partial(_read_tree, tree) for tree in change.merge_bases)
+    return RulesFile(partial(_read_tree, change.base), path, partial(_read_tree, change.head), old)
 
 
 def _read_tree(tree: Tree, path: str) -> bytes | None:
@@ -88,21 +90,51 @@ def _read_tree(tree: Tree, path: str) -> bytes | None:
 
 
 def _below(change: Change, config: Path) -> str | None:
-    """The path of a rules file relative to the tree; None where it lies outside."""
-    if change.repository is None or change.repository.bare:
-        top = Path(change.head.label) if change.head_commit is None else None
-    else:
-        top = change.repository.top
+    """The path of a rules file relative to the tree; None where it lies outside.
+
+    Symlinks below the top are not followed here: they are head's, and base may have other ones, or none.
+    """
+    top = _top(change)
     if top is None:
         return config.as_posix() if not config.is_absolute() and not config.exists() else None
+    absolute = Path(os.path.abspath(config))  # noqa: PTH100 - `resolve` would follow symlinks
+    above = next((folder for folder in reversed(absolute.parents) if _same(folder, top)), None)
+    if above is not None:
+        return absolute.relative_to(above).as_posix()
     relative = os.path.relpath(os.path.realpath(config), os.path.realpath(top))
-    return None if relative.startswith("..") else Path(relative).as_posix()
+    return None if relative.split(os.sep, 1)[0] == os.pardir else Path(relative).as_posix()
 
 
-def _outside(config: Path) -> RulesFile:
+def _top(change: Change) -> Path | None:
+    """The folder that the tree is; None for a commit of a bare repository."""
+    if change.repository is None or change.repository.bare:
+        return Path(change.head.label) if change.head_commit is None else None
+    return change.repository.top
+
+
+def _same(folder: Path, top: Path) -> bool:
+    try:
+        return folder.samefile(top)
+    except OSError:
+        return False
+
+
+def _outside(config: Path, change: Change | None = None) -> RulesFile:
+    """A rules file that belongs to no tree. What it names is read beside it, but never from the change itself."""
     if not config.is_file():
         raise UsageError(f"there is no rules file {config}", help="check the path, or leave out --config")
-    return RulesFile(_reader(config.resolve().parent), config.name)
+    folder = config.resolve().parent
+    read = _reader(folder)
+    top = _top(change) if change is not None else None
+    if change is None or change.base is None or top is None:
+        return RulesFile(read, config.name)
+    base = change.base
+
+    def read_around(path: str) -> bytes | None:
+        inside = os.path.relpath(folder / path, os.path.realpath(top))
+        return read(path) if inside.split(os.sep, 1)[0] == os.pardir else _read_tree(base, Path(inside).as_posix())
+
+    return RulesFile(read_around, config.name)
 
 
 def _reader(folder: Path) -> Callable[[str], bytes | None]:

@@ -62,7 +62,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     if root is not None:
         rules = with_trusted_root(rules, options.trusted_root, root)
     report = pipeline.verify(tuple(options.image), rules, world)
-    output.deliver(report, wanted, options, environment)
+    output.deliver(report, wanted, options, environment, world.watch)
     return report.exit
 
 

@@ -189,7 +189,7 @@ def read_baseline(files: Files, problems: Problems) -> frozenset[str]:
     content = files.plain(BASELINE_FILE)
     if content is None:
         return frozenset()
-    help_line = "Write it again with `auditor baseline`."
+    help_line = "Restore it from a revision where it was good, or remove it."
     try:
         document = json.loads(content) if len(content) <= files.limits.file_bytes else None
     except (ValueError, RecursionError):

@@ -70,3 +70,11 @@ class Registry(Protocol):
     def platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:
         """The platform manifests of an index, BuildKit attestation manifests left out; empty for a single manifest."""
         ...
+
+    def stop(self) -> None:
+        """End what is under way: every question that is open, and every later one, has a fault for an answer."""
+        ...
+
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know of the registries that were asked."""
+        ...

@@ -28,6 +28,13 @@ class OfflineRegistry:
         """A fault for every form."""
         return Listing(faults=tuple(Unreadable(form, _FAULT) for form in Form))
 
+    def stop(self) -> None:
+        """Nothing is under way."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Nobody was asked."""
+        return ()
+
     def platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:  # noqa: ARG002 - the seam's names
         """A fault."""
         return _FAULT

@@ -36,8 +36,8 @@ def unpinned_image(subject: Subject) -> Draft | None:
 
 def _pin(now: Known) -> str:
     if now.digest is None:
-        return "Pin it: `auditor pin` writes tag@digest in place."
-    return f"Pin it: {now.text}@{now.digest} (`auditor pin` writes it in place)."
+        return "Pin it: write tag@digest."
+    return f"Pin it: {now.text}@{now.digest}."
 
 
 def latest_tag(subject: Subject) -> Draft | None:

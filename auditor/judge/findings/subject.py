@@ -78,7 +78,7 @@ class Draft:
 
 Rule: TypeAlias = Callable[[Subject], Draft | None]
 
-WAIVE: Final = "waive it until a date (`auditor waive`)"
+WAIVE: Final = "waive it until a date (`waivers:` in the rules file)"
 
 
 def level(rule: str, rules: Rules, own: Level | None = None) -> Level:

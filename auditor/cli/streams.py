@@ -1,0 +1,68 @@
+"""Standard output and standard error: how everything leaves the program that goes into no file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from auditor.errors import UsageError
+from auditor.report.escape import terminal_line, terminal_text
+
+
+def print_out(text: str) -> None:
+    """Write to standard output, all of it or as much as its reader wants. Raises UsageError where it cannot be written."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`auditor images | head`): no error of ours, and it changes nothing in what was found.
+        _discard(sys.stdout)
+    except OSError as error:
+        _discard(sys.stdout)
+        raise UsageError(
+            f"cannot write to standard output: {error.strerror}", help="write the report into a file: -f json=FILE"
+        ) from error
+
+
+def _discard(stream: TextIO) -> None:
+    """What is still buffered would fail again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def tell(message: str) -> None:
+    """One line to standard error."""
+    sys.stderr.write(f"{terminal_line(terminal_text(message))}\n")
+
+
+class _Lines(logging.Handler):
+    """Writes records, tracebacks included, line by line; without `shown` it swallows them.
+
+    Without any handler Python would print warnings and tracebacks as they are, foreign strings and all.
+    """
+
+    def __init__(self, *, shown: bool) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        if self._shown:
+            for line in self.format(record).splitlines():
+                tell(line)
+
+
+@contextmanager
+def logging_to_stderr(*, shown: bool) -> Iterator[None]:
+    """While this runs, records of every library go to standard error (`shown`) or nowhere."""
+    handler = _Lines(shown=shown)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
