@@ -1,0 +1,192 @@
+"""One root as the real kustomize builds it, each image with the line that a reviewer must edit.
+
+    1. only roots that our own reading finds complete: all that they load is in the tree, nothing is fetched
+    2. a private copy of what the root loads, and a kustomization beside it that loads the root and asks for origins
+    3. `kustomize build` in a sandbox, root-only loads, no plugins
+    4. each image of the output is looked up in our own reading, which knows its lines; else in the files that the output
+       names as its origin, the last one that changed it first
+
+The output says which images there are, our reading only where. Where kustomize fails, our reading is what there is: it has
+every image that kustomize could deploy, and perhaps some that it would not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from auditor.manifests.extract import Found, extract
+from auditor.manifests.files import OutOfTree, Reader, read_contents
+from auditor.manifests.kustomize.build import Built
+from auditor.manifests.kustomize.kustomization import NAMES, find, join, read
+from auditor.manifests.nodes import Scalar, scalars
+from auditor.manifests.objects import Object
+from auditor.manifests.render.sandbox import Failed, run
+from auditor.manifests.render.stage import Stage
+from auditor.manifests.render.tools import Renderers
+from auditor.manifests.skeleton import Pruner
+from auditor.manifests.text import prefilter
+from auditor.model.use import Via
+from auditor.source.tree import Unreadable
+
+_OUTPUT: Final = "rendered"
+_ORIGIN: Final = "config.kubernetes.io/origin"
+_CHANGES: Final = "alpha.config.kubernetes.io/transformations"
+_WRAPPER: Final = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [{root}]
+buildMetadata: [originAnnotations, transformerAnnotations]
+"""
+
+
+@dataclass(slots=True)
+class Kustomize:
+    """Builds roots of one tree. `folder` is private to this reading; `end` is when time for all roots is up (monotonic)."""
+
+    reader: Reader
+    renderers: Renderers
+    stage: Stage
+    folder: Path
+    end: float
+    _count: int = field(default=0)
+
+    def render(self, root: str, built: Built, seen: Iterable[str]) -> list[tuple[Object, Found]]:
+        """Every reference that the root deploys, with the object it is in. `seen`: all that our reading looked at.
+
+        Raises Failed.
+        """
+        self.stage.add(dict.fromkeys((*seen, *self._named(seen))))
+        output = self._build(root)
+        contents = read_contents(output, _OUTPUT, self._pruner())
+        if contents.gaps:
+            raise Failed(f"the output of kustomize cannot be read: {contents.gaps[0].why}")
+        places = _Places(self.reader, root, [(item, one) for item in built.objects for one in self._found(item)])
+        rendered = [(item, one) for item in contents.objects for one in self._found(item)]
+        return [(item, places.placed(item, one)) for item, one in rendered]
+
+    def _found(self, item: Object) -> list[Found]:
+        return extract(item, self.reader.kinds)
+
+    def _pruner(self) -> Pruner:
+        return Pruner(self.reader.kinds, prefilter(self.reader.kinds.words), self.reader.limits)
+
+    def _named(self, seen: Iterable[str]) -> Iterator[str]:
+        """Files that the kustomizations among these name: settings that our reading has no use for."""
+        for path in list(seen):
+            directory, _, name = path.rpartition("/")
+            if name in NAMES and path in self.reader.files:
+                kustomization = read(self.reader, directory or ".", path)
+                for scalar in scalars(kustomization.node):
+                    yield from self._file(directory, scalar.text)
+
+    def _file(self, directory: str, text: str) -> Iterator[str]:
+        for name in (text, text.partition("=")[2]):
+            if name and "\n" not in name and (path := join(directory or ".", name)) in self.reader.files:
+                yield path
+
+    def _build(self, root: str) -> bytes:
+        tool = self.renderers.kustomize
+        if tool is None:
+            raise Failed("kustomize is not installed")
+        if time.monotonic() > self.end:
+            raise Failed(f"renderers have used up their {self.reader.limits.render_seconds_together:g} seconds")
+        self._count += 1
+        wrapper = self.folder / f"root-{self._count}"
+        wrapper.mkdir()
+        named = "../tree" if root == "." else f"../tree/{root}"
+        (wrapper / "kustomization.yaml").write_text(_WRAPPER.format(root=_quoted(named)))
+        self.renderers.note("kustomize", tool)
+        build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
+        return run([tool.path, *build], self.folder / "home", self.reader.limits)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where the references of a root's output are written, as our own reading of the root knows it."""
+
+    reader: Reader
+    root: str
+    known: list[tuple[Object, Found]]
+    _by_text: dict[str, list[tuple[Object, Found]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_text = defaultdict(list)
+        for item, found in self.known:
+            self._by_text[found.text].append((item, found))
+
+    def placed(self, item: Object, found: Found) -> Found:
+        """The reference at the line to edit."""
+        same = self._by_text.get(found.text)
+        if same:
+            nearest = max(same, key=lambda pair: _likeness(item, found, *pair))[1]
+            return replace(nearest, path=found.path, container=found.container, confidence=found.confidence)
+        return replace(found, scalar=self._searched(item, found.text))
+
+    def _searched(self, item: Object, text: str) -> Scalar:
+        """The first line that holds the text in the files that made the object; else the object's file as a whole."""
+        origin, changes = _origins(item)
+        for file in changes:
+            scalar = self._line(file, text, Via.PATCH)
+            if scalar is not None:
+                return scalar
+        found = self._line(origin, text, Via.BASE) if origin else None
+        return found or Scalar(text, self._tree_path(origin) or self._own(), 0, 0)
+
+    def _line(self, file: str, text: str, via: Via) -> Scalar | None:
+        path = self._tree_path(file)
+        if path is None:
+            return None
+        try:
+            lines = self.reader.bytes_of(path).decode("utf-8", "replace").split("\n")
+        except Unreadable:
+            return None
+        for number, line in enumerate(lines, 1):
+            if text in line:
+                return Scalar(text, path, number, line.find(text) + 1, via=via)
+        return None
+
+    def _tree_path(self, written: str) -> str | None:
+        """`../tree/base/app.yaml` → `base/app.yaml`, if it is a file of the tree."""
+        try:
+            return self.reader.resolve(written.partition("../tree/")[2]) if "../tree/" in written else None
+        except OutOfTree:
+            return None
+
+    def _own(self) -> str:
+        try:
+            return find(self.reader, self.root) or self.root
+        except OutOfTree:
+            return self.root
+
+
+def _origins(item: Object) -> tuple[str, list[str]]:
+    """The file that an object comes from, and those that changed it, the last first."""
+    notes = item.annotations
+    changes = [line.partition("configuredIn:")[2].strip() for line in notes.get(_CHANGES, "").splitlines()]
+    origin = next(
+        (line[5:].strip() for line in notes.get(_ORIGIN, "").splitlines() if line.startswith("path:")),
+        "",
+    )
+    return origin, [file for file in reversed(changes) if file]
+
+
+def _likeness(item: Object, found: Found, other: Object, known: Found) -> tuple[bool, bool, bool, bool, bool]:
+    """How well a reference of the output fits one of our reading: the object first, then the place in it."""
+    names = {other.name, *(name for name, _ in other.earlier)}
+    return (
+        item.kind == other.kind and item.name in names,
+        item.kind == other.kind,
+        found.container == known.container,
+        found.path == known.path,
+        item.namespace == other.namespace,
+    )
+

@@ -1,0 +1,161 @@
+"""Run a renderer on hostile input: no network, no home, no other programs, bounded in time, memory and output.
+
+1. its own network namespace where the system allows one; proxies that lead nowhere where it does not
+2. an empty PATH: nothing that the renderer knows how to start (git, plugins, helm) can be found
+3. an empty home for every file that it looks for
+4. limits on processor time, memory and file size; the whole process group is killed when time is up
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Final
+
+from auditor.limits import DEFAULT, Limits
+
+_NOWHERE: Final = "http://127.0.0.1:9"
+"""The discard port: nobody answers there."""
+_MESSAGE: Final = 16 * 1024
+"""Bytes of the program's complaint that are kept: the first lines say it."""
+_CHUNK: Final = 256 * 1024
+
+
+class Failed(Exception):  # noqa: N818 - a fact about one rendering, turned into a gap by whoever asked
+    """The program did not render: its own words, or the bound that it ran into."""
+
+
+def run(command: Sequence[str], folder: Path, limits: Limits = DEFAULT) -> bytes:
+    """What the program prints. `folder` is its home, its place for temporary files, and where it runs. Raises Failed."""
+    try:
+        process = subprocess.Popen(
+            [*_without_network(), *command],
+            cwd=folder,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Failed(f"{command[0]} cannot be started: {error.strerror}") from error
+    try:
+        _bound(process.pid, limits)
+        printed, complaint = _listen(process, limits)
+    finally:
+        _end(process)
+    if process.returncode != 0:
+        raise Failed(_words(complaint) or f"{Path(command[0]).name} ended with status {process.returncode}")
+    return printed
+
+
+def _listen(process: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bytes]:
+    """Both streams until they end, time is up, or there is too much. Raises Failed."""
+    streams = {process.stdout: bytearray(), process.stderr: bytearray()}
+    deadline = time.monotonic() + limits.render_seconds
+    with selectors.DefaultSelector() as selector:
+        for stream in streams:
+            selector.register(_present(stream), selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(deadline - time.monotonic(), 0))
+            if not ready:
+                raise Failed(f"not done after {limits.render_seconds:g} seconds")
+            for key, _ in ready:
+                chunk = os.read(key.fd, _CHUNK)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stdout:
+                    streams[process.stdout] += chunk
+                elif len(streams[process.stderr]) < _MESSAGE:
+                    streams[process.stderr] += chunk
+            if len(streams[process.stdout]) > limits.rendered_bytes:
+                raise Failed(f"more than {limits.rendered_bytes} bytes of manifests")
+    try:
+        process.wait(max(deadline - time.monotonic(), 0.1))
+    except subprocess.TimeoutExpired:
+        raise Failed(f"not done after {limits.render_seconds:g} seconds") from None
+    return bytes(streams[process.stdout]), bytes(streams[process.stderr])
+
+
+def _present(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever is left of the group, and collect the child."""
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        _present(stream).close()
+
+
+def _bound(pid: int, limits: Limits) -> None:
+    """Limits of the kernel, set from outside: Python may not run code between fork and exec while it has threads."""
+    if not hasattr(resource, "prlimit"):
+        return
+    seconds = int(limits.render_seconds) + 1
+    bounds = (
+        (resource.RLIMIT_AS, limits.render_memory_bytes),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, limits.staged_bytes),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for kind, bound in bounds:
+        try:
+            _, hard = resource.prlimit(pid, kind)
+            bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)  # noqa: PLW2901 - lowered to what may be set
+            resource.prlimit(pid, kind, (bound, bound))
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+@cache
+def _without_network() -> tuple[str, ...]:
+    """The command that starts another without a network; empty where the system has none, or forbids it."""
+    program = shutil.which("unshare")
+    if program is None:
+        return ()
+    for command in ((program, "-n", "--"), (program, "-r", "-n", "--")):
+        try:
+            tried = subprocess.run([*command, program, "--version"], capture_output=True, check=False, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if tried.returncode == 0:
+            return command
+    return ()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    home = str(folder)
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
+    homes = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "KUSTOMIZE_PLUGIN_HOME")
+    helm = ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME", "HELM_PLUGINS", "HELM_REPOSITORY_CACHE")
+    return {
+        **nowhere,
+        **dict.fromkeys((*homes, *helm), home),
+        "PATH": home,
+        "KUBECONFIG": os.devnull,
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GOMEMLIMIT": "1GiB",
+        "GOMAXPROCS": "2",
+        "LC_ALL": "C",
+    }
+
+
+def _words(complaint: bytes) -> str:
+    """A program's complaint on one line, without its own prefix."""
+    text = " ".join(complaint.decode("utf-8", "replace").split())
+    return text.removeprefix("Error: ").removeprefix("error: ")

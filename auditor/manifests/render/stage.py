@@ -1,0 +1,99 @@
+"""A private copy of those files of a tree that a renderer needs, so that it can reach nothing else.
+
+Regular files are written as they are. Of a symlink a new one is made, to the place that the reader found it leads to, and
+only inside the copy. Names that a file system would take for a way out are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.render.sandbox import Failed
+from auditor.source.tree import EntryKind, Unreadable
+
+_UNSAFE: Final = frozenset({"", ".", "..", ".git"})
+
+
+class Stage:
+    """Files of one tree below `top`; each is written once, however many renderings need it."""
+
+    def __init__(self, reader: Reader, top: Path) -> None:
+        self._reader = reader
+        self.top = top
+        self.top.mkdir(parents=True, exist_ok=True)
+        self._written: set[str] = set()
+        self._bytes = 0
+        self._sorted: list[str] = []
+
+    def add(self, paths: Iterable[str]) -> None:
+        """Write these files and what they lead to; what is not in the tree is not written. Raises Failed."""
+        for path in paths:
+            self._add(path)
+
+    def below(self, directory: str) -> Iterator[str]:
+        """Every path below a directory."""
+        if not self._sorted:
+            self._sorted = sorted(self._reader.files)
+        start = "" if directory == "." else f"{directory}/"
+        for index in range(bisect_left(self._sorted, start), len(self._sorted)):
+            if not self._sorted[index].startswith(start):
+                return
+            yield self._sorted[index]
+
+    def place(self, path: str) -> Path:
+        """Where a path of the tree is in the copy."""
+        return self.top / os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+    def _add(self, path: str) -> None:
+        entry = self._reader.files.get(path)
+        if entry is None or path in self._written or not self._is_safe(path):
+            return
+        self._written.add(path)
+        self._reader.note({path: self._reader.identity(path)})
+        if entry.kind is EntryKind.SYMLINK:
+            self._link(path)
+        elif entry.kind is EntryKind.FILE:
+            self.write(path, self._content(path))
+
+    def _is_safe(self, path: str) -> bool:
+        """Whether the path names one thing, below the copy: no part goes up, and nothing above it is a file or symlink."""
+        parts = path.split("/")
+        if _UNSAFE & set(parts) or "\0" in path:
+            return False
+        return not any("/".join(parts[:count]) in self._reader.files for count in range(1, len(parts)))
+
+    def _link(self, path: str) -> None:
+        """The link, when it leads to something in the tree: relative, up to a real directory and down again."""
+        try:
+            target = self._reader.target(path)
+        except OutOfTree:
+            return
+        place = self.place(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(posixpath.relpath(target, posixpath.dirname(path) or "."))
+        if target in self._reader.files:
+            self._add(target)
+        else:
+            self.add(list(self.below(target)))
+
+    def _content(self, path: str) -> bytes:
+        try:
+            return self._reader.bytes_of(path)
+        except Unreadable as error:
+            raise Failed(str(error)) from error
+
+    def write(self, path: str, content: bytes) -> None:
+        """A new file. Raises Failed where all of them together are too large."""
+        self._bytes += len(content)
+        if self._bytes > self._reader.limits.staged_bytes:
+            raise Failed(f"more than {self._reader.limits.staged_bytes} bytes of files to render")
+        place = self.place(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as file:
+            file.write(content)
