@@ -128,7 +128,7 @@ def examine(material: Material, digest: Digest, terms: Terms, limits: Limits = D
     try:
         content = _read(material, digest, limits)
         predicate = content.predicate
-        identity = _by_key(content, terms.key, terms) if terms.key is not None else _by_certificate(content, terms)
+        identity = _judge(content, terms)
     except (Refusal, Malformed) as problem:
         why = problem.why if isinstance(problem, Refusal) else str(problem)
         return Rejected(material.form, why, predicate)
@@ -211,6 +211,13 @@ def _predicate(envelope: Envelope, digest: Digest, limits: Limits) -> str:
     statement = read_statement(parse_object(envelope.payload, "the statement"), limits)
     check_subject(statement, digest)
     return statement.predicate
+
+
+def _judge(content: _Content, terms: Terms) -> Identity | None:
+    if terms.key is None:
+        return _by_certificate(content, terms)
+    _by_key(content, terms.key, terms)
+    return None
 
 
 # ── by a certificate ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,173 @@
+"""Where the cluster's policies are in a tree, and what they refer to there (ConfigMaps, Secrets)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from auditor.config.names import PathPattern
+from auditor.limits import DEFAULT, Limits
+from auditor.manifests import yaml
+from auditor.manifests.nodes import Mapping, Scalar, scalars
+from auditor.manifests.objects import Object, objects
+from auditor.model.place import Place
+from auditor.policies.cursor import Mistake
+from auditor.source.tree import Entry, EntryKind, Tree, Unreadable, expect
+
+GROUPS: Final = frozenset({"kyverno.io", "policies.kyverno.io", "policy.sigstore.dev"})
+"""API groups whose every object is a policy of an engine, or belongs to one."""
+_ENDINGS: Final = (".yaml", ".yml", ".json")
+_REGO: Final = ".rego"
+_WORDS: Final = (b"kyverno.io", b"policy.sigstore.dev")
+_CONFIGURATION: Final = (b"ConfigMap", b"Secret")
+_HELM: Final = re.compile(
+    r"\{\{-|-\}\}|\{\{\s*(?:\.|\$|(?:include|template|if|else|end|range|with|define|toYaml|tpl|printf|quote|default)\b)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rego:
+    """One Rego file."""
+
+    file: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tree holds of policies. `mistakes` are files, or parts of files, that cannot be read as they stand."""
+
+    objects: tuple[Object, ...] = ()
+    rego: tuple[Rego, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+    tree: Tree | None = field(default=None, repr=False)
+
+    def of(self, group: str, *kinds: str) -> Iterator[Object]:
+        """The objects of these kinds, in file order."""
+        return (each for each in self.objects if each.group == group and each.kind in kinds)
+
+    def config_map(self, name: str, namespace: str = "") -> dict[str, str] | None:
+        """The data of a ConfigMap of the tree; None where it holds none of that name. Any namespace where none is given."""
+        found = self._configuration("ConfigMap", name, namespace)
+        return None if found is None else _texts(found.node.mapping("data"))
+
+    def secret(self, name: str, namespace: str = "") -> dict[str, bytes] | None:
+        """The data of a Secret of the tree, decoded. Only public keys belong into a repository, and only they are asked for."""
+        found = self._configuration("Secret", name, namespace)
+        if found is None:
+            return None
+        plain = {key: text.encode() for key, text in _texts(found.node.mapping("stringData")).items()}
+        return {**_decoded(found.node.mapping("data")), **plain}
+
+    def _configuration(self, kind: str, name: str, namespace: str) -> Object | None:
+        """The one object of that name: two in two places would be a guess."""
+        named = [each for each in self._configurations if each.kind == kind and each.name == name]
+        if namespace:
+            named = [each for each in named if each.namespace in {namespace, ""}]
+        return named[0] if len(named) == 1 else None
+
+    @cached_property
+    def _configurations(self) -> tuple[Object, ...]:
+        """Read when the first policy asks: most trees have many ConfigMaps, and most policies need none."""
+        if self.tree is None:
+            return ()
+        reader = _Reader(self.tree, _has(_CONFIGURATION))
+        paths = [path for path in reader.files() if path.endswith(_ENDINGS)]
+        return tuple(each for each in reader.read(paths) if each.kind in {"ConfigMap", "Secret"})
+
+
+def find_policies(tree: Tree, globs: Iterable[str] = (), limits: Limits = DEFAULT) -> Found:
+    """Every policy file under the globs; without globs, every policy in the tree (Rego only where globs name it).
+
+    The tree is base's: what a change does to policies takes effect when it is merged.
+    """
+    patterns = tuple(PathPattern.parse(glob) for glob in globs)
+    reader = _Reader(tree, _has(_WORDS), limits)
+    paths = [path for path in reader.files() if not patterns or any(each.matches(path) for each in patterns)]
+    found = tuple(
+        each for each in reader.read([path for path in paths if path.endswith(_ENDINGS)]) if each.group in GROUPS
+    )
+    rego = tuple(reader.rego([path for path in paths if path.endswith(_REGO)])) if patterns else ()
+    return Found(found, rego, tuple(reader.mistakes), tree)
+
+
+class _Reader:
+    """Reads the wanted documents of files. What cannot be read becomes a mistake."""
+
+    def __init__(self, tree: Tree, want: Callable[[bytes], bool], limits: Limits = DEFAULT) -> None:
+        self._tree = tree
+        self._want = want
+        self._limits = limits
+        self.mistakes: list[Mistake] = []
+
+    def files(self) -> list[str]:
+        return [path for path, entry in self._tree.entries().items() if self._readable(entry)]
+
+    def _readable(self, entry: Entry) -> bool:
+        return entry.kind is EntryKind.FILE and (entry.size or 0) <= self._limits.file_bytes
+
+    def rego(self, paths: list[str]) -> Iterator[Rego]:
+        for path in paths:
+            content = self._content(path)
+            if content is not None:
+                yield Rego(path, content)
+
+    def read(self, paths: list[str]) -> Iterator[Object]:
+        expect(self._tree, paths)
+        for path in paths:
+            content = self._content(path)
+            if content is not None and self._want(content):
+                yield from self._objects(path, content)
+
+    def _content(self, path: str) -> bytes | None:
+        try:
+            return self._tree.read(path)
+        except Unreadable as problem:
+            self.mistakes.append(Mistake(Place(path), f"the file cannot be read: {problem}"))
+            return None
+
+    def _objects(self, path: str, content: bytes) -> Iterator[Object]:
+        for document in yaml.documents(content, path, want=self._want, limits=self._limits):
+            if isinstance(document, yaml.Broken):
+                why = "it is a template" if b"{{" in document.content else document.why
+                self.mistakes.append(Mistake(Place(path, document.line), f"the policy file does not parse: {why}"))
+                continue
+            try:
+                yield from objects(yaml.full(document, yaml.Descent(self._limits)), path)
+            except yaml.Tangled as problem:
+                line = document.start_mark.line + 1
+                self.mistakes.append(Mistake(Place(path, line), f"the policy file does not parse: {problem}"))
+
+
+def templated(found: Object) -> Place | None:
+    """Where a policy is filled in by Helm before it reaches a cluster; None where it stands as it is.
+
+    Kyverno's own `{{ request.object … }}` is no template of that sort.
+    """
+    for scalar in scalars(found.node):
+        if "{{" in scalar.text and _HELM.search(scalar.text):
+            return scalar.place()
+    return None
+
+
+def _has(words: tuple[bytes, ...]) -> Callable[[bytes], bool]:
+    return lambda content: any(word in content for word in words)
+
+
+def _texts(node: Mapping) -> dict[str, str]:
+    return {key: value.text for key, value in node.entries if isinstance(value, Scalar)}
+
+
+def _decoded(node: Mapping) -> dict[str, bytes]:
+    found = {}
+    for key, text in _texts(node).items():
+        try:
+            found[key] = base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            continue
+    return found

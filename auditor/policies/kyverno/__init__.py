@@ -1,0 +1,1 @@
+"""Kyverno's ways to demand signatures: `verifyImages` rules, and ImageValidatingPolicies in CEL."""

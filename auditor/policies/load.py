@@ -1,0 +1,36 @@
+"""Policy files of a tree → policies, ready to judge: each engine reads its own kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.policies.cursor import Mistake
+from auditor.policies.found import Found
+from auditor.policies.ruling import Policy
+from auditor.policies.versions import Versions
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Every policy, those that cannot be read among them; and what is wrong, each at its line."""
+
+    policies: tuple[Policy, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+
+
+_ENGINES: Final[tuple[Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]], ...]] = (
+    load_kyverno,
+)
+
+
+def load_policies(found: Found, versions: Versions | None = None) -> Loaded:
+    """Read every policy that was found. Raises nothing: what cannot be read is a policy that is not evaluable."""
+    policies: list[Policy] = []
+    mistakes = list(found.mistakes)
+    for load in _ENGINES:
+        more, wrong = load(found, versions or Versions())
+        policies.extend(more)
+        mistakes.extend(wrong)
+    return Loaded(tuple(policies), tuple(mistakes))

@@ -1,0 +1,21 @@
+"""Which version of an engine the cluster runs, where that changes a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kyverno(StrEnum):
+    """Versions of Kyverno that judge differently."""
+
+    V1_13 = "1.13"
+    V1_17 = "1.17"
+    V1_19 = "1.19"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """One version for each engine; the newest one read, unless the team says otherwise."""
+
+    kyverno: Kyverno = Kyverno.V1_19
