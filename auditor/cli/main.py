@@ -23,7 +23,6 @@ def parser() -> Parser:
         prog="auditor",
         description="Would merging this deploy a container image that nobody we trust has signed?",
         epilog="Exit status: 0 clean, 1 findings, 2 usage or configuration, 3 incomplete, 4 internal error, 130 interrupted.",
-        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"auditor {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)

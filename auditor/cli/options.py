@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from auditor.errors import UsageError
 from auditor.model.finding import Level
@@ -16,6 +16,10 @@ _TWIN_PREFIX: Final = "AUDITOR_"
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose usage errors are exit 2 with a next step, and whose options have environment twins."""
+
+    def __init__(self, **options: Any) -> None:
+        # An abbreviation is a different option in the next version, and `--base` must never be left out by a typing error.
+        super().__init__(**{**options, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         """Tell what is wrong and where to read on."""

@@ -182,7 +182,8 @@ class Pruner:
         if not inner:
             return None
         scalar.inner = inner
-        if not self.whole:
+        # `"{{ .Values.image }}"` reads as a mapping in braces, and is a template that hides the image all the same.
+        if not self.whole and ("\n" in text or not is_template(text)):
             scalar.text = ""
         return scalar
 
