@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from auditor.policies.cursor import Mistake
 from auditor.policies.found import Found
@@ -20,9 +20,9 @@ class Loaded:
     mistakes: tuple[Mistake, ...] = ()
 
 
-_ENGINES: Final[tuple[Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]], ...]] = (
-    load_kyverno,
-)
+_Load: TypeAlias = Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]]
+_ENGINES: Final[tuple[_Load, ...]] = ()
+"""One for each engine: policies, and mistakes in them."""
 
 
 def load_policies(found: Found, versions: Versions | None = None) -> Loaded:
