@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from auditor.policies.clusterimagepolicy.load import load_clusterimagepolicies
 from auditor.policies.cursor import Mistake
 from auditor.policies.found import Found
 from auditor.policies.ruling import Policy
@@ -21,7 +22,7 @@ class Loaded:
 
 
 _Load: TypeAlias = Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]]
-_ENGINES: Final[tuple[_Load, ...]] = ()
+_ENGINES: Final[tuple[_Load, ...]] = (load_clusterimagepolicies,)
 """One for each engine: policies, and mistakes in them."""
 
 

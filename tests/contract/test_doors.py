@@ -21,6 +21,7 @@ DOORS = {
     "pathspec": "auditor/manifests",
     "platformdirs": "auditor/signatures",
     "re2": "auditor/config/names.py",
+    "regopy": "auditor/policies/rego/child.py",
     "rfc3161_client": "auditor/signatures",
     "ruamel": "auditor/config/document.py",
     "sigstore": "auditor/signatures",
