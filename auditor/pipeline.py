@@ -91,11 +91,16 @@ class RulesFile:
         except SourceError as error:
             after = error.message
         found = rule_changes(rules, after, touched)
+        if isinstance(after, str):
+            return found
         return tuple(each for each in found if each.place is None or self._is_changed(each.place.file))
 
     def _is_changed(self, path: str) -> bool:
         """Whether the change, and not base since it began, made this file what it is."""
-        return self.head is None or not self.old or any(old(path) != self.head(path) for old in self.old)
+        try:
+            return self.head is None or not self.old or any(old(path) != self.head(path) for old in self.old)
+        except SourceError:
+            return True
 
 
 # ── what is deployed ─────────────────────────────────────────────────────────────────────────────────────────────────────
