@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from auditor.source.tree import Entry, EntryKind, Tree, Unreadable
 
 MANIFESTS: Final = (".yaml", ".yml", ".json")
 _LFS: Final = b"version https://git-lfs.github.com/spec/v1"
+_BELOW: Final = "/**"
 _LINKS: Final = 16
 """Symlinks followed in a row."""
 
@@ -61,6 +64,8 @@ class Reader:
     _want: Callable[[bytes], bool] = field(init=False)
     _directories: frozenset[str] = field(init=False)
     _seen: dict[str, str] = field(default_factory=dict)
+    _sorted: list[str] = field(default_factory=list)
+    _below: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._want = prefilter(self.kinds.words) if self.filtered else _everything
@@ -83,10 +88,34 @@ class Reader:
 
     def identity(self, path: str) -> str:
         """What stands at a path: its content identity, or nothing. With a slash at its end: whether there is a directory."""
+        if path.endswith(_BELOW):
+            return self._identity_below(path.removesuffix(_BELOW))
         if path.endswith("/"):
             return "directory" if path[:-1] in self._directories else ""
         entry = self.files.get(path)
         return "" if entry is None or entry.kind is EntryKind.SUBMODULE else self.tree.content_id(path)
+
+    def _identity_below(self, directory: str) -> str:
+        known = self._below.get(directory)
+        if known is None:
+            hashed = hashlib.sha256()
+            for path in self._paths_below(directory):
+                hashed.update(f"{path}\0{self.identity(path)}\0".encode("utf-8", "surrogateescape"))
+            known = self._below[directory] = hashed.hexdigest()
+        return known
+
+    def below(self, directory: str) -> list[str]:
+        """Every path below a directory (`.`: all), symlinks not followed."""
+        self._seen[f"{directory}{_BELOW}"] = self._identity_below(directory)
+        return self._paths_below(directory)
+
+    def _paths_below(self, directory: str) -> list[str]:
+        if not self._sorted:
+            self._sorted = sorted(self.files)
+        start = "" if directory == "." else f"{directory}/"
+        first = bisect_left(self._sorted, start)
+        # No character sorts after the last one of Unicode.
+        return self._sorted[first : bisect_left(self._sorted, f"{start}\U0010ffff", first)]
 
     def _look(self, path: str) -> Entry | None:
         self._seen[path] = self.identity(path)

@@ -12,6 +12,7 @@ every image that kustomize could deploy, and perhaps some that it would not.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,10 @@ from auditor.source.tree import Unreadable
 _OUTPUT: Final = "rendered"
 _ORIGIN: Final = "config.kubernetes.io/origin"
 _CHANGES: Final = "alpha.config.kubernetes.io/transformations"
+_CRD: Final = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (rb"^kind: CustomResourceDefinition$", rb"^apiVersion: apiextensions\.k8s\.io/")
+)
 _WRAPPER: Final = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -62,7 +67,7 @@ class Kustomize:
         """
         self.stage.add(dict.fromkeys((*seen, *self._named(seen))))
         output = self._build(root)
-        contents = read_contents(output, _OUTPUT, self._pruner())
+        contents = read_contents(_without_crds(output), _OUTPUT, self._pruner())
         if contents.gaps:
             raise Failed(f"the output of kustomize cannot be read: {contents.gaps[0].why}")
         places = _Places(self.reader, root, [(item, one) for item in built.objects for one in self._found(item)])
@@ -103,6 +108,11 @@ class Kustomize:
         self.renderers.note("kustomize", tool)
         build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
         return run([tool.path, *build], self.folder / "home", self.reader.limits)
+
+
+def _without_crds(output: bytes) -> bytes:
+    """The output without CRDs, most of its bytes. Kustomize writes it anew: only keys at the top start a line."""
+    return b"\n---\n".join(part for part in output.split(b"\n---\n") if not all(mark.search(part) for mark in _CRD))
 
 
 def _quoted(text: str) -> str:
@@ -189,4 +199,3 @@ def _likeness(item: Object, found: Found, other: Object, known: Found) -> tuple[
         found.path == known.path,
         item.namespace == other.namespace,
     )
-

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -29,22 +28,11 @@ class Stage:
         self.top.mkdir(parents=True, exist_ok=True)
         self._written: set[str] = set()
         self._bytes = 0
-        self._sorted: list[str] = []
 
     def add(self, paths: Iterable[str]) -> None:
         """Write these files and what they lead to; what is not in the tree is not written. Raises Failed."""
         for path in paths:
             self._add(path)
-
-    def below(self, directory: str) -> Iterator[str]:
-        """Every path below a directory."""
-        if not self._sorted:
-            self._sorted = sorted(self._reader.files)
-        start = "" if directory == "." else f"{directory}/"
-        for index in range(bisect_left(self._sorted, start), len(self._sorted)):
-            if not self._sorted[index].startswith(start):
-                return
-            yield self._sorted[index]
 
     def place(self, path: str) -> Path:
         """Where a path of the tree is in the copy."""
@@ -80,7 +68,7 @@ class Stage:
         if target in self._reader.files:
             self._add(target)
         else:
-            self.add(list(self.below(target)))
+            self.add(self._reader.below(target))
 
     def _content(self, path: str) -> bytes:
         try:

@@ -1,0 +1,248 @@
+"""`helm template` of a chart in the tree with the values of a release, each image with the line that makes it.
+
+Nothing is asked of a cluster or the network: no `lookup`, no DNS, no dependencies fetched, no plugins, no post-renderer.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from auditor.manifests.contents import read_contents
+from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.helm.chart import Chart, defaults, read_chart
+from auditor.manifests.helm.trace import Sources, Tracer, opened
+from auditor.manifests.helm.values import leaves, mark, merged, pruned, written
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.objects import Object
+from auditor.manifests.render.sandbox import Failed, run
+from auditor.manifests.render.stage import Stage
+from auditor.manifests.render.tools import Renderers
+from auditor.manifests.skeleton import Pruner
+from auditor.manifests.text import prefilter
+from auditor.model.place import Place
+from auditor.source.tree import EntryKind, Unreadable
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?", re.ASCII)
+_SETTING: Final = re.compile(
+    rb"""^(\s*(?:-\s+)?["']?[\w.-]*(?:image|tag|repo|digest|version)[\w.-]*["']?:[ \t]+["']?)([\w./:@-]+)""",
+    re.I | re.M,
+)
+_TRIES: Final = 12
+"""Runs with marks of one chart: some charts refuse some marked values, so fewer are marked each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A chart in the tree as something deploys it. `layers`: values, the strongest last. `place`: who deploys it."""
+
+    chart: str
+    place: Place
+    name: str = "release"
+    namespace: str = "default"
+    layers: tuple[Mapping, ...] = ()
+
+
+@dataclass(slots=True)
+class Helm:
+    """Renders charts of one tree. `folder` is private to this reading; `end` is when time for all is up (monotonic)."""
+
+    reader: Reader
+    renderers: Renderers
+    stage: Stage
+    folder: Path
+    end: float
+    kube_version: str
+    _staged: set[str] = field(default_factory=set)
+
+    def render(self, release: Release) -> list[Object]:
+        """The objects that the release deploys, every image at the line that makes it. Raises Failed."""
+        try:
+            chart = read_chart(self.reader, release.chart)
+            if chart is None:
+                raise Failed(f"{release.chart} holds no chart")
+            if missing := ", ".join(chart.missing()):
+                raise Failed(f"{chart.title} needs what is not in the repository: {missing}")
+            below = defaults(self.reader, chart)
+        except OutOfTree as error:
+            raise Failed(str(error)) from error
+        self._copy(chart)
+        return self._traced(chart, release, below)
+
+    def _traced(self, chart: Chart, release: Release, below: Mapping) -> list[Object]:
+        values = merged(release.layers)
+        plain = self._run(chart, release, values, None, {})
+        if not plain:
+            return []
+        marks = list(dict.fromkeys(leaves(merged([below, values], final=True))))
+        marks = marks[: self.reader.limits.tainted_leaves]
+        files, settings = self._settings(chart, len(marks))
+        tracer = Tracer(self.reader, chart, [*marks, *settings], _defaults(below, values))
+        effective = merged([below, values], final=True)
+        again = list(self._again(chart, release, (values, effective), marks, files))
+        return tracer.place(plain, again)
+
+    def _again(
+        self,
+        chart: Chart,
+        release: Release,
+        values: tuple[Mapping, Mapping],
+        marks: list[Scalar],
+        files: dict[str, bytes],
+    ) -> Iterator[list[Object]]:
+        """The output with marks: of all values at once, or, where the chart refuses that, of halves of them."""
+        number = {id(scalar): index for index, scalar in enumerate(marks)}
+        waiting = [(marks, files)]
+        for _ in range(_TRIES):
+            if not waiting:
+                return
+            some, marked = waiting.pop(0)
+            chosen = {id(scalar): number[id(scalar)] for scalar in some}
+            try:
+                with _Swapped(self.stage, marked):
+                    yield self._run(chart, release, values[0], pruned(values[1], chosen), chosen)
+            except Failed:
+                half = len(some) // 2
+                if half:
+                    waiting += [(some[:half], {}), (some[half:], {})]
+                if marked:
+                    waiting.insert(0, ([], marked))
+
+    def _run(
+        self, chart: Chart, release: Release, values: Mapping, marked: Node | None, marks: dict[int, int]
+    ) -> list[Object]:
+        tool = self.renderers.helm
+        if tool is None:
+            raise Failed("helm is not installed")
+        if time.monotonic() > self.end:
+            raise Failed(f"renderers have used up their {self.reader.limits.render_seconds_together:g} seconds")
+        self.renderers.note("helm", tool)
+        files = [("values.yaml", written(values)), ("marked.yaml", written(marked, marks) if marked else "{}")]
+        for name, text in files:
+            (self.folder / name).write_bytes(text.encode("utf-8", "replace"))
+        output = run(
+            [
+                tool.path,
+                "template",
+                release.name if _NAME.fullmatch(release.name) else "release",
+                str(self.stage.place(chart.place)),
+                f"--namespace={release.namespace or 'default'}",
+                f"--kube-version={self.kube_version}",
+                "--include-crds",
+                *(f"--values={self.folder / name}" for name, _ in files),
+            ],
+            self.folder / "home",
+            self.reader.limits,
+        )
+        return self._objects(output, chart)
+
+    def _objects(self, output: bytes, chart: Chart) -> list[Object]:
+        kinds, limits = self.reader.kinds, self.reader.limits
+        contents = read_contents(output, chart.path, Pruner(kinds, prefilter(kinds.words), limits, whole=True))
+        if contents.gaps:
+            raise Failed(f"what helm prints is not YAML: {contents.gaps[0].why}")
+        sources = Sources.of(output, chart)
+        return [opened(replace(item, file=sources.at(item.line, chart.path)), limits) for item in contents.objects]
+
+    # ── the copy that helm reads ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _copy(self, chart: Chart) -> None:
+        """The chart with all that it carries; a chart beside it goes to where Helm would put it."""
+        if chart.place in self._staged:
+            return
+        self._staged.add(chart.place)
+        self.stage.add(self.reader.below(chart.directory))
+        for inner in chart.all():
+            if inner.place != inner.directory and inner.place not in self._staged:
+                self._staged.add(inner.place)
+                self._copy_to(inner)
+
+    def _copy_to(self, chart: Chart) -> None:
+        for path in self.reader.below(chart.directory):
+            target = f"{chart.place}/{path[len(chart.directory) + 1 :]}"
+            if self.reader.files[path].kind is EntryKind.FILE and not self.stage.place(target).exists():
+                try:
+                    self.stage.write(target, self.reader.bytes_of(path))
+                except Unreadable as error:
+                    raise Failed(str(error)) from error
+
+    def _settings(self, chart: Chart, first: int) -> tuple[dict[str, bytes], list[Scalar]]:
+        """Files that templates read by `.Files`, with marks in their lines: the marked contents, and what is marked."""
+        paths = [path for path in self.reader.below(chart.directory) if self._content(path) is not None]
+        if not any(b".Files." in (self._content(path) or b"") for path in paths if _is_template(path)):
+            return {}, []
+        made: list[Scalar] = []
+        files: dict[str, bytes] = {}
+        for path in paths:
+            if _is_template(path) or path.endswith(("/Chart.yaml", "/values.yaml", "/Chart.lock")):
+                continue
+            content = self._content(path) or b""
+            marked = _SETTING.sub(
+                lambda match, path=path, content=content: _marked(match, path, content, made, first), content
+            )
+            if marked != content:
+                files[path] = marked
+            if len(made) > self.reader.limits.tainted_leaves:
+                break
+        return files, made
+
+    def _content(self, path: str) -> bytes | None:
+        entry = self.reader.files[path]
+        if entry.kind is not EntryKind.FILE or (entry.size or 0) > 256 * 1024:
+            return None
+        try:
+            return self.reader.bytes_of(path)
+        except Unreadable:
+            return None
+
+
+class _Swapped:
+    """Other contents for some files of the copy, for as long as the block lasts."""
+
+    def __init__(self, stage: Stage, files: dict[str, bytes]) -> None:
+        self._stage = stage
+        self._files = files
+        self._before: dict[Path, bytes] = {}
+
+    def __enter__(self) -> None:
+        for path, content in self._files.items():
+            place = self._stage.place(path)
+            if place.is_file() and not place.is_symlink():
+                self._before[place] = place.read_bytes()
+                place.write_bytes(content)
+
+    def __exit__(self, *_: object) -> None:
+        for place, content in self._before.items():
+            place.write_bytes(content)
+
+
+def _is_template(path: str) -> bool:
+    return "/templates/" in f"/{path}"
+
+
+def _marked(match: re.Match[bytes], path: str, content: bytes, made: list[Scalar], first: int) -> bytes:
+    line = content.count(b"\n", 0, match.start(2)) + 1
+    column = match.start(2) - (content.rfind(b"\n", 0, match.start(2)) + 1) + 1
+    text = match[2].decode()
+    made.append(Scalar(text, path, line, column))
+    return match[0] + mark(first + len(made) - 1).encode()
+
+
+def _defaults(below: Mapping, values: Mapping) -> dict[int, Scalar]:
+    """The chart's own value behind each value of a release."""
+    found: dict[int, Scalar] = {}
+    waiting: list[tuple[Node, Node]] = [(values, below)]
+    while waiting:
+        node, default = waiting.pop()
+        if isinstance(node, Scalar) and isinstance(default, Scalar):
+            found[id(node)] = default
+        elif isinstance(node, Mapping) and isinstance(default, Mapping):
+            others = dict(default.entries)
+            waiting += [(value, others[key]) for key, value in node.entries if key in others]
+        elif isinstance(node, Sequence) and isinstance(default, Sequence):
+            waiting += list(zip(node.items, default.items, strict=False))
+    return found
