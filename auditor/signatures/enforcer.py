@@ -78,7 +78,7 @@ class Accepted:
     form: Form
     identity: Identity | None
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    optional: Mapping[str, Json] = _NOTHING
+    optional: Mapping[str, Json] = field(default_factory=lambda: _NOTHING)
     predicate: str | None = None
     statement: bytes | None = None
 
@@ -117,7 +117,7 @@ class _Content:
     annotations: Mapping[str, str]
     candidate: Candidate | None
     entry: LogEntry | None
-    optional: Mapping[str, Json] = _NOTHING
+    optional: Mapping[str, Json] = field(default_factory=lambda: _NOTHING)
     predicate: str | None = None
     statement: bytes | None = None
 
