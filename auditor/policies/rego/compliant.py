@@ -10,16 +10,16 @@ import re
 from typing import Final
 
 from auditor.policies.rego.evaluate import Json, Rego, Unevaluated, Value
+from auditor.policies.rego.scan import COMMENT_OR_TEXT
 
 QUERY: Final = "data.sigstore.isCompliant"
-_COMMENT_OR_TEXT: Final = re.compile(r'"(?:\\.|[^"\\\n])*"|`[^`]*`|#[^\n]*')
 _V1_WORDS: Final = re.compile(r"\b(?:if|contains(?=\s+[\w\"\[{])|every)\b(?!\()")
 _V1_IMPORT: Final = re.compile(r"^\s*import\s+(?:rego\.v1|future\.keywords)", re.MULTILINE)
 
 
 def complies(rego: Rego, source: str, document: Json) -> bool | str | Unevaluated:
     """Whether the controller's policy is content: True, or why it is not, or why that cannot be told."""
-    text = _COMMENT_OR_TEXT.sub('""', source)
+    text = COMMENT_OR_TEXT.sub('""', source)
     if _V1_WORDS.search(text) and not _V1_IMPORT.search(text):
         return Unevaluated("the controller reads Rego v0, and this policy needs `import rego.v1`")
     answer = rego.query([("policy", source)], document, QUERY)

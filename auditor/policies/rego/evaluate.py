@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from auditor.limits import DEFAULT, Limits
+from auditor.policies.rego.scan import unsafe_variable
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 _CHILD: Final = Path(__file__).with_name("child.py")
@@ -57,6 +58,9 @@ class Rego:
 
     def query(self, modules: Sequence[tuple[str, str]], document: Any, query: str) -> Value | Unevaluated:
         """The value of a query over these modules (name and text) with `document` as `input`."""
+        variable = unsafe_variable(source for _, source in modules)
+        if variable is not None:
+            return Unevaluated(f"the variable {variable} is unsafe: nothing binds it")
         request = json.dumps({"modules": list(modules), "input": document, "query": query}).encode() + b"\n"
         if len(request) > self._limits.rego_bytes:
             return Unevaluated(f"policy and input are larger than {self._limits.rego_bytes >> 20} MiB")

@@ -14,9 +14,11 @@ from typing import Any, Final
 from auditor.limits import DEFAULT
 from auditor.model.place import Place
 from auditor.policies.rego.evaluate import Json, Rego, Unevaluated
+from auditor.policies.rego.scan import COMMENT_OR_TEXT
 
 PACKAGE: Final = re.compile(r"^\s*package\s+auditor\s*(?:#.*)?$", re.MULTILINE)
 _RULE: Final = re.compile(r"^\s*(?:deny|warn)\b", re.MULTILINE)
+_V0_BODY: Final = re.compile(r"^[A-Za-z_][\w.]*(?:\([^)]*\)|\[[^\]]*\])?\s*\{", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ def ask_gate(modules: Mapping[str, bytes], document: Mapping[str, Any], rego: Re
     if not own:
         return None
     file = next((path for path, text in own.items() if _RULE.search(text)), next(iter(own)))
+    for path, text in texts.items():
+        if _V0_BODY.search(COMMENT_OR_TEXT.sub('""', text)):
+            return Said(f"rego/{file}", file, unevaluated=f"{path}: Rego v1 needs `if` before the body of a rule")
     words: list[Word] = []
     for rule in ("deny", "warn"):
         answer = rego.query(list(texts.items()), document, f"data.auditor.{rule}")
