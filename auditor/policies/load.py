@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from auditor.policies.clusterimagepolicy.load import load_clusterimagepolicies
 from auditor.policies.cursor import Mistake
 from auditor.policies.found import Found
+from auditor.policies.kyverno.load import load_kyverno
 from auditor.policies.ruling import Policy
 from auditor.policies.versions import Versions
 
@@ -22,7 +23,7 @@ class Loaded:
 
 
 _Load: TypeAlias = Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]]
-_ENGINES: Final[tuple[_Load, ...]] = (load_clusterimagepolicies,)
+_ENGINES: Final[tuple[_Load, ...]] = (load_kyverno, load_clusterimagepolicies)
 """One for each engine: policies, and mistakes in them."""
 
 

@@ -85,11 +85,12 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A signature that does not hold, and the first reason."""
+    """A signature that does not hold, the first reason, and the step of the recipe that it is of."""
 
     form: Form
     why: str
     predicate: str | None = None
+    step: Step = Step.BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,9 @@ def examine(material: Material, digest: Digest, terms: Terms, limits: Limits = D
         predicate = content.predicate
         identity = _judge(content, terms)
     except (Refusal, Malformed) as problem:
-        why = problem.why if isinstance(problem, Refusal) else str(problem)
-        return Rejected(material.form, why, predicate)
+        if isinstance(problem, Refusal):
+            return Rejected(material.form, problem.why, predicate, problem.step)
+        return Rejected(material.form, str(problem), predicate)
     except _Unclear as problem:
         return Undecided(material.form, str(problem), predicate)
     except Exception as error:  # noqa: BLE001 - hostile bytes inside foreign parsers: it rejects this one, never ends the run

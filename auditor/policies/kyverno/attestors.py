@@ -1,0 +1,293 @@
+"""Who must have signed, as a `verifyImages` entry says it: sets of attestors, nested, with counts.
+
+Source: `api/kyverno/v1/image_verification_types.go` and `pkg/engine/internal/imageverifier.go` of Kyverno 1.19.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from auditor.model.identity import Identity
+from auditor.model.place import Place
+from auditor.policies.cursor import Cursor, Mistake
+from auditor.policies.found import Found
+from auditor.policies.kyverno.names import repository_of
+from auditor.policies.kyverno.wildcard import expression, invalid, matches
+from auditor.policies.proofs import Grounds
+
+DEEPEST: Final = 8
+"""Attestors inside attestors: real policies have one level."""
+_PEM_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
+_SECRET: Final = re.compile(r"k8s://(?:([^/]+)/)?([^/]+)")
+_WAYS: Final = ("keys", "certificates", "keyless", "attestor")
+EXTENSIONS: Final = MappingProxyType(
+    {
+        "1.3.6.1.4.1.57264.1.1": "oidcIssuer",
+        "1.3.6.1.4.1.57264.1.2": "githubWorkflowTrigger",
+        "1.3.6.1.4.1.57264.1.3": "githubWorkflowSha",
+        "1.3.6.1.4.1.57264.1.4": "githubWorkflowName",
+        "1.3.6.1.4.1.57264.1.5": "githubWorkflowRepository",
+        "1.3.6.1.4.1.57264.1.6": "githubWorkflowRef",
+    }
+)
+"""Certificate extensions that Kyverno compares, by OID and by name; any other is an error of the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a certificate must name. With nothing written, anybody."""
+
+    subject: str = ""
+    subject_regexp: str = ""
+    issuer: str = ""
+    issuer_regexp: str = ""
+    extensions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def anybody(self) -> bool:
+        """Whether every certificate will do."""
+        return self == Who()
+
+    def mismatch(self, identity: Identity) -> str | None:
+        """Why the classic verification refuses the identity; None where it takes it. `subject` OR `subjectRegExp`."""
+        if not self._subject(identity.subject):
+            return f"subject mismatch: expected {self.subject or self.subject_regexp}, received {identity.subject}"
+        issuer = identity.issuer or ""
+        if self.issuer and not matches(self.issuer, issuer):
+            return f"issuer mismatch: expected {self.issuer}, received {issuer}"
+        if self.issuer_regexp and not expression(self.issuer_regexp).search(issuer):
+            return f"issuer mismatch: expected {self.issuer_regexp}, received {issuer}"
+        return self._extension_mismatch(identity)
+
+    def _subject(self, subject: str) -> bool:
+        if not self.subject and not self.subject_regexp:
+            return True
+        return bool(
+            (self.subject and matches(self.subject, subject))
+            or (self.subject_regexp and expression(self.subject_regexp).search(subject))
+        )
+
+    def _extension_mismatch(self, identity: Identity) -> str | None:
+        for key, wanted in self.extensions:
+            value = extension_of(key, identity)
+            if not matches(wanted, value):
+                return f"extension mismatch: expected {wanted} for key {key}, received {value}"
+        return None
+
+    def bundle_mismatch(self, identity: Identity) -> str | None:
+        """The same for bundles: texts are exact, and both of a pair must hold. Without issuer and subject nothing passes."""
+        if not (self.issuer or self.issuer_regexp) or not (self.subject or self.subject_regexp):
+            return "for bundles Kyverno needs an issuer and a subject, and refuses everything without them"
+        issuer = identity.issuer or ""
+        for wanted, found in ((self.subject, identity.subject), (self.issuer, issuer)):
+            if wanted and wanted != found:
+                return f"expected exactly {wanted}, received {found}"
+        for pattern, found in ((self.subject_regexp, identity.subject), (self.issuer_regexp, issuer)):
+            if pattern and not expression(pattern).search(found):
+                return f"expected {pattern}, received {found}"
+        return None
+
+
+def extension_of(key: str, identity: Identity) -> str:
+    """The value of a certificate extension under its OID or Kyverno's name; empty where the certificate lacks it."""
+    name = EXTENSIONS.get(key, key)
+    if name == "oidcIssuer":
+        return identity.issuer or ""
+    return identity.claims.get("githubWorkflowSHA" if name == "githubWorkflowSha" else name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One attestor: on what `grounds` a signature counts, and who must have made it (None: the key alone decides).
+
+    `unclear` says why nobody can tell from here; `nested` stands for a set of its own. `repository` (normalised) is where
+    its signatures live, if elsewhere.
+    """
+
+    place: Place
+    grounds: Grounds = Grounds()  # noqa: RUF009 - frozen, so sharing it is safe
+    who: Who | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
+    repository: str | None = None
+    unclear: str | None = None
+    nested: AttestorSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttestorSet:
+    """At least `count` of the entries; all of them where it is None."""
+
+    place: Place
+    entries: tuple[Entry, ...]
+    count: int | None = None
+
+    @property
+    def required(self) -> int:
+        """How many entries must hold."""
+        return self.count or len(self.entries)
+
+
+class Reader:
+    """Reads attestors of one policy; what Kyverno would refuse is added to `mistakes`."""
+
+    def __init__(self, found: Found, *, bundle: bool = False) -> None:
+        self._found = found
+        self._bundle = bundle
+        self.mistakes: list[Mistake] = []
+
+    def sets(self, field: Cursor, above: Cursor, *, attestation: bool = False) -> tuple[AttestorSet, ...]:
+        """The sets of one `attestors:` list; `above` is the `verifyImages` entry, whose defaults count."""
+        return tuple(self._set(item, above, attestation=attestation, depth=0) for item in field)
+
+    def _set(self, field: Cursor, above: Cursor, *, attestation: bool, depth: int) -> AttestorSet:
+        entries: list[Entry] = []
+        if depth > DEEPEST:
+            self.mistakes.append(field.mistake(f"attestors are nested more than {DEEPEST} deep"))
+        else:
+            for item in field["entries"]:
+                entries.extend(self._entry(item, above, attestation=attestation, depth=depth))
+        if not entries and depth <= DEEPEST:
+            self.mistakes.append(field.mistake("a set of attestors needs at least one of `entries`"))
+        return AttestorSet(field.place, tuple(entries), self._count(field["count"], len(entries)))
+
+    def _count(self, field: Cursor, entries: int) -> int | None:
+        if not field:
+            return None
+        if not field.text.isascii() or not field.text.isdigit() or not 1 <= int(field.text) <= entries:
+            self.mistakes.append(field.mistake(f"`count` must lie between 1 and the number of entries, {entries}"))
+            return None
+        return int(field.text)
+
+    def _entry(self, field: Cursor, above: Cursor, *, attestation: bool, depth: int) -> list[Entry]:
+        ways = [way for way in _WAYS if field[way]]
+        if len(ways) != 1:
+            self.mistakes.append(
+                field.mistake("an attestor has exactly one of keys, certificates, keyless and attestor")
+            )
+            return []
+        if ways == ["attestor"]:
+            nested = self._set(field["attestor"], above, attestation=attestation, depth=depth + 1)
+            return [Entry(field.place, nested=nested)]
+        own = {name: field[name] or above[name] for name in ("annotations", "repository")}
+        shared = _Shared(tuple(sorted(own["annotations"].texts.items())), self._repository(own["repository"]))
+        match ways[0]:
+            case "keys":
+                return self._keys(field["keys"], shared)
+            case "keyless":
+                return [self._keyless(field["keyless"], shared, attestation=attestation)]
+            case _:
+                place = field["certificates"].place
+                return [Entry(place, unclear="attestors of the kind `certificates` are not evaluated here")]
+
+    def _repository(self, field: Cursor) -> str | None:
+        if not field.text:
+            return None
+        name = repository_of(field.text)
+        if name is None:
+            self.mistakes.append(field.mistake(f"not a repository: {field.text[:200]!r}"))
+        return name
+
+    # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _keys(self, field: Cursor, shared: _Shared) -> list[Entry]:
+        keys, unclear = self._pems(field)
+        algorithm = field["signatureAlgorithm"].text
+        if algorithm not in {"", "sha256"}:
+            unclear = f"signatureAlgorithm {algorithm} is not evaluated here"
+        grounds = [self._grounds(field, fulcio=None, key=key) for key in keys] or [Grounds()]
+        return [
+            Entry(field.place, each, None, shared.annotations, shared.repository, unclear=unclear) for each in grounds
+        ]
+
+    def _pems(self, field: Cursor) -> tuple[list[bytes], str | None]:
+        """The keys, each an entry of its own; or why they are not known."""
+        text = field["publicKeys"].text.strip()
+        if text.startswith("-----BEGIN"):
+            blocks = [found[0].encode() for found in _PEM_KEY.finditer(text)]
+            if not blocks:
+                self.mistakes.append(field["publicKeys"].mistake("not public keys in PEM"))
+            return blocks, None
+        if "{{" in text:
+            return [], "the key is a variable that the cluster fills in"
+        secret = field["secret"]
+        named = _SECRET.fullmatch(text)
+        if named or secret:
+            namespace, name = (named[1] or "", named[2]) if named else (secret["namespace"].text, secret["name"].text)
+            data = self._found.secret(name, namespace)
+            if data and "cosign.pub" in data:
+                return [data["cosign.pub"]], None
+            return [], f"the key is in Secret {namespace}/{name}, which this tree does not hold"
+        if text or field["kms"]:
+            return [], f"the key is held by {(text or field['kms'].text)[:100]}"
+        self.mistakes.append(field.mistake("`keys` needs publicKeys, secret or kms"))
+        return [], None
+
+    # ── keyless ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _keyless(self, field: Cursor, shared: _Shared, *, attestation: bool) -> Entry:
+        self._check_keyless(field)
+        extensions = field["additionalExtensions"].texts
+        who = Who(
+            field["subject"].text,
+            field["subjectRegExp"].text,
+            field["issuer"].text,
+            field["issuerRegExp"].text,
+            tuple(sorted(extensions.items())),
+        )
+        roots = field["roots"].text
+        texts = (who.subject, who.subject_regexp, who.issuer, who.issuer_regexp, roots, *extensions.values())
+        unclear = "it holds a variable that the cluster fills in" if any("{{" in text for text in texts) else None
+        if self._bundle:
+            return self._bundled(field, who, shared, unclear, attestation=attestation)
+        grounds = self._grounds(field, fulcio=roots.encode() if roots else None, key=None, attestation=attestation)
+        return Entry(field.place, grounds, who, shared.annotations, shared.repository, unclear=unclear)
+
+    def _bundled(self, field: Cursor, who: Who, shared: _Shared, unclear: str | None, *, attestation: bool) -> Entry:
+        """For bundles the public root alone counts, and SCTs are never checked."""
+        if field["ctlog"]["ignoreSCT"].yes and not attestation:
+            unclear = "with `ignoreSCT` Kyverno checks no time of a bundle, which is not evaluated here"
+        grounds = Grounds(unsafe_without_sct=True, unsafe_without_log=field["rekor"]["ignoreTlog"].yes)
+        return Entry(field.place, grounds, who, shared.annotations, None, unclear=unclear)
+
+    def _check_keyless(self, field: Cursor) -> None:
+        if not field["rekor"] and not field["roots"]:
+            self.mistakes.append(field.mistake("`keyless` needs `rekor` or `roots`"))
+        for name in ("subjectRegExp", "issuerRegExp"):
+            pattern = field[name]
+            why = invalid(pattern.text) if pattern.text and "{{" not in pattern.text else None
+            if why:
+                self.mistakes.append(pattern.mistake(why))
+        for key in field["additionalExtensions"].keys:
+            if key not in EXTENSIONS and key not in EXTENSIONS.values():
+                self.mistakes.append(field["additionalExtensions"][key].mistake(f"invalid certificate extension {key}"))
+
+    def _grounds(self, field: Cursor, *, fulcio: bytes | None, key: bytes | None, attestation: bool = False) -> Grounds:
+        rekor, ctlog = field["rekor"], field["ctlog"]
+        if rekor and not rekor["url"].text and not rekor["ignoreTlog"].yes:
+            self.mistakes.append(rekor.mistake("`rekor` needs its `url`"))
+        ignore_log = rekor["ignoreTlog"].yes
+        return Grounds(
+            fulcio=fulcio,
+            rekor=_pem(rekor["pubkey"]),
+            ctlog=_pem(ctlog["pubkey"]),
+            tsa=_pem(ctlog["tsaCertChain"]),
+            key=key,
+            unsafe_without_log=ignore_log,
+            unsafe_without_sct=key is not None or ctlog["ignoreSCT"].yes or (attestation and not ctlog),
+            stamped=bool(ctlog["tsaCertChain"].text) and not ignore_log,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What an entry takes from its `verifyImages` entry unless it says otherwise."""
+
+    annotations: tuple[tuple[str, str], ...]
+    repository: str | None
+
+
+def _pem(field: Cursor) -> bytes | None:
+    return field.text.encode() if field.text else None

@@ -1,0 +1,244 @@
+"""ClusterPolicy and Policy: rules with `verifyImages`, read once, judged per image and resource.
+
+Order within a rule: does it speak about the resource (`match`, `exclude`, exceptions, preconditions)? Does an entry speak
+about the image (`imageReferences`, `skipImageReferences`)? Is a digest demanded? Who has signed? What do statements say?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from auditor.config.names import InvalidPattern
+from auditor.model.evidence import Absent
+from auditor.model.place import Place
+from auditor.model.report import PolicyVerdict
+from auditor.policies.cursor import Cursor
+from auditor.policies.inspected import Inspected, Resource
+from auditor.policies.kyverno.answer import Maybe, both, negated
+from auditor.policies.kyverno.attestations import Attestation
+from auditor.policies.kyverno.attestors import AttestorSet
+from auditor.policies.kyverno.conditions import hold
+from auditor.policies.kyverno.exceptions import PolicyException
+from auditor.policies.kyverno.match import POD_KINDS, Autogen, pod_of, speaks
+from auditor.policies.kyverno.names import name_of
+from auditor.policies.kyverno.signing import Answer, Bench, all_of
+from auditor.policies.kyverno.wildcard import matches
+from auditor.policies.proofs import Proofs
+from auditor.policies.ruling import Engine, Ruling, erred, failed, passed, skipped, unknown, warned, worst
+
+_REFERENCES: Final = "imageReferences"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One entry of `validationFailureActionOverrides`: in these namespaces another action."""
+
+    enforce: bool
+    namespaces: tuple[str, ...]
+
+    def applies(self, namespace: str) -> Maybe:
+        """Whether it speaks about the namespace; unknown for one that is not written."""
+        if not self.namespaces:
+            return None  # it goes by labels of the namespace
+        return any(matches(each, namespace) for each in self.namespaces) if namespace else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """One entry of `verifyImages:`, ready to judge."""
+
+    place: Place
+    references: tuple[str, ...]
+    skipped: tuple[str, ...]
+    sets: tuple[AttestorSet, ...]
+    attestations: tuple[Attestation, ...]
+    bundle: bool
+    enforce: bool | None
+    mutates: bool
+    demands_digest: bool
+    unclear: str | None = None
+
+    def repositories(self) -> Iterator[str]:
+        """Where its signatures live, if elsewhere."""
+        sets = [*self.sets, *(each for attestation in self.attestations for each in attestation.sets)]
+        while sets:
+            for entry in sets.pop().entries:
+                if entry.nested is not None:
+                    sets.append(entry.nested)
+                elif entry.repository is not None:
+                    yield entry.repository
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule with its `verifyImages` entries."""
+
+    name: str
+    node: Cursor
+    verifications: tuple[Verification, ...]
+    exceptions: tuple[PolicyException, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClusterPolicy:
+    """A ClusterPolicy, or a Policy of one namespace."""
+
+    name: str
+    place: Place
+    namespace: str | None
+    rules: tuple[Rule, ...]
+    enforce: bool
+    overrides: tuple[Override, ...]
+    autogen: Autogen
+    registry: str
+    engine: Engine = Engine.KYVERNO
+
+    @property
+    def repositories(self) -> frozenset[str]:
+        """Where signatures live, if elsewhere."""
+        return frozenset(name for rule in self.rules for each in rule.verifications for name in each.repositories())
+
+    def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
+        """What Kyverno would say of the image when the resource is admitted."""
+        try:
+            return worst(self._rules(image, resource, proofs))
+        except InvalidPattern as problem:
+            return unknown(f"a pattern cannot be used here: {problem}", self.place)
+
+    def _rules(self, image: Inspected, resource: Resource, proofs: Proofs) -> Iterator[Ruling]:
+        yield skipped("no rule of the policy speaks about it", self.place)
+        if resource.named and resource.kind not in POD_KINDS:
+            if any(rule.node["imageExtractors"][resource.kind] for rule in self.rules):
+                yield unknown("it is found by imageExtractors, which are not evaluated here", self.place)
+            return
+        name = name_of(image.text, self.registry)
+        for rule in self.rules:
+            concerned = [each for each in rule.verifications if _mentions(each.references, name)]
+            if concerned:
+                yield from self._concerned(rule, concerned, name, image, resource, proofs)
+
+    def _concerned(  # noqa: PLR0917 - a step of `rule`, with everything that is known there
+        self,
+        rule: Rule,
+        concerned: Iterable[Verification],
+        name: str,
+        image: Inspected,
+        resource: Resource,
+        proofs: Proofs,
+    ) -> Iterator[Ruling]:
+        applies, seen = self._applies(rule, resource)
+        if applies is False:
+            return
+        for each in concerned:
+            ruling = self._verified(each, name, image, seen, proofs)
+            yield ruling if applies else _doubtful(ruling)
+
+    # ── does the rule speak about the resource? ──────────────────────────────────────────────────────────────────────
+
+    def _applies(self, rule: Rule, resource: Resource) -> tuple[Maybe, Resource]:
+        """Whether the rule speaks about the resource, and as what: itself, the pod it repeats, or the pod it will create."""
+        if not resource.named:
+            return None if self._about(
+                rule, replace(resource, kind="Pod", api_version="v1")
+            ) is not False else False, resource
+        for seen in (resource, self.autogen.as_pod(resource), pod_of(resource)):
+            if seen is not None:
+                applies = self._about(rule, seen)
+                if applies is not False:
+                    return applies, seen
+        return False, resource
+
+    def _about(self, rule: Rule, resource: Resource) -> Maybe:
+        within: Maybe = True
+        if self.namespace is not None:
+            within = self.namespace == resource.namespace if self.namespace and resource.namespace else None
+        excepted = [each.covers(rule.name, resource) for each in rule.exceptions]
+        return both(
+            within,
+            speaks(rule.node, resource),
+            *(negated(each) for each in excepted),
+            hold(rule.node["preconditions"], request(resource), COMPLETE) if rule.node["preconditions"] else True,
+            None if rule.node["celPreconditions"] else True,
+        )
+
+    # ── what does an entry say of the image? ─────────────────────────────────────────────────────────────────────────
+
+    def _verified(self, entry: Verification, name: str, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
+        if _mentions(entry.skipped, name):
+            return skipped(f"skipImageReferences names {name}", entry.place)
+        if entry.unclear:
+            return unknown(entry.unclear, entry.place)
+        if not entry.sets and not entry.attestations:
+            return skipped("it names neither attestors nor attestations, so nothing is verified", entry.place)
+        if image.missing:
+            absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
+            enforced = self._enforced(entry, resource)
+            return (
+                erred(image.missing, entry.place, enforced=enforced) if absent else unknown(image.missing, entry.place)
+            )
+        answer = _answer(entry, image, resource, proofs)
+        if answer.holds is None:
+            return unknown(answer.why, entry.place)
+        unpinned = image.reference.digest is None
+        if answer.holds and entry.demands_digest and unpinned and not entry.mutates:
+            answer = Answer(
+                False, "verifyDigest demands a digest, and mutateDigest: false keeps Kyverno from adding it"
+            )
+        if answer.holds:
+            pin = "; Kyverno pins the tag at admission" if unpinned and entry.mutates else ""
+            return passed(f"{answer.why}{pin}", entry.place)
+        return (failed if self._enforced(entry, resource) else warned)(answer.why, entry.place)
+
+    def _enforced(self, entry: Verification, resource: Resource) -> bool:
+        """Whether a failure keeps the image out; where that depends on an unknown namespace, yes."""
+        if entry.enforce is not None:
+            return entry.enforce
+        for override in self.overrides:
+            applies = override.applies(resource.namespace)
+            if applies or (applies is None and override.enforce):
+                return override.enforce
+            if applies is None and self.enforce:
+                return True
+        return self.enforce
+
+
+COMPLETE: Final = frozenset({"request.object.metadata.labels"})
+"""What of `request` is known in full: a label that is not written does not exist."""
+
+
+def request(resource: Resource) -> Mapping[str, Any]:
+    """What conditions may see of the request: what is not in it is unknown."""
+    if not resource.named:
+        return {"request": {}}
+    metadata: dict[str, Any] = {"labels": dict(resource.labels)}
+    known: dict[str, Any] = {"kind": resource.kind, "metadata": metadata}
+    if resource.api_version:
+        known["apiVersion"] = resource.api_version
+    if resource.name:
+        metadata["name"] = resource.name
+    if resource.namespace:
+        metadata["namespace"] = resource.namespace
+    whole: dict[str, Any] = {"object": known}
+    if resource.namespace:
+        whole["namespace"] = resource.namespace
+    return {"request": whole}
+
+
+def _mentions(patterns: Iterable[str], name: str) -> bool:
+    return any(matches(pattern, name) for pattern in patterns)
+
+
+def _answer(entry: Verification, image: Inspected, resource: Resource, proofs: Proofs) -> Answer:
+    bench = Bench(image, proofs, bundle=entry.bundle)
+    answers = [bench.signed(entry.sets)] if entry.sets else []
+    known = request(resource)
+    return all_of([*answers, *(each.holds(bench, known) for each in entry.attestations)])
+
+
+def _doubtful(ruling: Ruling) -> Ruling:
+    """A verdict of a rule of which is not known whether it speaks about the resource: only a pass, or a skip, is certain."""
+    if ruling.verdict in {PolicyVerdict.PASS, PolicyVerdict.SKIP, PolicyVerdict.NOT_EVALUABLE}:
+        return ruling
+    return unknown(f"whether the rule applies cannot be told from the tree; if it does: {ruling.why}", ruling.place)

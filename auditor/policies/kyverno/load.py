@@ -1,0 +1,36 @@
+"""Kyverno's documents of a tree → policies."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditor.policies.cursor import Cursor, Mistake
+from auditor.policies.found import Found
+from auditor.policies.kyverno.names import DEFAULT_REGISTRY
+from auditor.policies.kyverno.read import read_policy, verifies_images
+from auditor.policies.ruling import Policy
+from auditor.policies.versions import Versions
+
+_GROUP: Final = "kyverno.io"
+
+
+def load_kyverno(found: Found, _versions: Versions) -> tuple[tuple[Policy, ...], tuple[Mistake, ...]]:
+    """Every policy about signatures, and what is wrong with them."""
+    policies: list[Policy] = []
+    mistakes: list[Mistake] = []
+    exceptions = tuple(Cursor.at(each) for each in found.of(_GROUP, "PolicyException"))
+    classic = [each for each in found.of(_GROUP, "ClusterPolicy", "Policy") if verifies_images(each)]
+    registry = _default_registry(found) if classic else DEFAULT_REGISTRY
+    for each in classic:
+        policy, wrong = read_policy(each, found, exceptions, registry)
+        policies.append(policy)
+        mistakes.extend(wrong)
+    return tuple(policies), tuple(mistakes)
+
+
+def _default_registry(found: Found) -> str:
+    """What Kyverno adds to a name without a host, as its ConfigMap in the tree says; empty where that is switched off."""
+    settings = found.config_map("kyverno", "kyverno") or {}
+    if settings.get("enableDefaultRegistryMutation") == "false":
+        return ""
+    return settings.get("defaultRegistry") or DEFAULT_REGISTRY

@@ -1,0 +1,187 @@
+"""Whether the signatures beside an image satisfy attestors: `Cosign` reads classic tags, `SigstoreBundle` referrers.
+
+1. Every set must hold; of a set at least `count` entries; an entry by one signature whose certificate names whom it wants.
+2. In a classic layer identity and annotations may be those of two signatures: each is looked for on its own.
+3. For bundles any statement of the right identity will do, whatever its predicate: that is how Kyverno reads them.
+4. What could not be read, or only a service could tell, leaves it undecided unless something else decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.model.evidence import Form, Step
+from auditor.policies.inspected import Inspected
+from auditor.policies.kyverno.answer import Maybe
+from auditor.policies.kyverno.attestors import AttestorSet, Entry
+from auditor.policies.proofs import Proofs
+from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
+from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Undecided
+
+MOST_BUNDLES: Final = 50
+"""Referrers of one image; with more, Kyverno gives up."""
+_LONGEST: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether something holds (None: nobody can tell), and why."""
+
+    holds: Maybe
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One image under one `verifyImages` entry: which form is read, on whose proofs."""
+
+    image: Inspected
+    proofs: Proofs
+    bundle: bool = False
+
+    def signed(self, sets: Sequence[AttestorSet]) -> Answer:
+        """Whether every set of attestors holds for the image's signatures."""
+        return all_of(self._set(each) for each in sets)
+
+    def _set(self, wanted: AttestorSet) -> Answer:
+        return at_least(wanted.required, (self._entry(entry) for entry in wanted.entries))
+
+    def _entry(self, entry: Entry) -> Answer:
+        if entry.nested is not None:
+            return self._set(entry.nested)
+        if entry.unclear:
+            return Answer(None, entry.unclear)
+        kind = BundleBytes if self.bundle else SimpleSigning
+        found = self.outcomes(entry, kind)
+        if isinstance(found, Answer):
+            return found
+        return _bundled(entry, found) if self.bundle else _classic(entry, found)
+
+    def outcomes(self, entry: Entry, kind: type[Material]) -> list[Outcome] | Answer:
+        """What each signature of the form is worth to the entry; an answer where that cannot be asked."""
+        listing = self._listing(entry)
+        digest = self.image.digest
+        if listing is None or digest is None:
+            where = entry.repository or "the image's repository"
+            return Answer(None, f"the signatures in {where} were not asked for")
+        materials = [each for each in listing.materials if isinstance(each, kind)]
+        if self.bundle and len(materials) > MOST_BUNDLES:
+            return Answer(False, f"there are more than {MOST_BUNDLES} bundles, and Kyverno reads none then")
+        found = [self.proofs.examine(each, digest, entry.grounds) for each in materials]
+        form = _FORMS[kind]
+        faults = [Undecided(form, f"could not be read: {each.fault}") for each in listing.faults if each.form is form]
+        return [*found, *faults]
+
+    def _listing(self, entry: Entry) -> Listing | None:
+        if entry.repository is None or entry.repository == self.image.reference.name:
+            return self.image.listing
+        return self.image.elsewhere.get(entry.repository)
+
+
+_FORMS: Final = {SimpleSigning: Form.SIG, LegacyAttestation: Form.ATT, BundleBytes: Form.BUNDLE}
+
+
+def at_least(required: int, answers: Iterable[Answer]) -> Answer:
+    """Whether that many hold: Kyverno stops at the first that complete the number."""
+    held = 0
+    unclear: list[str] = []
+    refused: list[str] = []
+    for answer in answers:
+        if answer.holds:
+            held += 1
+            if held >= required:
+                return Answer(True, answer.why)
+        else:
+            (unclear if answer.holds is None else refused).append(answer.why)
+    if held + len(unclear) >= required:
+        return Answer(None, joined(unclear))
+    return Answer(False, joined(refused))
+
+
+def all_of(answers: Iterable[Answer]) -> Answer:
+    """Whether all hold; the first that does not decides."""
+    last, unclear = Answer(False, "no attestors are named"), None
+    for answer in answers:
+        if answer.holds is False:
+            return answer
+        unclear = unclear or (answer if answer.holds is None else None)
+        last = answer
+    return unclear or last
+
+
+def joined(reasons: Iterable[str]) -> str:
+    """Distinct reasons in one bounded sentence."""
+    text = "; ".join(dict.fromkeys(reasons))
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _classic(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
+    accepted = [each for each in outcomes if isinstance(each, Accepted)]
+    named, why_not = named_by(accepted, entry, classic=True)
+    marked = [each for each in accepted if _annotated(entry, each)]
+    if named and marked:
+        return Answer(True, _by(named[0]))
+    if accepted and named:
+        why_not = "no signature matched the required annotations"
+    return _refused(outcomes, why_not)
+
+
+def _bundled(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
+    if entry.who is None:
+        return Answer(False, "for bundles Kyverno needs an identity, and an attestor by key names none")
+    if spoiled := unparsable(outcomes):
+        return Answer(None, spoiled)
+    named, why_not = named_by([each for each in outcomes if isinstance(each, Accepted)], entry, classic=False)
+    if named and entry.annotations:
+        return Answer(None, "annotations of bundles are not evaluated here")
+    return Answer(True, _by(named[0])) if named else _refused(outcomes, why_not)
+
+
+def unparsable(outcomes: Iterable[Outcome]) -> str | None:
+    """One bundle that does not parse makes Kyverno refuse them all; whether its parser takes this one is its secret."""
+    for each in outcomes:
+        if isinstance(each, Rejected) and each.step is Step.BYTES:
+            return f"a bundle cannot be parsed here ({each.why}), which may spoil all of them for Kyverno"
+    return None
+
+
+def named_by(accepted: Sequence[Accepted], entry: Entry, *, classic: bool) -> tuple[list[Accepted], str]:
+    """The accepted signatures by whom the entry wants; and why the first of the others is not."""
+    named: list[Accepted] = []
+    why_not = ""
+    for each in accepted:
+        mismatch = _mismatch(each, entry, classic=classic)
+        if mismatch is None:
+            named.append(each)
+        else:
+            why_not = why_not or mismatch
+    return named, why_not
+
+
+def _mismatch(accepted: Accepted, entry: Entry, *, classic: bool) -> str | None:
+    if entry.who is None:
+        return None
+    if accepted.identity is None:
+        return "certificate not found"
+    compare: Callable[..., str | None] = entry.who.mismatch if classic else entry.who.bundle_mismatch
+    return compare(accepted.identity)
+
+
+def _annotated(entry: Entry, accepted: Accepted) -> bool:
+    return all(accepted.optional.get(key) == value for key, value in entry.annotations)
+
+
+def _by(accepted: Accepted) -> str:
+    return f"signed by {accepted.identity.subject}" if accepted.identity else "signed by the key"
+
+
+def _refused(outcomes: Sequence[Outcome], why_not: str) -> Answer:
+    unclear = [each.why for each in outcomes if isinstance(each, Undecided)]
+    if unclear:
+        return Answer(None, joined(unclear))
+    if why_not:
+        return Answer(False, why_not)
+    rejected = [each.why for each in outcomes if isinstance(each, Rejected)]
+    return Answer(False, joined(rejected) if rejected else "no signatures found")
