@@ -110,6 +110,8 @@ class Limits:
     """Logs, or authorities, of one trusted root: GitHub's, the largest, has a dozen."""
     trusted_root_bytes: int = 1024 * 1024
     """One trusted root file: GitHub's is 30 kB."""
+    artifact_bytes: int = 1024 * 1024 * 1024
+    """A file that a bundle is about: it is held in memory. Larger ones can be named by their digest."""
     proof_hashes: int = 64
     """Nodes of one inclusion proof: as many as a tree of 2^64 leaves needs."""
     statement_subjects: int = 10_000

@@ -18,6 +18,7 @@ from auditor.config.rules import Rules
 from auditor.errors import ConfigurationError, SourceError
 from auditor.judge.ask import Ask, DontAsk, questions
 from auditor.judge.compare import Comparison, common, compare
+from auditor.judge.file import judge_file
 from auditor.judge.findings.gaps import Touched
 from auditor.judge.findings.settings import rule_changes
 from auditor.judge.governing import label, parse
@@ -28,7 +29,7 @@ from auditor.model.evidence import Evidence
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-from auditor.model.reference import Reference
+from auditor.model.reference import Digest, Reference
 from auditor.model.report import Report, Run, TrustUsed
 from auditor.model.use import Use, Via
 from auditor.source.change import Change
@@ -193,6 +194,20 @@ def verify(references: tuple[str, ...], rules: Rules, world: World) -> Report:
         notes=answers.notes,
     )
     return _report(run, replace(judged, findings=described), world)
+
+
+def verify_file(name: str, artifact: bytes | Digest, bundle: bytes, rules: Rules, world: World) -> Report:
+    """What a bundle proves about a file (or its digest), judged by the one signer of `rules`. No registry is asked."""
+    from auditor.signatures.trust import load_trust  # noqa: PLC0415
+    from auditor.signatures.verify import Verifier  # noqa: PLC0415
+
+    with world.watch.lap("trust and signature"):
+        trust = load_trust(rules.trust, now=world.now, offline=world.offline)
+        signature = Verifier(trust, rules.keys).verify_file(bundle, artifact)
+    digest = artifact if isinstance(artifact, Digest) else Digest.of(artifact)
+    judged = judge_file(Use(name, COMMAND_LINE, via=Via.ARGUMENT), digest, signature, rules)
+    run = Run("verify", name, world.now, __version__, seconds=world.watch.seconds, trust=trust.used, notes=trust.notes)
+    return _report(run, judged, world)
 
 
 def _judge_references(

@@ -1,10 +1,11 @@
-"""`auditor verify IMAGE…`: everything known about an image, and whether its signer is one we allow."""
+"""`auditor verify IMAGE…`: everything known about an image, and whether its signer is one we allow. Or about a file."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
+from auditor.cli import bundle
 from auditor.cli.options import Environment, add_judging_options, add_network_options, add_report_options
 from auditor.model.report import Exit
 
@@ -31,7 +32,7 @@ def add(commands: Any) -> None:
             "catalogue of known publishers; an image nobody speaks about is described (exit 3)."
         ),
     )
-    parser.add_argument("image", nargs="+", metavar="IMAGE")
+    parser.add_argument("image", nargs="*", metavar="IMAGE")
     group = parser.add_argument_group("identity (as in cosign; patterns are anchored at both ends)")
     group.add_argument("--certificate-identity", metavar="SUBJECT", help="the subject, exactly")
     group.add_argument("--certificate-identity-regexp", metavar="RE2", help="the subject, as an RE2 pattern")
@@ -42,6 +43,7 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--trusted-root", metavar="FILE", help="trusted_root.json of the Sigstore instance that must vouch"
     )
+    bundle.add_options(parser)
     add_judging_options(parser)
     add_network_options(parser)
     add_report_options(parser)
@@ -49,7 +51,9 @@ def add(commands: Any) -> None:
 
 
 def execute(options: argparse.Namespace, environment: Environment) -> Exit:
-    """Judge each image by the flags, by the rules found, or only describe it."""
+    """Judge each image by the flags, by the rules found, or only describe it; or a file by its bundle."""
+    if bundle.asked(options):
+        return bundle.execute(options, environment, _flags(options))
     from auditor import pipeline
     from auditor.cli import output, sources
     from auditor.config.flags import rules_of_flags, with_trusted_root

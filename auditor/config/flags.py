@@ -1,4 +1,4 @@
-"""cosign's identity flags on the command line → `Rules` with one signer.
+"""cosign's identity flags (or a key) on the command line → `Rules` with one signer.
 
 The names are cosign's, and so is what must be given: a subject and an issuer, each either exactly or as an RE2 pattern. Unlike
 there, patterns are anchored at both ends, and a signer that any stranger could satisfy is refused.
@@ -15,6 +15,7 @@ from auditor.config.rules import (
     ImageRule,
     Inspect,
     KeylessSigner,
+    KeySigner,
     Otherwise,
     Pinned,
     Rules,
@@ -68,6 +69,12 @@ def rules_of_flags(flags: IdentityFlags) -> Rules:
         inspect=Inspect.ALL,
         trust=DEFAULT_TRUST,
     )
+
+
+def rules_of_key(path: str, pem: bytes) -> Rules:
+    """Rules by which the holder of this public key must have signed. A broken key is told by whoever loads it."""
+    signer = Signer(_COMMAND_LINE, (KeySigner(path, text=path),))
+    return Rules(source=_COMMAND_LINE, signers={_COMMAND_LINE: signer}, trust=DEFAULT_TRUST, keys={path: pem})
 
 
 def with_trusted_root(rules: Rules, path: str, content: bytes) -> Rules:

@@ -1,0 +1,133 @@
+"""`auditor verify --bundle`: a file instead of an image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fixtures.sigstore import REKOR_V2, SLSA_PROVENANCE, Sigstore, bundle, github
+from fixtures.sigstore.keys import derive, pem
+from tests.cli.house import AT, House, Ran
+
+ARTIFACT = b"a release of acme/shop\n"
+DIGEST = f"sha256:{hashlib.sha256(ARTIFACT).hexdigest()}"
+SHOP = github("acme/shop")
+IDENTITY = ("--certificate-identity", SHOP.subject, "--certificate-oidc-issuer", SHOP.issuer)
+
+Verify = Callable[..., Ran]
+
+
+@pytest.fixture
+def stack() -> Sigstore:
+    return Sigstore()
+
+
+@pytest.fixture
+def verify(house: House, stack: Sigstore, tmp_path: Path) -> Verify:
+    """Verifies a bundle for an artifact under the root of the stack."""
+    (tmp_path / "artifact").write_bytes(ARTIFACT)
+    (tmp_path / "root.json").write_text(json.dumps(stack.trusted_root()))
+
+    def run(content: bytes, *more: str, artifact: str | None = None) -> Ran:
+        (tmp_path / "bundle.json").write_bytes(content)
+        words = ["--bundle", str(tmp_path / "bundle.json"), "--artifact", artifact or str(tmp_path / "artifact")]
+        return house.run("verify", *words, "--trusted-root", str(tmp_path / "root.json"), *more).clean_of_tracebacks()
+
+    return run
+
+
+def signed(stack: Sigstore) -> bytes:
+    return bundle(stack.sign_blob(ARTIFACT, SHOP, AT, REKOR_V2)).content
+
+
+def test_file_and_digest_verify_for_the_identity(verify: Verify, stack: Sigstore) -> None:
+    content = signed(stack)
+    for artifact in (None, DIGEST):
+        ran = verify(content, *IDENTITY, "-f", "json", artifact=artifact)
+        assert (ran.status, list(ran.verdicts.values())) == (0, ["verified"])
+        assert ran.report["images"][0]["digest"] == DIGEST
+
+
+def test_attestation_counts_and_is_named(verify: Verify, stack: Sigstore) -> None:
+    content = bundle(stack.attest(DIGEST, SHOP, AT, REKOR_V2, predicate_type=SLSA_PROVENANCE, predicate={})).content
+    ran = verify(content, *IDENTITY)
+    assert ran.status == 0
+    assert SLSA_PROVENANCE in ran.out
+    assert verify(content, *IDENTITY, artifact=f"sha256:{'0' * 64}").status == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--certificate-identity", SHOP.subject + "x", "--certificate-oidc-issuer", SHOP.issuer),
+        ("--certificate-identity", SHOP.subject, "--certificate-oidc-issuer", "https://gitlab.com"),
+        (*IDENTITY, "--certificate-github-workflow-repository", "acme/other"),
+    ],
+)
+def test_wrong_identity_is_a_finding(verify: Verify, stack: Sigstore, wrong: tuple[str, ...]) -> None:
+    ran = verify(signed(stack), *wrong, "-f", "json")
+    assert (ran.status, ran.rules) == (1, ["wrong-signer"])
+
+
+def test_without_identity_it_is_described_only(verify: Verify, stack: Sigstore) -> None:
+    ran = verify(signed(stack))
+    assert ran.status == 3
+    assert SHOP.subject in ran.out
+
+
+def test_what_does_not_verify_is_a_finding_with_or_without_identity(verify: Verify, stack: Sigstore) -> None:
+    blob = stack.sign_blob(ARTIFACT, SHOP, AT, REKOR_V2)
+    broken = bundle(replace(blob, signature=blob.signature[:-1] + bytes([blob.signature[-1] ^ 1]))).content
+    stranger = bundle(Sigstore("stranger").sign_blob(ARTIFACT, SHOP, AT, REKOR_V2)).content
+    for content in (broken, stranger, b"", b"{", b"\xff" * 9, b"[]", json.dumps({"mediaType": "x"}).encode()):
+        for flags in (IDENTITY, ()):
+            ran = verify(content, *flags, "-f", "json")
+            assert (ran.status, ran.rules) == (1, ["invalid-signature"])
+
+
+def test_key_stands_in_place_of_an_identity(verify: Verify, stack: Sigstore, tmp_path: Path) -> None:
+    key, other = derive("acme", "release"), derive("acme", "another")
+    content = bundle(stack.seal_with_key(key, ARTIFACT, at=AT, ceremony=REKOR_V2)).content
+    (tmp_path / "key.pub").write_bytes(pem(key.public_key()))
+    (tmp_path / "other.pub").write_bytes(pem(other.public_key()))
+    (tmp_path / "none.pub").write_bytes(b"none")
+    assert verify(content, "--key", str(tmp_path / "key.pub")).status == 0
+    assert verify(content, "--key", str(tmp_path / "other.pub"), "-f", "json").rules == ["key-signed-image"]
+    assert verify(content, *IDENTITY, "-f", "json").rules == ["key-signed-image"]
+    assert verify(content, "--key", str(tmp_path / "none.pub")).status == 2
+    assert verify(content, *IDENTITY, "--key", str(tmp_path / "key.pub")).status == 2
+    # A certificate's signature is not the key's, whoever's it is.
+    assert verify(signed(stack), "--key", str(tmp_path / "key.pub"), "-f", "json").rules == ["wrong-signer"]
+
+
+def test_mistakes_on_the_command_line_are_usage_errors(
+    house: House, verify: Verify, stack: Sigstore, tmp_path: Path
+) -> None:
+    content = signed(stack)
+    empty = ("--certificate-identity", SHOP.subject, "--certificate-oidc-issuer", "")
+    assert verify(content, *empty).status == 2
+    assert verify(content, *IDENTITY, artifact=str(tmp_path / "missing")).status == 2
+    assert verify(content, *IDENTITY, artifact=str(tmp_path)).status == 2
+    assert verify(content, *IDENTITY, artifact=DIGEST.upper()).status == 2
+    assert verify(content, *IDENTITY, "registry.acme.example/acme/shop:1").status == 2
+    path = str(tmp_path / "bundle.json")
+    for words in (
+        ["--bundle", path],
+        ["--artifact", DIGEST],
+        ["--key", path],
+        [],
+        ["--bundle", "/none", "--artifact", path],
+    ):
+        ran = house.run("verify", *words).clean_of_tracebacks()
+        assert (ran.status, ran.out) == (2, ""), words
+
+
+def test_digest_is_a_file_where_there_is_one(house: House, verify: Verify, stack: Sigstore) -> None:
+    name = f"sha256:{'0' * 64}"
+    (house.repo / name).write_bytes(ARTIFACT)
+    assert verify(signed(stack), *IDENTITY, artifact=name).status == 0
