@@ -46,8 +46,8 @@ def gather(
     """Evidence by the text of the reference, with at most `jobs` questions under way at once.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
-    takes longer than a round trip. What it raises, this raises. Where this raises (an interrupt, no trust roots), nothing
-    more is begun, and what is under way is not waited for.
+    takes longer than a round trip. What it raises, this raises. Where this raises (an interrupt, no trust roots), what
+    is under way is ended and nothing more is begun.
     """
     asked = tuple(questions)
     if not asked:
@@ -58,12 +58,15 @@ def gather(
         work = _Gathering(registry, loaded)
         answers = {ask.text: pool.submit(work.evidence, ask) for ask in asked}
         loaded.result()
-        return {text: answer.result() for text, answer in answers.items()}
-    except BaseException:
+        evidence = {text: answer.result() for text, answer in answers.items()}
+    except BaseException as error:
         registry.stop()
+        # Somebody who interrupts does not wait for a credential helper either; the process ends without its threads.
+        pool.shutdown(wait=not isinstance(error, KeyboardInterrupt), cancel_futures=True)
         raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    else:
+        pool.shutdown()
+        return evidence
 
 
 class _Gathering:

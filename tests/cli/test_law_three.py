@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from auditor.config.surroundings import BASELINE_SCHEMA
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import Sigstore, github, sig_layer, simple_signing
 from fixtures.sigstore.keys import pem
@@ -36,15 +38,10 @@ def loosened(house: House, change: Files, *, base: Files | None = None) -> None:
 
 
 def waiver(house: House) -> str:
-    reference = f"{house.images.registry.host}/acme/wrong*"
-    return f"waivers:\n  - {{image: '{reference}', rule: wrong-signer, until: 2099-01-01, owner: us, reason: please}}\nmax-waiver-days: 180\n"
-
-
-def near_waiver(house: House) -> str:
-    from datetime import UTC, datetime, timedelta
-
+    """In force for a month."""
     until = (datetime.now(UTC) + timedelta(days=30)).date()
-    return waiver(house).replace("2099-01-01", str(until)).replace("max-waiver-days: 180\n", "")
+    reference = f"{house.images.registry.host}/acme/wrong*"
+    return f"waivers:\n  - {{image: '{reference}', rule: wrong-signer, until: {until}, owner: us, reason: please}}\n"
 
 
 ATTEMPTS: dict[str, Callable[[House], Files]] = {
@@ -53,10 +50,8 @@ ATTEMPTS: dict[str, Callable[[House], Files]] = {
     "lower the level": lambda house: {"auditor.yaml": house.images.rules("rules: {wrong-signer: off}\n")},
     "leave the file out": lambda house: {"auditor.yaml": house.images.rules("manifests: {exclude: [new.yaml]}\n")},
     "break the file": lambda _: {"auditor.yaml": "version: 7\nnonsense: true\n"},
-    "waive it": lambda house: {"auditor.yaml": house.images.rules(near_waiver(house))},
-    "add a baseline": lambda _: {
-        ".auditor-baseline.json": json.dumps({"schema": "auditor-baseline/v1", "findings": []})
-    },
+    "waive it": lambda house: {"auditor.yaml": house.images.rules(waiver(house))},
+    "add a baseline": lambda _: {".auditor-baseline.json": json.dumps({"schema": BASELINE_SCHEMA, "findings": []})},
 }
 
 
@@ -75,10 +70,7 @@ def test_the_baseline_of_the_change_does_not_count(house: House) -> None:
     """With the very fingerprint of its finding in it."""
     loosened(house, {})
     fingerprint = house.check().finding("wrong-signer")["fingerprint"]
-    document = {"schema": "auditor-baseline/v1", "findings": [{"fingerprint": fingerprint}]}
-    from auditor.config.surroundings import BASELINE_SCHEMA
-
-    document["schema"] = BASELINE_SCHEMA
+    document = {"schema": BASELINE_SCHEMA, "findings": [{"fingerprint": fingerprint}]}
     house.commit({".auditor-baseline.json": json.dumps(document)})
     ran = house.check()
     assert (ran.status, ran.finding("wrong-signer")["baseline"]) == (1, False)
@@ -86,7 +78,7 @@ def test_the_baseline_of_the_change_does_not_count(house: House) -> None:
 
 
 def test_a_waiver_counts_once_it_is_in_base(house: House) -> None:
-    loosened(house, {}, base={"auditor.yaml": house.images.rules(near_waiver(house))})
+    loosened(house, {}, base={"auditor.yaml": house.images.rules(waiver(house))})
     ran = house.check()
     assert (ran.status, ran.finding("wrong-signer")["waived"]["owner"]) == (0, "us")
 
