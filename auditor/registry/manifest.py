@@ -29,6 +29,15 @@ _ARTIFACT_TYPES: Final = frozenset(
 )
 """Withdrawn kinds of manifest with `blobs` instead of layers. No signer of ours ever wrote them."""
 _DEPTH_ERRORS: Final = (ValueError, RecursionError)
+_SPELLINGS: Final = frozenset(
+    {
+        *("schemaVersion", "mediaType", "artifactType", "config", "layers", "fsLayers", "manifests", "subject"),
+        *("annotations", "digest", "size", "urls", "data"),
+        *("platform", "architecture", "os", "os.version", "os.features", "variant"),
+    }
+)
+"""The fields of manifests, indexes and descriptors (OCI image specification v1.1)."""
+_FIELDS: Final = frozenset(name.casefold() for name in _SPELLINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +101,32 @@ def parse(content: bytes, content_type: str, what: str) -> Document:
 
 def _json_object(content: bytes, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(content)
+        value = json.loads(content, object_pairs_hook=_one_way)
+    except _Ambiguous as error:
+        raise Failed(FaultKind.MALFORMED, f"{what} can be read in two ways: {error}") from None
     except _DEPTH_ERRORS:
         raise Failed(FaultKind.MALFORMED, f"{what} is not JSON") from None
     if not isinstance(value, dict):
         raise Failed(FaultKind.MALFORMED, f"{what} is not a JSON object")
+    return value
+
+
+class _Ambiguous(Exception):  # noqa: N818 - named for the thing, as in auditor.model.reference
+    """A field that two readers take for different things; the message names it."""
+
+
+def _one_way(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that every reader understands alike. Raises _Ambiguous.
+
+    Go (containerd, every registry) takes `Manifests` for `manifests`, by Unicode folding and even after the exact name: an
+    index could show us one list of platforms and run another.
+    """
+    value: dict[str, Any] = {}
+    for key, item in pairs:
+        folded = key.casefold()
+        if folded in _FIELDS and (key in value or key not in _SPELLINGS):
+            raise _Ambiguous(f"{key[:_PLATFORM_LENGTH]!r} is written twice or in another case")
+        value[key] = item
     return value
 
 

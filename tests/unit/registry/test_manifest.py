@@ -147,3 +147,36 @@ def test_payloads_are_rebuilt_only_where_their_digest_says_so(
     assert rebuilt == (content if known else None)
     other = Digest("b" * 64)
     assert rebuild(Reference.parse(reference), other, Digest.of(content), len(content)) is None
+
+
+def _index(*pairs: tuple[str, Any]) -> bytes:
+    members = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in (("mediaType", OCI_INDEX), *pairs))
+    return f"{{{', '.join(members)}}}".encode()
+
+
+OTHER = "sha256:" + "b" * 64
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _index(("manifests", [layer()]), ("Manifests", [layer(digest=OTHER)])),
+        _index(("Manifests", [layer(digest=OTHER)]), ("manifests", [layer()])),
+        _index(("manifests", [layer()]), ("manifests", [layer(digest=OTHER)])),
+        _index(("manifests", [layer()]), ("manife\u017ft\u017f", [layer(digest=OTHER)])),
+        _index(("manifests", [layer() | {"Digest": OTHER}])),
+        _index(("manifests", [layer() | {"DIGEST": OTHER}])),
+        _index(("manifests", [layer(platform={"os": "unknown", "OS": "linux"})])),
+        _index(("manifests", [layer()]), ("MediaType", OCI_MANIFEST)),
+    ],
+)
+def test_what_go_reads_in_another_way_is_refused(content: bytes) -> None:
+    """`encoding/json` takes a field whatever its case, the last one wins: containerd would run other platforms than we judge."""
+    with pytest.raises(Failed) as caught:
+        read(content, OCI_INDEX)
+    assert caught.value.fault.kind is FaultKind.MALFORMED
+
+
+def test_annotations_may_have_keys_that_differ_in_case() -> None:
+    notes = {"acme.example/Key": "1", "acme.example/key": "2"}
+    assert read({"layers": [layer(annotations=notes)]}).layers[0].annotations == notes
