@@ -161,6 +161,7 @@ def _open(folder: Path, limits: Limits) -> Repository:
         top = git_dir.removesuffix("\n")
     else:
         raise SourceError(f"{folder} is inside a git directory", help="give the folder that the repository stands in")
+    _refuse_committed(folder, Path(os.path.realpath(git_dir.removesuffix("\n"))))
     return Repository(
         Commands(Path(top)),
         Path(top),
@@ -168,6 +169,26 @@ def _open(folder: Path, limits: Limits) -> Repository:
         shallow=shallow == "true",
         algorithm=algorithm,
         limits=limits,
+    )
+
+
+def _refuse_committed(folder: Path, git_dir: Path) -> None:
+    """A bare repository among the files of another one: a commit can hold such a folder, and git would take it for ours.
+
+    Its author would choose every revision in it, base and the rules of base too. A `.git` cannot be committed, so only a
+    git directory that `folder` itself lies in is meant.
+    """
+    if not Path(os.path.realpath(folder)).is_relative_to(git_dir):
+        return
+    try:
+        Commands(git_dir.parent).run("rev-parse", "--git-dir")
+    except GitFailed as error:
+        if "not a git repository" in error.message:
+            return
+        raise
+    raise SourceError(
+        f"{git_dir} is a repository inside of another one's files: whoever wrote those would choose the base and its rules",
+        help="remove it, or give the top of the outer repository; for a mirror of your own set GIT_CEILING_DIRECTORIES",
     )
 
 

@@ -168,3 +168,26 @@ def test_a_machine_without_git_reads_folders_and_refuses_revisions(tmp_path: Pat
     )
     assert done.stdout.startswith("['a'] ('git is not installed")
     assert "GitMissing: git is needed" in done.stderr
+
+
+def test_a_bare_repository_among_the_files_of_another_is_not_ours(tmp_path: Path) -> None:
+    """A pull request can commit such a folder, with its own `origin/main`: the rules of base would be its author's."""
+    outer = new(tmp_path / "outer")
+    commit(outer, {"apps/a.yaml": "1"})
+    planted = outer / "apps"
+    subprocess.run(["git", "init", "-q", "--bare", str(planted)], check=True, env=os.environ)
+    for folder in (planted, planted / "refs"):
+        with pytest.raises(SourceError, match="inside of another one's files"):
+            open_change(folder, "HEAD", None)
+    (planted / "config").write_text("[core]\n\tbare = false\n\tworktree = ..\n")
+    with pytest.raises(SourceError):
+        open_change(planted, "HEAD", None)
+
+
+def test_a_bare_repository_of_its_own_is_read_also_from_below(tmp_path: Path) -> None:
+    bare = tmp_path / "mirror.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True, env=os.environ)
+    for folder in (bare, bare / "refs"):
+        with open_repository(folder) as repository:
+            assert repository.bare
+            assert repository.top == bare
