@@ -38,7 +38,11 @@ class Chosen:
         return cls(*(pathspec.GitIgnoreSpec.from_lines(lines) for lines in (settings.include, settings.exclude)))
 
     def __contains__(self, path: object) -> bool:
-        return isinstance(path, str) and self.include.match_file(path) and not self.exclude.match_file(path)
+        if not isinstance(path, str):
+            return False
+        # The matcher takes UTF-8 only; a name that is none is matched with its odd bytes as unknown characters.
+        text = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return self.include.match_file(text) and not self.exclude.match_file(text)
 
 
 @dataclass(frozen=True, slots=True)
