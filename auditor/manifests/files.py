@@ -93,7 +93,10 @@ class Reader:
         if path.endswith("/"):
             return "directory" if path[:-1] in self._directories else ""
         entry = self.files.get(path)
-        return "" if entry is None or entry.kind is EntryKind.SUBMODULE else self.tree.content_id(path)
+        if entry is None or entry.kind is EntryKind.SUBMODULE:
+            return ""
+        # A file that becomes a symlink may keep its bytes.
+        return f"{entry.kind}:{self.tree.content_id(path)}"
 
     def _identity_below(self, directory: str) -> str:
         known = self._below.get(directory)
@@ -116,6 +119,15 @@ class Reader:
         first = bisect_left(self._sorted, start)
         # No character sorts after the last one of Unicode.
         return self._sorted[first : bisect_left(self._sorted, f"{start}\U0010ffff", first)]
+
+    def reaches(self, paths: frozenset[str] | None) -> bool:
+        """Whether anything that was looked at in this block is, or is above, one of these paths; None is any path."""
+        if paths is None:
+            return True
+        above = tuple(path.removesuffix(_BELOW) for path in self._seen if path.endswith(_BELOW))
+        return any(
+            path in self._seen or any(top == "." or path.startswith(f"{top}/") for top in above) for path in paths
+        )
 
     def _look(self, path: str) -> Entry | None:
         self._seen[path] = self.identity(path)
@@ -189,22 +201,23 @@ class Reader:
         """A path through a symlinked directory: the path behind the first link."""
         parts = path.split("/")
         for count in range(1, len(parts)):
-            entry = self.files.get("/".join(parts[:count]))
+            entry = self._look("/".join(parts[:count]))
             if entry is not None and entry.kind is EntryKind.SYMLINK:
-                self._look(entry.path)
                 return posixpath.join(self.target(entry.path), *parts[count:]), True
             if entry is not None and entry.kind is EntryKind.SUBMODULE:
                 raise OutOfTree(f"{entry.path} is a submodule")
         return path, False
 
     def bytes_of(self, path: str) -> bytes:
-        """A file's bytes. Raises Unreadable."""
+        """A file's bytes. Raises Unreadable, also where they are not in the repository."""
         entry = self.files[path]
         if entry.size is not None and entry.size > self.limits.file_bytes:
             raise Unreadable(f"{path} has {entry.size} bytes, more than {self.limits.file_bytes}")
         content = self.tree.read(path)
         if len(content) > self.limits.file_bytes:
             raise Unreadable(f"{path} has {len(content)} bytes, more than {self.limits.file_bytes}")
+        if content.startswith(_LFS):
+            raise Unreadable(f"{path} is a Git LFS pointer: the content is not in the repository")
         return content
 
     def contents(self, path: str, *, unfiltered: bool = False) -> Contents:
@@ -221,8 +234,6 @@ class Reader:
             content = self.bytes_of(path)
         except Unreadable as error:
             return Contents(gaps=(unparsable(Place(path), str(error)),))
-        if content.startswith(_LFS):
-            return Contents(gaps=(unparsable(Place(path), "a Git LFS pointer: the content is not in the repository"),))
         return read_contents(content, path, Pruner(self.kinds, want, self.limits))
 
     def documents(self, path: str) -> tuple[Node | yaml.Broken, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from auditor.manifests.nodes import Mapping, Node, texts
+from auditor.manifests.nodes import Mapping, Node, Scalar, texts
 from auditor.model.use import Workload
 
 _LEGACY_TEMPLATE: Final = ("v1", "template.openshift.io/v1")
@@ -86,16 +86,26 @@ def identify(node: Mapping, file: str, line: int, prefix: str = "") -> Object:
         node,
         file,
         line,
-        node.text("apiVersion"),
-        node.text("kind"),
+        _said(node, "apiVersion"),
+        _said(node, "kind"),
         metadata.text("name") or metadata.text("generateName"),
         metadata.text("namespace"),
         prefix,
     )
 
 
+def _said(node: Mapping, key: str) -> str:
+    """What stands under a key; every different text of one that stands twice, so that neither of two readers is fooled."""
+    said = [value.text for name, value in node.entries if name == key and isinstance(value, Scalar) and not value.null]
+    return "|".join(dict.fromkeys(said))
+
+
 def objects(node: Node, file: str, prefix: str = "", depth: int = 0) -> Iterator[Object]:
-    """The objects of one document, `List` and OpenShift `Template` opened."""
+    """The objects of one document, lists and OpenShift `Template` opened.
+
+    Whatever holds objects under `items` is a list to kubectl, Flux and Argo CD; kustomize goes by the kind, and applies the
+    holder: both are yielded where they disagree.
+    """
     if not isinstance(node, Mapping):
         return
     found = identify(node, file, node.line, prefix)
@@ -103,12 +113,18 @@ def objects(node: Node, file: str, prefix: str = "", depth: int = 0) -> Iterator
     if key is None or depth >= _NESTED:
         yield found
         return
+    if key == "items" and not found.kind.endswith("List"):
+        yield found
     for index, item in enumerate(node.items(key)):
         yield from objects(item, file, f"{prefix}{key}[{index}].", depth + 1)
 
 
 def _holder(found: Object) -> str | None:
     """The key under which a list or template keeps its objects."""
+    if any(
+        isinstance(item, Mapping) and item.get("kind") and item.get("apiVersion") for item in found.node.items("items")
+    ):
+        return "items"
     if found.kind.endswith("List") and found.node.items("items"):
         return "items"
     if found.kind == "Template" and found.api_version in _LEGACY_TEMPLATE and found.node.items("objects"):

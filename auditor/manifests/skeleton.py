@@ -59,7 +59,8 @@ class Pruner:
         pairs = self._descent.pairs(raw)
         named = {yaml.text_of(key): value for key, value in pairs}
         kind, version = (yaml.text_of(named[key]) if key in named else "" for key in ("kind", "apiVersion"))
-        if _describes(kind, version):
+        listed = _lists(named.get("items"))
+        if _describes(kind, version) and not listed and len(named) == len(pairs):
             return None
         before = self._words, self.whole, self._descent
         self._words, self.whole = self._words_of(kind, version), self.whole or kind in WHOLE
@@ -69,7 +70,7 @@ class Pruner:
         entries: list[tuple[str, Node]] = []
         for key, value in pairs:
             name = yaml.text_of(key)
-            node = self._top(name, value, kind)
+            node = self._top(name, value, kind, listed=listed)
             if node is not None:
                 entries.append((name, node))
         mapping = yaml.mapping_at(raw, entries)
@@ -77,12 +78,12 @@ class Pruner:
         self._words, self.whole, self._descent = before
         return mapping
 
-    def _top(self, name: str, value: RawNode, kind: str) -> Node | None:
+    def _top(self, name: str, value: RawNode, kind: str, *, listed: bool) -> Node | None:
         if name == "metadata" and not self.whole and isinstance(value, RawMapping):
             return self._metadata(value)
         if name == "status" and kind:
             return None
-        holds = (name == "items" and kind.endswith("List")) or (name == "objects" and kind == "Template")
+        holds = (name == "items" and (listed or kind.endswith("List"))) or (name == "objects" and kind == "Template")
         if holds and isinstance(value, RawSequence):
             return Sequence([self._item(item) for item in value.value])
         node, kept = self._entry(name, value)
@@ -191,6 +192,14 @@ class Pruner:
 def _describes(kind: str, version: str) -> bool:
     """Whether the object is a CRD: its schema talks about images, and holds none."""
     return kind == "CustomResourceDefinition" and version.startswith(_CRD_GROUP)
+
+
+def _lists(items: RawNode | None) -> bool:
+    """Whether `items` holds objects: then kubectl, Flux and Argo CD apply each of them, whatever the kind of their holder."""
+    return isinstance(items, RawSequence) and any(
+        isinstance(item, RawMapping) and {"kind", "apiVersion"} <= {yaml.text_of(key) for key, _ in item.value}
+        for item in items.value
+    )
 
 
 _EMPTY: Final = Mapping()

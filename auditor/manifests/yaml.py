@@ -29,7 +29,9 @@ from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 
 __all__ = ["Broken", "Origin", "RawMapping", "RawNode", "RawScalar", "RawSequence", "Tangled", "documents", "full"]
 
-_SEPARATOR: Final = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_SEPARATOR: Final = re.compile(rb"^---(?=[ \t\r\n#]|\Z)", re.MULTILINE)
+_GLUED_COMMENT: Final = re.compile(rb"\A---#[^\n]*")
+"""Kubernetes' and kustomize's readers take `---#` for a separator, though YAML wants white space before a comment."""
 _NOTHING: Final = re.compile(rb"(?:[ \t]*(?:[#%][^\n]*)?(?:\r?\n|\Z))*\Z")
 _SURROGATES: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -144,10 +146,10 @@ def _chunks(content: bytes) -> Iterator[bytes]:
     begin = 0
     for separator in _SEPARATOR.finditer(content):
         if separator.start() > begin:
-            yield content[begin : separator.start()]
+            yield _GLUED_COMMENT.sub(b"---", content[begin : separator.start()])
         begin = separator.start()
     if begin < len(content):
-        yield content[begin:]
+        yield _GLUED_COMMENT.sub(b"---", content[begin:])
 
 
 def _compose(chunk: bytes, origin: Origin) -> Iterator[RawDocument | Broken]:
@@ -324,16 +326,25 @@ class Descent:
         return self._done[id(raw)]
 
     def pairs(self, raw: RawMapping, depth: int = 0) -> list[tuple[RawNode, RawNode]]:
-        """Keys and values, merge keys (`<<`) flattened: what the mapping says itself wins. Raises Tangled."""
+        """Keys and values, merge keys (`<<`) flattened. Raises Tangled.
+
+        What the mapping says itself wins. But Kubernetes' reader lets a merge override the keys that are written above it, so
+        both values of those are kept: the overridden one first.
+        """
         self._spend(0, depth)
         if not any(key.tag == _MERGE for key, _ in raw.value):
             return cast("list[tuple[RawNode, RawNode]]", raw.value)
         own = [(key, value) for key, value in raw.value if key.tag != _MERGE]
         named = {text_of(key) for key, _ in own}
+        above: set[str] = set()
+        doubtful: list[tuple[RawNode, RawNode]] = []
         for key, value in raw.value:
             if key.tag == _MERGE:
                 own.extend(self._merged(value, named, depth + 1))
-        return own
+                doubtful.extend(pair for pair in self._merged(value, set(), depth + 1) if text_of(pair[0]) in above)
+            else:
+                above.add(text_of(key))
+        return [*doubtful, *own]
 
     def _spend(self, entries: int, depth: int) -> None:
         self._budget[0] -= entries
