@@ -47,7 +47,7 @@ def _release(item: Object, spec: Mapping) -> Iterator[Gap]:
     chart = spec.mapping("chart").mapping("spec")
     edit = chart.scalar("version") or chart.scalar("chart") or spec.mapping("chartRef").scalar("name")
     name = chart.text("chart") or spec.mapping("chartRef").text("name") or item.name
-    yield _unknown(item, edit, f"HelmRelease {item.name}", name, chart.text("version"))
+    yield release_gap(item, edit, f"HelmRelease {item.name}", name, chart.text("version"))
 
 
 def _sources(item: Object, spec: Mapping) -> Iterator[Gap]:
@@ -56,10 +56,11 @@ def _sources(item: Object, spec: Mapping) -> Iterator[Gap]:
         if source.text("chart"):
             edit = source.scalar("targetRevision") or source.scalar("chart")
             owner = f"{item.kind} {item.name}"
-            yield _unknown(item, edit, owner, source.text("chart"), source.text("targetRevision"))
+            yield release_gap(item, edit, owner, source.text("chart"), source.text("targetRevision"))
 
 
-def _unknown(item: Object, edit: Scalar | None, owner: str, name: str, version: str) -> Gap:
+def release_gap(item: Object, edit: Scalar | None, owner: str, name: str, version: str) -> Gap:
+    """A chart that an object deploys; `edit` is the line that chooses it."""
     place = edit.place() if edit else Place(item.file, item.line)
     return _gap(place, f"{owner} deploys chart {name} ({version or 'any version'}): its images are unknown")
 

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ from auditor.source.tree import EntryKind, Unreadable
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?", re.ASCII)
 _SETTING: Final = re.compile(
     rb"""^(\s*(?:-\s+)?["']?[\w.-]*(?:image|tag|repo|digest|version)[\w.-]*["']?:[ \t]+["']?)([\w./:@-]+)""",
-    re.I | re.M,
+    re.IGNORECASE | re.MULTILINE,
 )
 _TRIES: Final = 12
 """Runs with marks of one chart: some charts refuse some marked values, so fewer are marked each time."""
@@ -181,9 +182,7 @@ class Helm:
             if _is_template(path) or path.endswith(("/Chart.yaml", "/values.yaml", "/Chart.lock")):
                 continue
             content = self._content(path) or b""
-            marked = _SETTING.sub(
-                lambda match, path=path, content=content: _marked(match, path, content, made, first), content
-            )
+            marked = _SETTING.sub(partial(_marked, path, content, made, first), content)
             if marked != content:
                 files[path] = marked
             if len(made) > self.reader.limits.tainted_leaves:
@@ -224,7 +223,7 @@ def _is_template(path: str) -> bool:
     return "/templates/" in f"/{path}"
 
 
-def _marked(match: re.Match[bytes], path: str, content: bytes, made: list[Scalar], first: int) -> bytes:
+def _marked(path: str, content: bytes, made: list[Scalar], first: int, match: re.Match[bytes]) -> bytes:
     line = content.count(b"\n", 0, match.start(2)) + 1
     column = match.start(2) - (content.rfind(b"\n", 0, match.start(2)) + 1) + 1
     text = match[2].decode()

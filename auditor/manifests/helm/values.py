@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping as Marks
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Marks
 from typing import Final
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence

@@ -1,19 +1,21 @@
 """A kustomization → the objects that it deploys, in kustomize's own order.
 
-    1. resources and bases, then generators, then components (each on all that is loaded so far)
+    1. resources and bases, then generators and charts, then components (each on all that is loaded so far)
     2. patchesStrategicMerge, patches
     3. namespace, name prefix and suffix
     4. patchesJson6902
     5. images
     6. replacements
-    7. transformers, generators as objects, charts
+    7. transformers, generators as objects
 
 Source: sigs.k8s.io/kustomize/api/internal/target (accumulateTarget, configureBuiltinTransformers) of v5.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.affected import Affected
@@ -41,6 +43,13 @@ class Built:
     skipped: tuple[str, ...] = ()
 
 
+Inflate: TypeAlias = Callable[[Kustomization, Mapping, str], "list[Object] | Gap"]
+
+
+def _unknown_chart(kustomization: Kustomization, chart: Mapping, key_path: str) -> Gap:
+    return chart_gap(chart, Place(kustomization.path, chart.line, 1, key_path))
+
+
 @dataclass(slots=True)
 class Builder:
     """Builds kustomizations of one tree; what several roots load is built once."""
@@ -49,6 +58,8 @@ class Builder:
     limits: Limits = DEFAULT
     affected: Affected | None = None
     """Where given, what is the same in base and head is left out."""
+    inflate: Inflate = _unknown_chart
+    """Makes the objects of a chart, or says why it cannot."""
     _built: dict[tuple[str, bool], tuple[Built, dict[str, str]]] = field(default_factory=dict)
 
     def build(self, directory: str, stack: tuple[str, ...] = ()) -> Built:
@@ -83,6 +94,7 @@ class Builder:
         for item, key_path in kustomization.names("resources", "bases"):
             self._load(kustomization, item, key_path, state, within)
         state.objects = generated(self.reader, kustomization, state.objects)
+        self._charts(kustomization, state)
         for item, key_path in kustomization.names("components"):
             self._component(kustomization, item, key_path, state, within)
         transform(self.reader, kustomization, state)
@@ -151,15 +163,21 @@ class Builder:
         what = "remote component" if is_remote(item.text) else "missing component"
         state.missing(item.place(key_path), what, why_missing(item.text, directory))
 
+    def _charts(self, kustomization: Kustomization, state: State) -> None:
+        for chart, key_path in kustomization.entries("helmCharts", "helmChartInflationGenerator"):
+            made = self.inflate(kustomization, chart, key_path)
+            if isinstance(made, Gap):
+                state.incomplete = True
+                state.gaps.append(made)
+            else:
+                state.objects.extend(made)
+
     def _plugins(self, kustomization: Kustomization, state: State, stack: tuple[str, ...]) -> None:
         for key in ("generators", "transformers"):
             for item, key_path in kustomization.names(key):
                 for document in self._plugin_documents(kustomization, item, key_path, state, stack):
                     if isinstance(document, Mapping):
                         plugin(self.reader, kustomization, document, item.place(key_path), state)
-        for chart, key_path in kustomization.entries("helmCharts", "helmChartInflationGenerator"):
-            state.incomplete = True
-            state.gaps.append(chart_gap(chart, Place(kustomization.path, chart.line, 1, key_path)))
 
     def _plugin_documents(
         self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]

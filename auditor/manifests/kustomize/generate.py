@@ -90,8 +90,16 @@ def _file(reader: Reader, kustomization: Kustomization, text: str) -> Iterator[t
     if not path:
         return
     inner = tuple(item.node for item in reader.contents(path).objects)
-    value = content.decode("utf-8", "replace") if len(content) <= _VALUES and b"\n" not in content.strip() else ""
-    yield key if equals else posixpath.basename(text), Scalar(value.strip(), path, 1, 1, inner=inner)
+    yield key if equals else posixpath.basename(text), _whole(path, content, inner)
+
+
+def _whole(path: str, content: bytes, inner: tuple[Node, ...]) -> Scalar:
+    """A file as a value; of one with several lines each stands where it stands in the file."""
+    value = content.decode("utf-8", "replace") if len(content) <= _VALUES else ""
+    if "\n" not in value.strip():
+        return Scalar(value.strip(), path, 1, 1, inner=inner)
+    first = len(value) - len(value.lstrip("\n")) + 1
+    return Scalar(value, path, first, 1, literal=True, inner=inner)
 
 
 def _content(reader: Reader, kustomization: Kustomization, name: str) -> tuple[str, bytes]:

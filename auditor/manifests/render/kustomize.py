@@ -18,11 +18,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+from auditor.manifests.contents import read_contents
 from auditor.manifests.extract import Found, extract
-from auditor.manifests.files import OutOfTree, Reader, read_contents
-from auditor.manifests.kustomize.build import Built
+from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import NAMES, find, join, read
 from auditor.manifests.nodes import Scalar, scalars
 from auditor.manifests.objects import Object
@@ -49,6 +49,10 @@ buildMetadata: [originAnnotations, transformerAnnotations]
 """
 
 
+Read: TypeAlias = list[tuple[Object, list[Found]]]
+"""Objects with the references in them."""
+
+
 @dataclass(slots=True)
 class Kustomize:
     """Builds roots of one tree. `folder` is private to this reading; `end` is when time for all roots is up (monotonic)."""
@@ -60,22 +64,19 @@ class Kustomize:
     end: float
     _count: int = field(default=0)
 
-    def render(self, root: str, built: Built, seen: Iterable[str]) -> list[tuple[Object, Found]]:
-        """Every reference that the root deploys, with the object it is in. `seen`: all that our reading looked at.
+    def render(self, root: str, own: Read, seen: Iterable[str], *, inflates: bool = False) -> Read:
+        """Every object that the root deploys, with its references.
 
-        Raises Failed.
+        `own`: what our reading finds; `seen`: all that it looked at; `inflates`: whether it has charts. Raises Failed.
         """
         self.stage.add(dict.fromkeys((*seen, *self._named(seen))))
-        output = self._build(root)
+        output = self._build(root, inflates=inflates)
         contents = read_contents(_without_crds(output), _OUTPUT, self._pruner())
         if contents.gaps:
             raise Failed(f"the output of kustomize cannot be read: {contents.gaps[0].why}")
-        places = _Places(self.reader, root, [(item, one) for item in built.objects for one in self._found(item)])
-        rendered = [(item, one) for item in contents.objects for one in self._found(item)]
-        return [(item, places.placed(item, one)) for item, one in rendered]
-
-    def _found(self, item: Object) -> list[Found]:
-        return extract(item, self.reader.kinds)
+        places = _Places(self.reader, root, [(item, one) for item, found in own for one in found])
+        kinds = self.reader.kinds
+        return [(item, [places.placed(item, one) for one in extract(item, kinds)]) for item in contents.objects]
 
     def _pruner(self) -> Pruner:
         return Pruner(self.reader.kinds, prefilter(self.reader.kinds.words), self.reader.limits)
@@ -94,7 +95,7 @@ class Kustomize:
             if name and "\n" not in name and (path := join(directory or ".", name)) in self.reader.files:
                 yield path
 
-    def _build(self, root: str) -> bytes:
+    def _build(self, root: str, *, inflates: bool) -> bytes:
         tool = self.renderers.kustomize
         if tool is None:
             raise Failed("kustomize is not installed")
@@ -107,7 +108,9 @@ class Kustomize:
         (wrapper / "kustomization.yaml").write_text(_WRAPPER.format(root=_quoted(named)))
         self.renderers.note("kustomize", tool)
         build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
-        return run([tool.path, *build], self.folder / "home", self.reader.limits)
+        helm = self.renderers.helm
+        charts = ["--enable-helm", f"--helm-command={helm.path}"] if inflates and helm else []
+        return run([tool.path, *build, *charts], self.folder / "home", self.reader.limits)
 
 
 def _without_crds(output: bytes) -> bytes:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import selectors
@@ -93,10 +94,8 @@ def _present(stream: IO[bytes] | None) -> IO[bytes]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill whatever is left of the group, and collect the child."""
     if process.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
     for stream in (process.stdout, process.stderr):
         _present(stream).close()

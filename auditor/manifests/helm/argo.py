@@ -1,0 +1,114 @@
+"""An Argo CD Application → the charts of this tree that it deploys, with their values.
+
+Source: argo-cd/reposerver/repository (helmTemplate): value files, then `values` or `valuesObject`, then parameters, then file
+parameters. `$name/path` in a value file is a path of the source with `ref: name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auditor.manifests.contents import complete
+from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.helm.needs import Absent, nested, typed
+from auditor.manifests.kustomize.kustomization import join
+from auditor.manifests.nodes import Mapping, Scalar
+from auditor.manifests.objects import Object
+from auditor.manifests.skeleton import origin_of
+from auditor.source.tree import Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of an Application, with what is beside it."""
+
+    item: Object
+    spec: Mapping
+    node: Mapping
+
+    @property
+    def path(self) -> str | None:
+        """The directory it deploys; None where it deploys a chart from a repository, or nothing."""
+        written = self.node.text("path")
+        return None if self.node.text("chart") or not written else join(".", written.lstrip("/"))
+
+    @property
+    def is_templated(self) -> bool:
+        """Whether a generator fills in where the chart is."""
+        return "{{" in self.node.text("path")
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """Release name and namespace."""
+        helm = self.node.mapping("helm")
+        space = helm.text("namespace") or self.spec.mapping("destination").text("namespace")
+        return helm.text("releaseName") or self.item.name, space or "default"
+
+    def layers(self, reader: Reader) -> Iterator[Mapping | Absent]:
+        """Its values, the strongest last, and what of them is not in the tree."""
+        helm = self.node.mapping("helm")
+        for file in helm.items("valueFiles"):
+            if isinstance(file, Scalar):
+                found = _in_file(reader, self._file(file.text), file)
+                if isinstance(found, Mapping) or helm.text("ignoreMissingValueFiles") != "true":
+                    yield found
+        values = helm.scalar("values")
+        if values is not None and not helm.mapping("valuesObject").entries:
+            yield from _in_text(values)
+        yield helm.mapping("valuesObject")
+        for parameter in helm.items("parameters"):
+            value = parameter.get("value") if isinstance(parameter, Mapping) else None
+            if isinstance(parameter, Mapping) and isinstance(value, Scalar):
+                text = parameter.text("forceString") == "true"
+                yield nested(parameter.text("name"), typed(value, text=text))
+        for parameter in helm.items("fileParameters"):
+            if isinstance(parameter, Mapping) and (named := parameter.scalar("path")) is not None:
+                yield self._file_parameter(reader, parameter.text("name"), named)
+
+    def _file(self, written: str) -> str | None:
+        """The path of a value file in the tree; None where it is elsewhere."""
+        if written.startswith("$"):
+            name, _, rest = written[1:].partition("/")
+            beside = (one for one in self.spec.items("sources") if isinstance(one, Mapping))
+            return join(".", rest) if any(one.text("ref") == name for one in beside) else None
+        if "://" in written:
+            return None
+        return join(".", written.lstrip("/")) if written.startswith("/") else join(self.path or ".", written)
+
+    def _file_parameter(self, reader: Reader, name: str, named: Scalar) -> Mapping | Absent:
+        path, target = self._file(named.text), None
+        try:
+            target = reader.resolve(path) if path else None
+            content = reader.bytes_of(target) if target else None
+        except (OutOfTree, Unreadable):
+            content = None
+        if content is None:
+            return Absent(named.place(), f"file {named.text}")
+        return nested(name, Scalar(content.decode("utf-8", "replace"), target or "", 1, 1))
+
+
+def sources(item: Object) -> Iterator[Source]:
+    """Every source of an Application, or of the template of an ApplicationSet."""
+    spec = item.node.mapping("spec")
+    spec = spec.mapping("template").mapping("spec") if item.kind == "ApplicationSet" else spec
+    for node in (spec.mapping("source"), *spec.items("sources")):
+        if isinstance(node, Mapping) and node.entries:
+            yield Source(item, spec, node)
+
+
+def _in_file(reader: Reader, path: str | None, file: Scalar) -> Mapping | Absent:
+    try:
+        target = reader.resolve(path) if path else None
+    except OutOfTree:
+        target = None
+    documents = reader.documents(target) if target else ()
+    found = next((one for one in documents if isinstance(one, Mapping)), None)
+    if found is None and target is not None:
+        return Mapping()
+    return found if found is not None else Absent(file.place(), f"value file {file.text}")
+
+
+def _in_text(values: Scalar) -> Iterator[Mapping]:
+    read = complete(values.text.encode("utf-8", "replace"), values.file, origin_of(values))
+    yield from (one for one in read[:1] if isinstance(one, Mapping))

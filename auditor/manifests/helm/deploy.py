@@ -1,0 +1,148 @@
+"""What deploys charts → the objects of those charts, or a gap that says why they are unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from auditor.manifests.charts import chart_in, charts_of, release_gap
+from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.helm import argo, flux
+from auditor.manifests.helm.chart import read_chart
+from auditor.manifests.helm.needs import Absent, Lookup
+from auditor.manifests.helm.render import Helm, Release
+from auditor.manifests.kustomize.gaps import chart_gap, unrendered
+from auditor.manifests.kustomize.kustomization import Kustomization, join
+from auditor.manifests.nodes import Mapping, Scalar
+from auditor.manifests.objects import Object
+from auditor.manifests.render.sandbox import Failed
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What one deployer brings: objects with the name that it goes by (empty: its parent's), and gaps."""
+
+    name: str
+    objects: tuple[Object, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(slots=True)
+class Charts:
+    """Charts of one tree. Without `helm` every chart is a gap. `used`: directories of the charts that something deploys."""
+
+    reader: Reader
+    helm: Helm | None = None
+    changed: frozenset[str] | None = None
+    """Paths that a change touches: only what they reach is rendered; None renders all."""
+    used: set[str] = field(default_factory=set)
+    _count: int = 0
+
+    def of(self, item: Object, lookup: Lookup) -> Iterator[Deployed]:
+        """What an object deploys by charts; nothing for most objects."""
+        match item.kind, item.group:
+            case "HelmRelease", "helm.toolkit.fluxcd.io":
+                yield self._release(item, lookup)
+            case (("Application" | "ApplicationSet"), "argoproj.io"):
+                yield from self._sources(item)
+            case _:
+                return
+
+    def alone(self, directory: str) -> Deployed:
+        """A chart that nothing deploys, with the values that it starts with."""
+        gap = chart_in(self.reader, directory)
+        if gap is None or self.helm is None:
+            return Deployed("", (), (gap,) if gap else ())
+        return self._rendered("", Release(directory, gap.place), (), gap)
+
+    def inflated(self, kustomization: Kustomization, entry: Mapping, key_path: str) -> list[Object] | Gap:
+        """The objects of an entry of `helmCharts`. Source: kustomize's HelmChartInflationGenerator."""
+        place = Place(kustomization.path, entry.line, 1, key_path)
+        gap = chart_gap(entry, place)
+        name = entry.text("name") or entry.text("chartName")
+        home = kustomization.node.mapping("helmGlobals").text("chartHome") or entry.text("chartHome") or "charts"
+        directory = join(kustomization.directory, f"{home}/{name}")
+        if self.helm is None or not self._is_chart(directory):
+            return gap
+        layers = [*self._files(kustomization, entry), entry.mapping("valuesInline")]
+        if entry.text("valuesMerge") == "merge":
+            layers.reverse()
+        space = entry.text("namespace") or kustomization.node.text("namespace") or "default"
+        release = Release(directory, place, entry.text("releaseName") or name, space, tuple(layers))
+        made = self._rendered("", release, (), gap)
+        return list(made.objects) if not made.gaps else made.gaps[0]
+
+    # ── Flux ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _release(self, item: Object, lookup: Lookup) -> Deployed:
+        gap = next(charts_of(item))
+        path = flux.chart_path(item)
+        if path is None or self.helm is None or not self._is_chart(path):
+            return Deployed("", (), (gap,))
+        layers, absent = _parted(flux.layers(item, self.reader, lookup))
+        name, space = flux.named(item)
+        made = self._rendered("", Release(path, gap.place, name, space, layers), absent, gap)
+        return replace(made, objects=tuple(flux.PostRenderer(item).on(list(made.objects))))
+
+    # ── Argo CD ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sources(self, item: Object) -> Iterator[Deployed]:
+        yield Deployed(item.name, (), tuple(charts_of(item)))
+        for source in argo.sources(item):
+            if source.is_templated:
+                why = f"{item.kind} {item.name} deploys {source.node.text('path')}, which a generator fills in"
+                place = (source.node.scalar("path") or Scalar("", item.file, item.line, 1)).place()
+                yield Deployed(item.name, (), (unrendered(place, "templated path", why),))
+            elif (path := source.path) is not None and self._is_chart(path):
+                gap = self._gap(item, source, path)
+                if self.helm is None:
+                    yield Deployed(item.name, (), (gap,))
+                    continue
+                layers, absent = _parted(source.layers(self.reader))
+                release = Release(path, gap.place, *source.named, layers)
+                yield self._rendered(item.name, release, absent, gap)
+
+    def _gap(self, item: Object, source: argo.Source, path: str) -> Gap:
+        return release_gap(item, source.node.scalar("path"), f"{item.kind} {item.name}", path, "")
+
+    # ── all ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _rendered(self, name: str, release: Release, absent: tuple[Absent, ...], gap: Gap) -> Deployed:
+        """The objects of a release. Values that are missing are told; what they would change is unknown."""
+        assert self.helm is not None
+        self.used.add(release.chart)
+        self._count += 1
+        if self._count > self.reader.limits.releases:
+            why = f"more than {self.reader.limits.releases} charts are deployed"
+            return Deployed(name, (), (replace(gap, why=f"{gap.why}: {why}"),))
+        if not self.reader.reaches(self.changed):
+            return Deployed(name, (), ())
+        holes = tuple(unrendered(one.place, "missing values", f"{one.what} is not in the tree") for one in absent)
+        try:
+            return Deployed(name, tuple(self.helm.render(release)), holes)
+        except Failed as error:
+            why = f"{gap.why.partition(': its images')[0]}, which helm does not render: {error}"
+            return Deployed(name, (), (*holes, replace(gap, why=why[: self.reader.limits.text])))
+
+    def _is_chart(self, directory: str) -> bool:
+        try:
+            return read_chart(self.reader, directory) is not None
+        except OutOfTree:
+            return False
+
+    def _files(self, kustomization: Kustomization, entry: Mapping) -> Iterator[Mapping]:
+        named = [entry.scalar("valuesFile"), *entry.items("additionalValuesFiles")]
+        for file in named:
+            path = join(kustomization.directory, file.text) if isinstance(file, Scalar) else ""
+            for document in self.reader.documents(path) if path in self.reader.files else ():
+                if isinstance(document, Mapping):
+                    yield document
+                    break
+
+
+def _parted(found: Iterable[Mapping | Absent]) -> tuple[tuple[Mapping, ...], tuple[Absent, ...]]:
+    held = list(found)
+    layers = tuple(one for one in held if isinstance(one, Mapping))
+    return layers, tuple(one for one in held if isinstance(one, Absent))

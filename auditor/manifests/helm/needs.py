@@ -1,0 +1,46 @@
+"""What deployers of charts have in common: values by path, and values that are not in the tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.model.place import Place
+
+Lookup: TypeAlias = Callable[[str, str], Mapping | None]
+"""The object of a kind with a name that is deployed beside the one that asks for it, nothing of it left out."""
+_STEP: Final = re.compile(r"((?:\\.|[^.\[\]\\])+)((?:\[\d+\])*)")
+_TYPED: Final = re.compile(r"true|false|null|0|-?[1-9][0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Values that something names and the tree does not hold."""
+
+    place: Place
+    what: str
+
+
+def nested(path: str, value: Scalar) -> Mapping:
+    """`image.tag` as Helm's `--set` reads it: keys with dots between them, a backslash before a dot that is none."""
+    node: Node = value
+    for key, indexes in reversed(_STEP.findall(path)):
+        for _ in range(indexes.count("[")):
+            node = Sequence([node])
+        node = Mapping([(re.sub(r"\\(.)", r"\1", key), node)], value.file, value.line)
+    return node if isinstance(node, Mapping) else Mapping()
+
+
+def typed(value: Scalar, *, text: bool) -> Scalar:
+    """A value of `--set` (whole numbers and truth values are what they look like) or `--set-string`."""
+    return Scalar(
+        value.text,
+        value.file,
+        value.line,
+        value.column,
+        null=not text and value.text == "null",
+        quoted=text or not _TYPED.fullmatch(value.text),
+    )
