@@ -16,8 +16,6 @@ from auditor.manifests.text import argument, is_reference, is_template, without_
 from auditor.model.use import Confidence, Sort
 
 CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
-_ANNOTATIONS: Final = frozenset({"sidecar.istio.io/proxyImage", "containerImage"})
-"""Annotations that choose an image; all others describe."""
 _NOT_IMAGES: Final = (
     "policy",
     "registry",
@@ -155,8 +153,9 @@ class _Walk:
                     self._below(item, (*trail, index), container)
 
     def _annotations(self, node: Node, trail: Trail) -> None:
+        """Annotations that choose an image, as injectors read them (`sidecar.istio.io/proxyImage`); all others describe."""
         for name, value in node.entries if isinstance(node, Mapping) else []:
-            if name in _ANNOTATIONS and isinstance(value, Scalar):
+            if name.lower().endswith("image") and isinstance(value, Scalar):
                 self._scalar("image", value, (*trail, name), None, certain=False)
 
     def _scalar(self, name: str, value: Scalar, trail: Trail, container: str | None, *, certain: bool) -> None:

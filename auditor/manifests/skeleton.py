@@ -25,7 +25,8 @@ PARTS: Final = frozenset({"repository", "repo", "registry", "tag", "digest", "sh
 WHOLE: Final = frozenset({"HelmRelease", "HelmChart", "Application", "ApplicationSet"})
 """Kinds that deploy a chart: what they say about it is wanted in full."""
 MERGING: Final = frozenset({"$patch", "$retainKeys"})
-_ANNOTATION_LENGTH: Final = 256
+_ANNOTATION_LENGTH: Final = 512
+"""Characters: the longest reference has 455."""
 _CRD_GROUP: Final = "apiextensions.k8s.io/"
 
 

@@ -1,4 +1,4 @@
-"""Where Kubernetes' readers and a YAML 1.2 parser see different things in one file, both are found."""
+"""Where readers of one file see different things in it, and what injectors read, all of it is found."""
 
 from __future__ import annotations
 
@@ -84,3 +84,21 @@ def test_a_kustomization_that_is_an_lfs_pointer_is_a_gap() -> None:
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 1000\n"
     tree = MemoryTree({"apps/kustomization.yaml": pointer.encode()}, "memory")
     assert [gap.rule for gap in inventory(tree, ManifestSettings()).gaps] == ["unparsable-file"]
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "config.linkerd.io/proxy-image",
+        "vault.hashicorp.com/agent-image",
+        "dapr.io/sidecar-image",
+        "sidecar.istio.io/proxyImage",
+    ],
+)
+def test_an_annotation_that_chooses_an_injected_image_is_a_use(annotation: str) -> None:
+    content = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    metadata:\n"
+        f"      annotations: {{{annotation}: 'evil.example/proxy:1', example.org/note: 'evil.example/note:1'}}\n"
+        "    spec: {containers: [{name: web, image: 'ghcr.io/acme/web:1'}]}\n"
+    )
+    assert images(content) == {"evil.example/proxy:1", "ghcr.io/acme/web:1"}
