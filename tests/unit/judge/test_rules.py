@@ -17,6 +17,7 @@ from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Resolved
 from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
 from auditor.model.use import Use
+from auditor.policies.lint.run import LINTS
 from tests.support.judging import (
     API,
     DIGEST,
@@ -210,6 +211,9 @@ FROM_ELSEWHERE = {
     "waiver-unused",
     "pattern-too-wide",
     "pattern-never-matches",
+    "policy-gap",
+    "policy-overlap",
+    *LINTS,
 }
 
 
