@@ -9,14 +9,18 @@ from dataclasses import dataclass, replace
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
-from auditor.manifests.charts import chart_in, charts_of
 from auditor.manifests.contents import templated, unparsable
 from auditor.manifests.entry import Entries, entries
 from auditor.manifests.extract import Found, extract, is_policy
 from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader, Shared
+from auditor.manifests.helm.deploy import Deployed
+from auditor.manifests.helm.needs import Lookup
 from auditor.manifests.kustomize.build import Builder
+from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.objects import Object
-from auditor.manifests.text import is_template
+from auditor.manifests.render.tools import Renderers
+from auditor.manifests.rendering import Rendering, rendering
+from auditor.manifests.text import is_bare_number, is_template
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.model.use import Use
@@ -44,6 +48,8 @@ def inventory(
     before: Inventory | None = None,
     touched: frozenset[str] | None = None,
     spare: bool = False,
+    renderers: Renderers | None = None,
+    changed: frozenset[str] | None = None,
     limits: Limits = DEFAULT,
 ) -> Inventory:
     """Every image that the tree deploys.
@@ -52,15 +58,24 @@ def inventory(
     of base; what was an entry point there stays one, so that a change cannot hide a root by loading it from another.
     `touched`: the paths whose content differs between base and head, given for both trees of a change: only entry points
     that they can reach are read. What is left out has the same uses in both. `spare`: inside of those entry points too only
-    what the change can reach is read; a reference that the rest of the same root has already then looks new.
+    what the change can reach is read; a reference that the rest of the same root has already then looks new. `renderers`: programs that render; None reads without any.
+    `changed`: the paths whose content differs, given for both trees of a change: all is read, and what they can reach is
+    rendered.
     """
     if touched is not None and any(_is_link(tree, path) for path in touched):
         touched = None
-    scan = _Scan(Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits), every=every, spare=spare)
+    if touched is not None and renderers is not None:
+        # Which root deploys a chart is known only when all roots are read.
+        touched, changed = None, touched
+    reader = Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits)
     if touched is not None:
-        touched = scan.reader.with_links(touched)
-    found = entries(scan.reader, settings, before.roots if before else (), touched)
-    parts = list(scan.parts(found, before, touched))
+        touched = reader.with_links(touched)
+    if changed is not None:
+        changed = reader.with_links(changed)
+    found = entries(reader, settings, before.roots if before else (), touched)
+    with rendering(reader, renderers, settings.kube_version, changed) as rendered:
+        scan = _Scan(reader, rendered, every=every, spare=spare)
+        parts = list(scan.parts(found, before, touched))
     uses = dict.fromkeys(use for part in parts for use in part.uses)
     if every:
         uses |= dict.fromkeys(scan.undeployed(uses))
@@ -77,16 +92,17 @@ def _is_link(tree: Tree, path: str) -> bool:
 class _Scan:
     """One reading of one tree."""
 
-    def __init__(self, reader: Reader, *, every: bool, spare: bool) -> None:
+    def __init__(self, reader: Reader, rendered: Rendering, *, every: bool, spare: bool) -> None:
         self.reader = reader
+        self._rendering = rendered
         self.loose: list[str] = []
         self._loaded: set[str] = set()
         self._every = every
         self._spare = spare
-        self._builder = Builder(reader, reader.limits)
+        self._builder = Builder(reader, reader.limits, inflate=rendered.charts.inflated)
 
     def parts(self, found: Entries, before: Inventory | None, touched: frozenset[str] | None) -> Iterator[Part]:
-        """Every root, then every chart, then every file that no root loads."""
+        """Every root, then every file that no root loads, then every chart that neither deploys."""
         known = frozenset(before.roots) if before else frozenset(found.roots)
         for root in found.roots:
             if found.affected is not None and root not in found.affected.directories and root in known:
@@ -100,14 +116,14 @@ class _Scan:
                 part = self._root(root, deployed=False)
                 self._loaded.update(path for path, identity in part.seen if identity)
                 yield part
-        for chart in found.charts:
-            gap = chart_in(self.reader, chart)
-            yield Part((), (gap,) if gap else ())
         self.loose = self._loose_files(found, frozenset(before.loose) if before else frozenset())
         known = frozenset(before.loose) if before else frozenset(self.loose)
         for path in self.loose:
             if touched is None or path in touched or path not in known:
                 yield self._file(path)
+        for chart in found.charts:
+            if self._every or chart not in self._rendering.charts.used:
+                yield self._chart(chart)
         if self._every:
             for path in found.chart_files:
                 yield Part(self._file(path).uses, ())
@@ -152,7 +168,7 @@ class _Scan:
 
     def _root(self, root: str, *, deployed: bool) -> Part:
         narrow = self._builder.affected
-        key = (root, f"{deployed}{sorted(narrow.paths) if narrow else ''}{self.reader.kinds.identity}")
+        key = (root, f"{deployed}{sorted(narrow.paths) if narrow else ''}{self._rendering.identity}")
         for known in self.reader.shared.roots.get(key, ()):
             if all(self.reader.identity(path) == identity for path, identity in known.seen):
                 return known
@@ -163,12 +179,14 @@ class _Scan:
     def _build(self, root: str, *, deployed: bool) -> Part:
         with self.reader.tracing() as seen:
             built = self._builder.build(root)
-        uses: list[Use] = []
-        gaps = [replace(gap, root=root) for gap in built.gaps]
-        for item in built.objects:
-            found, holes = self._uses(item, root, deployed=deployed)
-            uses.extend(found)
-            gaps.extend(holes)
+            objects, gaps = self._rendering.read(root, built, seen)
+            uses: list[Use] = []
+            lookup = self._rendering.lookup(built.objects, built.skipped)
+            for item, references in objects:
+                found, holes = self._uses(item, references, root, deployed=deployed, lookup=lookup)
+                uses.extend(found)
+                gaps.extend(holes)
+        gaps = [gap if gap.root else replace(gap, root=root) for gap in gaps]
         return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()))
 
     # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,23 +203,81 @@ class _Scan:
         contents = self.reader.contents(target)
         uses: list[Use] = []
         gaps = list(contents.gaps)
-        for item in contents.objects:
-            found, holes = self._uses(item, None, deployed=item.deploys)
-            uses.extend(found)
-            gaps.extend(holes)
+        lookup = self._rendering.lookup(contents.objects, (target,))
+        with self.reader.tracing():
+            self.reader.resolve(target)
+            for item in contents.objects:
+                references = extract(item, self.reader.kinds)
+                found, holes = self._uses(item, references, None, deployed=item.deploys, lookup=lookup)
+                uses.extend(found)
+                gaps.extend(holes)
         for line in contents.lines:
             uses.append(use_of(line, None, None))
             gaps.extend(_templates([line], None))
         return Part(tuple(uses), tuple(gaps))
 
-    def _uses(self, item: Object, root: str | None, *, deployed: bool) -> tuple[list[Use], list[Gap]]:
+    def _chart(self, chart: str) -> Part:
+        """A chart by itself, with the values that it starts with."""
+        key = (chart, f"chart{self._rendering.identity}")
+        for known in self.reader.shared.roots.get(key, ()):
+            if all(self.reader.identity(path) == identity for path, identity in known.seen):
+                return known
+        with self.reader.tracing() as seen:
+            made = self._rendering.charts.alone(chart)
+            uses: list[Use] = []
+            gaps = [replace(gap, root=chart) for gap in made.gaps]
+            for item in made.objects:
+                found, holes = self._made(item, chart, 1)
+                uses.extend(found)
+                gaps.extend(holes)
+        part = Part(tuple(uses), tuple(gaps), tuple(seen.items()))
+        self.reader.shared.roots.setdefault(key, []).append(part)
+        return part
+
+    def _made(self, item: Object, root: str | None, depth: int) -> tuple[list[Use], list[Gap]]:
+        """The uses of an object of a chart."""
+        references = extract(item, self.reader.kinds)
+        lookup = self._rendering.lookup(())
+        return self._uses(item, references, root, deployed=True, lookup=lookup, depth=depth)
+
+    def _uses(
+        self,
+        item: Object,
+        found: list[Found],
+        root: str | None,
+        *,
+        deployed: bool,
+        lookup: Lookup,
+        depth: int = 0,
+    ) -> tuple[list[Use], list[Gap]]:
         """The uses of one object. Patterns in policies and what says no kind are deployed by nothing."""
         deployed = deployed and not is_policy(item, self.reader.kinds)
         if not (deployed or self._every):
             return [], []
-        found = extract(item, self.reader.kinds)
-        gaps = [*_templates(found, root), *(replace(gap, root=root) for gap in charts_of(item))] if deployed else []
-        return [use_of(one, item, root, deployed=deployed) for one in found], gaps
+        uses = [use_of(one, item, root, deployed=deployed) for one in found]
+        gaps = _templates(found, root) if deployed else []
+        if not deployed:
+            return uses, gaps
+        for made in self._rendering.charts.of(item, lookup):
+            inner = _root_of(made, item, root)
+            gaps.extend(replace(gap, root=inner) for gap in made.gaps)
+            if depth >= self.reader.limits.render_depth and made.objects:
+                why = f"charts deploy charts more than {self.reader.limits.render_depth} deep"
+                gaps.append(unrendered(Place(item.file, item.line), "helm chart", why))
+                continue
+            for each in made.objects:
+                more, holes = self._made(each, inner, depth + 1)
+                uses.extend(more)
+                gaps.extend(holes)
+        return uses, gaps
+
+
+def _root_of(made: Deployed, item: Object, root: str | None) -> str | None:
+    """What deploys the objects of a chart: each Application is a root of its own, below what deploys it."""
+    if not made.objects:
+        return root
+    above = root or item.file
+    return f"{above}/{made.name}" if made.name else above
 
 
 def _templates(found: Iterable[Found], root: str | None) -> list[Gap]:
@@ -222,4 +298,6 @@ def use_of(found: Found, item: Object | None, root: str | None, *, deployed: boo
         deployed,
         found.confidence,
         found.sort,
+        scalar.overrides if found.text == scalar.text else None,
+        is_bare_number(scalar.text) and not scalar.quoted,
     )

@@ -29,6 +29,8 @@ class Scalar:
     literal: bool = False
     via: Via = Via.BASE
     base: Place | None = None
+    overrides: str | None = None
+    """The text that stood at `base`."""
     key_path: str = ""
     inner: tuple[Node, ...] = ()
     """Objects written inside the text (YAML or JSON in a ConfigMap), where it holds any of interest."""

@@ -9,6 +9,7 @@ from typing import Final
 from auditor.model.reference import InvalidReference, Reference
 
 _TEMPLATE: Final = re.compile(r"\$\{|\$\(|\{\{|%\{|\$[A-Z_]{2,}|<[A-Za-z][\w .-]*>|^ENC\[|^__[A-Z_]+__$")
+_NUMBER: Final = re.compile(r"[-+]?(?:0[xob][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)", re.ASCII)
 _LOCATED: Final = re.compile(
     r"(?:(?:oci|docker)://)?"
     r"(?P<reference>(?:(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*|localhost)(?::[0-9]{1,5})?"
@@ -30,6 +31,11 @@ _HIDING: Final = re.compile(rb"\\[xuU/\r\n]|(?:^|[\s,\[{:?-])![^\s=]|^%", re.MUL
 def is_template(text: str) -> bool:
     """Whether a tool fills something in before this is deployed: `${X}`, `$(x)`, `{{ x }}`, `<X>`, an encrypted value."""
     return _TEMPLATE.search(text) is not None
+
+
+def is_bare_number(text: str) -> bool:
+    """Whether YAML 1.1 or 1.2 reads the text, unquoted, as a number: `1.10`, `010`, `1e3`, `0x1f`, `1_000`."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def is_reference(text: str) -> bool:

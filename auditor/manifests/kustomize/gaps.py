@@ -10,12 +10,18 @@ from auditor.model.gap import Gap
 from auditor.model.place import Place
 
 CYCLE: Final = "cyclic kustomizations"
+_EFFECT_HELP: Final = "correct its name or target, name the field in `configurations:`, or remove it"
 _RENDER_HELP: Final = "vendor it into the repository, or render it and pipe the result to `auditor check -`"
 
 
 def unrendered(place: Place, what: str, why: str) -> Gap:
     """Something that deploys and was not built: its images are unknown."""
     return Gap(place, what, why, rule="unrendered", help=_RENDER_HELP)
+
+
+def without_effect(place: Place, root: str, what: str, why: str) -> Gap:
+    """Something that was written to change an image, and changes none."""
+    return Gap(place, what, why, rule="override-without-effect", root=root, help=_EFFECT_HELP)
 
 
 def why_missing(text: str, directory: str | None) -> str:

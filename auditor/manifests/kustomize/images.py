@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auditor.config.names import InvalidPattern, compile_regex
-from auditor.manifests.kustomize.merge import base_of
+from auditor.manifests.kustomize.merge import base_of, overridden
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.model.use import Via
@@ -76,7 +76,13 @@ class Entry:
         if edit is None:
             return scalar
         return replace(
-            edit, text=text, null=False, via=Via.IMAGES_ENTRY, base=base_of(scalar), key_path=f"{self.key_path}.{key}"
+            edit,
+            text=text,
+            null=False,
+            via=Via.IMAGES_ENTRY,
+            base=base_of(scalar),
+            overrides=overridden(scalar),
+            key_path=f"{self.key_path}.{key}",
         )
 
     def alone(self) -> Scalar | None:

@@ -117,7 +117,7 @@ def stamp(node: Node, old: Node | None, via: Via = Via.PATCH) -> Node:
     """What a patch writes, marked as such; `old` is what it takes the place of. Directives are left out."""
     match node:
         case Scalar():
-            return replace(node, via=via, base=base_of(old))
+            return replace(node, via=via, base=base_of(old), overrides=overridden(old))
         case Mapping():
             return stamp_mapping(node, old if isinstance(old, Mapping) else None, via)
         case Sequence():
@@ -140,3 +140,10 @@ def base_of(old: Node | None) -> Place | None:
     if not isinstance(old, Scalar):
         return None
     return old.base or old.place()
+
+
+def overridden(old: Node | None) -> str | None:
+    """The text that stood there."""
+    if not isinstance(old, Scalar):
+        return None
+    return old.overrides if old.base is not None else old.text

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from auditor.manifests.kustomize.merge import base_of
+from auditor.manifests.kustomize.merge import base_of, overridden
 from auditor.manifests.kustomize.select import selected
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
@@ -156,4 +156,4 @@ def _written(node: Node, source: Scalar, options: Mapping) -> Node:
         else:
             parts[index] = text
         text = delimiter.join(parts)
-    return replace(source, text=text, via=Via.REPLACEMENT, base=base_of(node))
+    return replace(source, text=text, via=Via.REPLACEMENT, base=base_of(node), overrides=overridden(node))

@@ -76,16 +76,22 @@ class State:
         if contents.skipped:
             self.skipped.append(path)
 
-    def patch(self, patch: Patch) -> None:
-        """Apply a patch. One with images that meets nothing is looked at closer: they must not get lost."""
+    def patch(self, patch: Patch) -> bool:
+        """Apply a patch. One with images that meets nothing is looked at closer: they must not get lost.
+
+        Returns False for a patch with images that is for nothing.
+        """
         if not any(patch.wants(item) for item in self.objects) and extract(patch.alone(), self.reader.kinds):
             self.unskip()
             if self.incomplete and not any(patch.wants(item) for item in self.objects):
                 # It may be meant for what is missing.
                 self.objects.append(patch.alone())
-                return
+                return True
+            if not any(patch.wants(item) for item in self.objects):
+                return False
         changed = [patch.on(item) if patch.wants(item) else item for item in self.objects]
         self.objects = [item for item in changed if item is not None]
+        return True
 
     def unskip(self) -> None:
         """Read the objects that the prefilter left out."""
@@ -95,8 +101,11 @@ class State:
             self.objects.extend(item for item in fresh if (item.file, item.line, item.prefix) not in known)
         self.skipped = []
 
-    def rewrite(self, change: images.Entry) -> None:
-        """Apply an images entry. One that meets nothing while something is missing is kept by itself."""
+    def rewrite(self, change: images.Entry) -> bool:
+        """Apply an images entry. One that meets nothing while something is missing is kept by itself.
+
+        Returns False for an entry that is surely for nothing.
+        """
         fields = tuple(self.fields)
         after = [images.apply(item, change, fields) for item in self.objects]
         met = any(new is not old for new, old in zip(after, self.objects, strict=True))
@@ -104,6 +113,7 @@ class State:
         if alone is not None:
             after.append(_unknown(alone))
         self.objects = after
+        return met or self.incomplete or bool(self.fields)
 
     def rename(self, kustomization: Kustomization) -> None:
         """Apply namespace, name prefix and suffix."""

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
-from auditor.manifests.kustomize.gaps import chart_gap, unrendered
+from auditor.manifests.kustomize.gaps import chart_gap, unrendered, without_effect
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import patches
@@ -49,7 +49,7 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
     for entry, key_path in kustomization.entries("patchesJson6902"):
         _entry(reader, kustomization, entry, key_path, state)
     for entry, key_path in kustomization.entries("images", "imageTags"):
-        state.rewrite(images.entry(entry, key_path))
+        _images(kustomization, images.entry(entry, key_path), entry, state)
     for entry, key_path in kustomization.entries("replacements"):
         for replacement in _replacements(reader, kustomization, entry, key_path, state):
             _replace(reader, kustomization, replacement, state)
@@ -64,7 +64,21 @@ def _entry(reader: Reader, kustomization: Kustomization, entry: Mapping, key_pat
 def _patch(documents: Iterable[Node], target: Mapping | None, kustomization: Kustomization, state: State) -> None:
     open_schema = kustomization.node.get("openapi") is not None
     for patch in patches(documents, target, open_schema=open_schema):
-        state.patch(patch)
+        if not state.patch(patch) and not kustomization.is_component:
+            alone = patch.alone()
+            why = "it has images, and nothing that the kustomization loads is its target"
+            place = Place(alone.file, alone.line)
+            state.gaps.append(without_effect(place, kustomization.directory, "patch for nothing", why))
+
+
+def _images(kustomization: Kustomization, change: images.Entry, entry: Mapping, state: State) -> None:
+    """Apply an images entry. A component's may be meant for another kustomization that uses it."""
+    if state.rewrite(change) or kustomization.is_component:
+        return
+    name = entry.scalar("name")
+    place = name.place(f"{change.key_path}.name") if name else Place(kustomization.path, entry.line)
+    why = f"no container of what the kustomization loads has an image {change.name!r}, written exactly so"
+    state.gaps.append(without_effect(place, kustomization.directory, "images entry for nothing", why))
 
 
 def _replacements(
@@ -83,7 +97,7 @@ def _replacements(
 def _replace(reader: Reader, kustomization: Kustomization, replacement: Mapping, state: State) -> None:
     """Copy a value. One that should end up in an image and cannot be found leaves the image unknown."""
     state.unskip()
-    after = replaced(state.objects, replacement, partial(_again, reader))
+    after = replaced(state.objects, replacement, partial(again, reader))
     if after is not None:
         state.objects = after
     elif touches_image(replacement):
@@ -91,7 +105,7 @@ def _replace(reader: Reader, kustomization: Kustomization, replacement: Mapping,
         state.gaps.append(unrendered(place, "replacement", "the value that it copies into an image was not found"))
 
 
-def _again(reader: Reader, item: Object) -> Node | None:
+def again(reader: Reader, item: Object) -> Node | None:
     """The object as its file has it, nothing pruned."""
     if item.file not in reader.files:
         return None

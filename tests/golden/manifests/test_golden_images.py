@@ -19,17 +19,22 @@ CASES = (
     "config-map",
     "cronjob",
     "custom-resources",
+    "digest-dropped",
     "digest-pin",
     "image-volume",
     "json",
     "kustomize-overlay",
     "list-and-documents",
+    "numeric-tag",
+    "override-nothing",
     "plain",
 )
 
 
 def written(use: Use) -> dict[str, Any]:
-    return {
+    rare = {"overrides": use.overrides} if use.overrides else {}
+    rare |= {"bare_number": "yes"} if use.bare_number else {}
+    return rare | {
         "reference": use.reference,
         "place": str(use.place),
         "column": use.place.column,

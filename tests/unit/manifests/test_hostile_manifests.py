@@ -56,7 +56,7 @@ EXPECTED: dict[str, tuple[list[str], list[str]]] = {
     "parentheses.yaml": (["$(params.image)"], ["templated-reference"]),
     "plugin": (["ghcr.io/acme/seen:1"], ["unrendered"]),
     "quoted-crd-kind.yaml": (["ghcr.io/acme/hidden:1"], []),
-    "regex": ([LONG], []),
+    "regex": ([LONG], ["override-without-effect"]),
     "remote": (["ghcr.io/acme/patched:1", "ghcr.io/acme/remote:2"], ["unrendered"]),
     "self": (["ghcr.io/acme/seen:1"], ["unrendered"]),
     "self-anchor.yaml": (["ghcr.io/acme/seen:1"], ["unparsable-file"]),
