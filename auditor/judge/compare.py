@@ -1,14 +1,16 @@
 """What a change newly deploys: the uses of base against the uses of head.
 
 A use is new when base has no use of the same reference in the same root, governed by the same entry; a loose manifest has
-its workload for a root. So moving an image from staging to production is new, and so is a file that moves from under a
-lenient entry to a strict one.
+its workload in its directory for a root, and may move to another directory, but not be copied there. So taking an image from
+staging to production is new, and so is a file that moves from under a lenient entry to a strict one.
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
@@ -46,14 +48,72 @@ def compare(
     base = tuple((use, _identity(use, entry(use))) for use in before if use.deployed)
     in_base = {identity for _, identity in base}
     in_head = {identity for _, identity in head}
+    left, arrived = _moves((identity for _, identity in base), (identity for _, identity in head))
+    in_base, in_head = in_base | arrived, in_head | left
     added = tuple(use for use, identity in head if identity not in in_base)
     kept = tuple(use for use, identity in head if identity in in_base)
     removed = tuple(use for use, identity in base if identity not in in_head)
     return Comparison(added, kept, removed, _previous(added, removed))
 
 
-def _identity(use: Use, entry: str | None) -> Hashable:
-    return (use.reference, _home(use), entry)
+def surviving(
+    before: tuple[Use, ...], tip: tuple[Use, ...], after: tuple[Use, ...], touched: frozenset[str]
+) -> tuple[Use, ...]:
+    """The merge base's uses without those that base's tip has taken out since and that the change brings back.
+
+    A revoked image that is removed on one side and added in another file on the other is there after the merge, so it is
+    not old. `after` are head's uses, `touched` the paths that the change touches: what it leaves alone, the merge removes.
+    """
+    known = {_identity(use, None) for use in tip if use.deployed}
+    back = {_identity(use, None).anywhere for use in after if use.deployed and _is_touched(use, touched)}
+    return tuple(use for use in before if (identity := _identity(use, None)) in known or identity.anywhere not in back)
+
+
+def _is_touched(use: Use, touched: frozenset[str]) -> bool:
+    """Whether the change touches the file of a use, or anything below its root."""
+    if use.place.file in touched:
+        return True
+    below = "" if use.root == "." else f"{use.root}/"
+    return use.root is not None and any(file.startswith(below) for file in touched)
+
+
+class _Identity(NamedTuple):
+    """What makes two uses the same one. `directory` is that of a loose manifest, None for what a root deploys."""
+
+    reference: str
+    home: Hashable
+    directory: str | None
+    entry: str | None
+
+    @property
+    def anywhere(self) -> _Identity:
+        """The same in whatever directory."""
+        return self._replace(directory=None)
+
+
+def _identity(use: Use, entry: str | None) -> _Identity:
+    loose = use.root is None and use.workload is not None
+    return _Identity(use.reference, _home(use), posixpath.dirname(use.place.file) if loose else None, entry)
+
+
+def _moves(base: Iterable[_Identity], head: Iterable[_Identity]) -> tuple[set[_Identity], set[_Identity]]:
+    """Loose manifests that went from one directory to another: what they were in base, and what they are in head.
+
+    One that stays where it was has not moved: then what stands elsewhere too is a copy, and new.
+    """
+    old, new = dict.fromkeys(base), dict.fromkeys(head)
+    waiting: dict[_Identity, list[_Identity]] = {}
+    for identity in old:
+        if identity.directory is not None and identity not in new:
+            waiting.setdefault(identity.anywhere, []).append(identity)
+    left: set[_Identity] = set()
+    arrived: set[_Identity] = set()
+    for identity in new:
+        places = waiting.get(identity.anywhere) if identity.directory is not None else None
+        if places and identity not in old:
+            left.add(places.pop())
+            arrived.add(identity)
+    return left, arrived
 
 
 def _home(use: Use) -> Hashable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from auditor.judge.compare import compare
+from auditor.judge.compare import compare, surviving
 from auditor.judge.governing import Governing, label
 from auditor.model.place import Place
 from tests.support.judging import API, entry, exempt, rules, use, within
@@ -63,6 +63,40 @@ def test_loose_manifests_are_compared_by_workload() -> None:
     assert compare((here,), (use(root=None, workload="web"),)).added == (use(root=None, workload="web"),)
     bare = replace(here, workload=None)
     assert compare((bare,), (replace(bare, place=Place("elsewhere.yaml", 1)),)).added
+
+
+def test_a_loose_manifest_that_is_copied_to_another_directory_is_new() -> None:
+    staging, prod = use(root=None, file="staging/api.yaml"), use(root=None, file="prod/api.yaml")
+    comparison = compare((staging,), (staging, prod))
+    assert (comparison.added, comparison.kept) == ((prod,), (staging,))
+
+
+def test_a_loose_manifest_may_move_to_another_directory_once() -> None:
+    staging, prod, lab = (use(root=None, file=f"{name}/api.yaml") for name in ("staging", "prod", "lab"))
+    moved = compare((staging,), (prod,))
+    assert (moved.added, moved.kept, moved.removed) == ((), (prod,), ())
+    parted = compare((staging,), (prod, lab))
+    assert (len(parted.added), len(parted.kept)) == (1, 1)
+    beside = use(root=None, file="staging/other.yaml")
+    assert compare((staging,), (staging, beside)).kept == (staging, beside)
+
+
+def test_what_base_has_taken_out_since_is_not_old_where_the_change_brings_it_back() -> None:
+    file = "clusters/prod/other.yaml"
+    back = replace(use(), place=Place(file, 1))
+    assert surviving((use(),), (), (use(), back), frozenset({file})) == ()
+    assert surviving((use(),), (use(),), (use(), back), frozenset({file})) == (use(),)
+    assert surviving((use(),), (), (use(),), frozenset({"clusters/staging/api.yaml"})) == (use(),)
+    top, elsewhere = use(root="."), use(root="other")
+    assert surviving((top,), (), (top,), frozenset({"anywhere.yaml"})) == ()
+    assert surviving((elsewhere,), (), (elsewhere,), frozenset({elsewhere.place.file})) == ()
+
+
+def test_a_loose_manifest_that_base_has_taken_out_comes_back_in_any_touched_file() -> None:
+    old, back = use(root=None), use(root=None, file="lab/api.yaml")
+    assert surviving((old,), (), (old, back), frozenset({"lab/api.yaml"})) == ()
+    assert surviving((old,), (), (old,), frozenset({"lab/api.yaml"})) == (old,)
+    assert surviving((old,), (replace(old, deployed=False),), (old, back), frozenset({"lab/api.yaml"})) == ()
 
 
 def test_a_loose_manifest_that_comes_under_another_entry_is_new() -> None:
