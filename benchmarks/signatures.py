@@ -160,7 +160,7 @@ def _prepared(candidate: Candidate, recipe: Recipe) -> Bare:
     """What the recipe would check, taken apart into keys, signatures and bytes."""
     entry = candidate.entry
     assert entry is not None
-    issuer = check_chain(candidate.leaf.certificate, recipe.issuers, [recipe.judge(candidate)])
+    issuer = check_chain(candidate.leaf, recipe.issuers, [recipe.judge(candidate)])
     sct, ct_log = known_log(candidate.leaf, recipe.root.ct_logs)
     log = recipe.root.logs[entry.log]
     checks: list[Check] = [(ct_log.key, sct.signature, signed_data(sct, candidate.leaf, issuer.key_hash))]

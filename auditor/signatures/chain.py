@@ -17,9 +17,10 @@ from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, E
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from auditor.model.evidence import Step
+from auditor.signatures.candidate import Leaf
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.keys import key_id, supported
-from auditor.signatures.names import issuer_and_subject
+from auditor.signatures.names import encoded_names, issuer_and_subject
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, Window
 
@@ -104,18 +105,18 @@ def _validity(certificate: Certificate) -> Window:
     return Window(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
 
-def check_chain(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[datetime]) -> Issuer:
+def check_chain(leaf: Leaf, issuers: Sequence[Issuer], times: Sequence[datetime]) -> Issuer:
     """The trusted issuer of `leaf` whose chain holds at every trusted time. Refuses (step 5)."""
     for issuer in check_windows(leaf, issuers, times):
-        if _issued(leaf, issuer.certificate):
+        if _issued(leaf.certificate, issuer.certificate):
             return issuer
     raise Refusal(Step.CHAIN, "the certificate was not issued by the authority that it names: its signature is wrong")
 
 
-def check_windows(leaf: Certificate, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:
+def check_windows(leaf: Leaf, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:
     """The issuers that the certificate names, as far as they and it were valid at every trusted time. Refuses (step 5)."""
-    _check_validity(leaf, times)
-    name, _ = issuer_and_subject(leaf)
+    _check_validity(leaf.certificate, times)
+    name, _ = encoded_names(leaf.der)
     named = [issuer for issuer in issuers if issuer.name == name]
     if not named:
         refuse(Step.CHAIN, "the certificate was not issued by an authority of this trusted root")

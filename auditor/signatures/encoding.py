@@ -17,7 +17,6 @@ Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | 
 Object: TypeAlias = dict[str, Json]
 
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
-_LINE_BREAKS: Final = str.maketrans("", "", "\r\n")
 _U64: Final = 2**64
 
 
@@ -60,7 +59,7 @@ def decode_base64(text: Json, what: str, *, lines: bool = False) -> bytes:
     if not isinstance(text, str):
         raise Malformed(f"{what} is not a string")
     if lines:
-        text = text.translate(_LINE_BREAKS)
+        text = text.replace("\n", "").replace("\r", "")
     try:
         encoded = text.encode("ascii")
         decoded = binascii.a2b_base64(encoded, strict_mode=True)

@@ -272,7 +272,7 @@ def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
 
 def _issuer(content: _Content, candidate: Candidate, terms: Terms, times: list[datetime]) -> Issuer:
     """The trusted issuer; cosign completes a pool of roots by the intermediates that the layer carries."""
-    leaf = candidate.leaf.certificate
+    leaf = candidate.leaf
     try:
         return check_chain(leaf, terms.recipe.issuers, times)
     except Refusal:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
 _CONSTRUCTED_0 = 0xA0
@@ -12,9 +13,17 @@ _LONG_FORM = 0x80
 
 
 def issuer_and_subject(certificate: Certificate) -> tuple[bytes, bytes]:
-    """The DER of both names. The certificate has been parsed, so its encoding holds (X.690, RFC 5280 section 4.1)."""
-    der = certificate.tbs_certificate_bytes
-    position, _ = _content(der, 0)
+    """The DER of both names."""
+    return encoded_names(certificate.public_bytes(Encoding.DER))
+
+
+def encoded_names(der: bytes) -> tuple[bytes, bytes]:
+    """The DER of issuer and subject in a certificate's own DER, which was parsed before: so its encoding holds (X.690).
+
+    Source: RFC 5280 section 4.1.
+    """
+    tbs, _ = _content(der, 0)
+    position, _ = _content(der, tbs)
     if der[position] == _CONSTRUCTED_0:  # version
         position = _end(der, position)
     position = _end(der, position)  # serialNumber

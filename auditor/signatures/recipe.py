@@ -42,7 +42,7 @@ class Recipe:
             refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
         # 5. The certificate chain, at every trusted time, and the certificate's place in a CT log
         check_leaf(candidate.leaf)
-        issuer = check_chain(candidate.leaf.certificate, self.issuers, times)
+        issuer = check_chain(candidate.leaf, self.issuers, times)
         if self.root.ct_logs:
             check_sct(candidate.leaf, issuer, self.root.ct_logs)
         # 6. The signature

@@ -97,6 +97,9 @@ def _objection(root: Root, candidate: Candidate) -> str | None:
     assert candidate.bundle is not None
     try:
         bundle = Bundle.from_json(candidate.bundle)
+        # What it parsed is replaced by our equal object (DER for DER), whose extensions and key are decoded already.
+        if bundle.signing_certificate == candidate.leaf.certificate:
+            bundle._signing_certificate = candidate.leaf.certificate  # noqa: SLF001 - as above
         if candidate.envelope is not None:
             _verifier(root).verify_dsse(bundle, _ThisLeaf(candidate.leaf))
         else:
@@ -174,7 +177,7 @@ def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
     check_in_service(log, [time], Step.LOG if entry.promise is None else Step.TIME)
     # 5. The certificate chain
     check_leaf(candidate.leaf)
-    check_windows(candidate.leaf.certificate, recipe.issuers, [time])
+    check_windows(candidate.leaf, recipe.issuers, [time])
     known_log(candidate.leaf, recipe.root.ct_logs)
     # 7. The log entry
     check_about(candidate, entry)
