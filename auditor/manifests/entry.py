@@ -17,12 +17,23 @@ from auditor.config.rules import ManifestSettings
 from auditor.manifests.affected import Affected, affected
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, is_kustomization, join, read
-from auditor.manifests.nodes import scalars
+from auditor.manifests.nodes import Scalar, scalars
 from auditor.source.tree import EntryKind
 
 CHART: Final = "Chart.yaml"
 _CHART_PARTS: Final = ("templates", "charts", "crds")
 _LOADS: Final = ("resources", "bases", "components", "generators", "transformers")
+_NAMES_FILES: Final = (*_LOADS, "patchesStrategicMerge")
+_HAS_FILES: Final[Mapping[str, tuple[str, ...]]] = {
+    "patches": ("path",),
+    "patchesJson6902": ("path",),
+    "replacements": ("path",),
+    "configMapGenerator": ("files", "envs", "env"),
+    "secretGenerator": ("files", "envs", "env"),
+    "helmCharts": ("valuesFile", "additionalValuesFiles"),
+}
+"""Where a kustomization names files whose content ends up in what it deploys. What only describes (annotations, `crds`,
+`openapi`, `configurations`) must not take a manifest out of the loose files: nobody would read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +136,22 @@ def _claims(reader: Reader, kustomizations: Iterable[Kustomization]) -> dict[str
     """Which kustomizations load a file. Only files below its own directory: kustomize refuses others."""
     found: dict[str, set[str]] = {}
     for item in kustomizations:
-        for scalar in scalars(item.node):
+        for scalar in _file_names(item):
             for text in (scalar.text, scalar.text.partition("=")[2]):
                 path = _claimed(reader, item.directory, text)
                 if path is not None:
                     found.setdefault(path, set()).add(item.directory)
     return {path: frozenset(directories) for path, directories in found.items()}
+
+
+def _file_names(kustomization: Kustomization) -> Iterator[Scalar]:
+    for scalar, _ in kustomization.names(*_NAMES_FILES):
+        yield scalar
+    for key, fields in _HAS_FILES.items():
+        for entry, _ in kustomization.entries(key):
+            for field in fields:
+                value = entry.get(field)
+                yield from scalars(value) if value is not None else ()
 
 
 def _claimed(reader: Reader, directory: str, text: str) -> str | None:

@@ -102,3 +102,17 @@ def test_an_annotation_that_chooses_an_injected_image_is_a_use(annotation: str) 
         "    spec: {containers: [{name: web, image: 'ghcr.io/acme/web:1'}]}\n"
     )
     assert images(content) == {"evil.example/proxy:1", "ghcr.io/acme/web:1"}
+
+
+@pytest.mark.parametrize(
+    "naming",
+    [
+        "commonAnnotations: {x: apps/evil/pod.yaml}",
+        "crds: [apps/evil/pod.yaml]",
+        "patches: [{target: {name: apps/evil/pod.yaml}}]",
+    ],
+)
+def test_a_file_that_a_kustomization_only_mentions_stays_loose(naming: str) -> None:
+    files = {"kustomization.yaml": f"resources: []\n{naming}\n".encode(), "apps/evil/pod.yaml": _POD.encode()}
+    found = inventory(MemoryTree(files, "memory"), ManifestSettings())
+    assert {use.reference for use in found.uses} == {"evil.example/x:1"}
