@@ -15,6 +15,8 @@ from auditor.model.report import Exit
 from auditor.version import __version__
 
 _COMMANDS: Final = (images, check, verify, explain)
+_SENTENCE: Final = 2000
+"""Code points of one message: a mistake in a file may quote a line without end."""
 
 
 def parser() -> Parser:
@@ -54,10 +56,11 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:
 
 def _say(message: str, help_line: str) -> None:
     from auditor.cli.streams import tell
+    from auditor.report.escape import cut
 
-    tell(message)
+    tell(cut(message, _SENTENCE))
     if help_line:
-        tell(f"  help: {help_line}")
+        tell(f"  help: {cut(help_line, _SENTENCE)}")
 
 
 def run() -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ BOMB = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  a: &a [{image: 
 )
 
 
-def judged(house: House, files: dict[str, bytes | str], *, base: dict[str, bytes | str] | None = None) -> Ran:
+def judged(house: House, files: Mapping[str, bytes | str], *, base: Mapping[str, bytes | str] | None = None) -> Ran:
     """A change that brings these files beside one good image; the good one must be judged whatever they are."""
     house.commit_base(base)
     house.commit({"web.yaml": house.images.pod("web"), **files})
