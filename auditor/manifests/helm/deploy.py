@@ -123,7 +123,7 @@ class Charts:
         try:
             return Deployed(name, tuple(self.helm.render(release)), holes)
         except Failed as error:
-            why = f"{gap.why.partition(': its images')[0]}, which helm does not render: {error}"
+            why = f"{_owner(gap.why)}, which helm does not render: {error}"
             return Deployed(name, (), (*holes, replace(gap, why=why[: self.reader.limits.text])))
 
     def _is_chart(self, directory: str) -> bool:
@@ -140,6 +140,11 @@ class Charts:
                 if isinstance(document, Mapping):
                     yield document
                     break
+
+
+def _owner(why: str) -> str:
+    """What a gap says, without its reason."""
+    return why.partition(": its images")[0].removesuffix(" is not rendered")
 
 
 def _parted(found: Iterable[Mapping | Absent]) -> tuple[tuple[Mapping, ...], tuple[Absent, ...]]:

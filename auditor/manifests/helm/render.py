@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from auditor.manifests.contents import read_contents
+from auditor.manifests.extract import extract
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.chart import Chart, defaults, read_chart
-from auditor.manifests.helm.trace import Sources, Tracer, opened
+from auditor.manifests.helm.trace import DEPLOYS, Sources, Tracer, opened
 from auditor.manifests.helm.values import leaves, mark, merged, pruned, written
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
@@ -77,8 +78,8 @@ class Helm:
     def _traced(self, chart: Chart, release: Release, below: Mapping) -> list[Object]:
         values = merged(release.layers)
         plain = self._run(chart, release, values, None, {})
-        if not plain:
-            return []
+        if not any(item.kind in DEPLOYS or extract(item, self.reader.kinds) for item in plain):
+            return plain
         marks = list(dict.fromkeys(leaves(merged([below, values], final=True))))
         marks = marks[: self.reader.limits.tainted_leaves]
         files, settings = self._settings(chart, len(marks))
@@ -95,9 +96,13 @@ class Helm:
         marks: list[Scalar],
         files: dict[str, bytes],
     ) -> Iterator[list[Object]]:
-        """The output with marks: of all values at once, or, where the chart refuses that, of halves of them."""
+        """The output with marks: of all values at once, or, where the chart refuses that, of halves of them.
+
+        Files that templates read are marked in a run of their own: a value may be the name of one.
+        """
         number = {id(scalar): index for index, scalar in enumerate(marks)}
-        waiting = [(marks, files)]
+        nothing: dict[str, bytes] = {}
+        waiting = [(marks, nothing), *((([], files),) if files else ())]
         for _ in range(_TRIES):
             if not waiting:
                 return
@@ -109,9 +114,7 @@ class Helm:
             except Failed:
                 half = len(some) // 2
                 if half:
-                    waiting += [(some[:half], {}), (some[half:], {})]
-                if marked:
-                    waiting.insert(0, ([], marked))
+                    waiting += [(some[:half], nothing), (some[half:], nothing)]
 
     def _run(
         self, chart: Chart, release: Release, values: Mapping, marked: Node | None, marks: dict[int, int]

@@ -27,7 +27,8 @@ from auditor.model.use import Via
 from auditor.source.tree import EntryKind, Unreadable
 
 _SOURCE: Final = re.compile(rb"^# Source: (\S.*)$", re.MULTILINE)
-_DEPLOYS: Final = frozenset({"Application", "ApplicationSet"})
+DEPLOYS: Final = frozenset({"Application", "ApplicationSet", "HelmRelease"})
+"""Kinds whose objects are values for further charts."""
 _SEARCHED: Final = 1024 * 1024
 """Bytes of a file of a chart that is searched for a text."""
 
@@ -64,7 +65,7 @@ def _in_tree(written: str, chart: Chart) -> str:
 
 def opened(item: Object, limits: Limits) -> Object:
     """An Argo CD Application whose values are a text, with the text read: `values` becomes `valuesObject`."""
-    if item.kind not in _DEPLOYS:
+    if item.kind not in DEPLOYS:
         return item
     node = _opened(item.node, limits)
     return replace(item, node=node) if isinstance(node, Mapping) else item
@@ -124,7 +125,7 @@ class Tracer:
     def _rest(self, item: Object, done: set[int]) -> Object:
         """What no mark explains: images by their text, everything else at its template as a whole."""
         wanted = {id(one.scalar): one.text for one in extract(item, self.reader.kinds)}
-        nested = item.kind in _DEPLOYS
+        nested = item.kind in DEPLOYS
         for scalar in scalars(item.node):
             if id(scalar) in done:
                 continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import selectors
 import shutil
@@ -27,6 +28,7 @@ _NOWHERE: Final = "http://127.0.0.1:9"
 """The discard port: nobody answers there."""
 _MESSAGE: Final = 16 * 1024
 """Bytes of the program's complaint that are kept: the first lines say it."""
+_WARNING: Final = re.compile(r"(?:# )?warning:|level=warn|coalesce\.go", re.IGNORECASE)
 _CHUNK: Final = 256 * 1024
 
 
@@ -155,6 +157,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _words(complaint: bytes) -> str:
-    """A program's complaint on one line, without its own prefix."""
-    text = " ".join(complaint.decode("utf-8", "replace").split())
-    return text.removeprefix("Error: ").removeprefix("error: ")
+    """A program's complaint on one line, without its own prefix and without warnings."""
+    lines = complaint.decode("utf-8", "replace").splitlines()
+    told = [line for line in lines if not _WARNING.match(line)] or lines
+    return " ".join(" ".join(told).split()).removeprefix("Error: ").removeprefix("error: ")
