@@ -65,8 +65,15 @@ def label(use: Use, rules: Rules) -> str | None:
 
 
 def _within(entry: ImageRule, use: Use) -> bool:
-    """Whether an entry speaks about the use's root or file."""
-    places = (use.place.file,) if use.root is None else (use.root, use.place.file)
+    """Whether an entry speaks about the use's root or file.
+
+    One that lets images be unsigned goes by the root alone, where there is one: production may load a file from a folder
+    where anything goes, and stays production.
+    """
+    if use.root is None:
+        places: tuple[str, ...] = (use.place.file,)
+    else:
+        places = (use.root,) if entry.unsigned_allowed else (use.root, use.place.file)
     return not entry.within or any(pattern.matches(place) for pattern in entry.within for place in places)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from auditor.config.rules import PlatformMode
 from auditor.judge.compare import compare
+from auditor.judge.governing import Governing
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import judge
 from auditor.model.evidence import Evidence, Resolved
@@ -40,6 +41,16 @@ def test_one_image_for_each_reference_and_entry() -> None:
         ("images[1]", Verdict.WRONG_SIGNER, 2),
         ("images[0]", Verdict.EXEMPT, 1),
     ]
+
+
+def test_production_that_loads_a_file_from_a_lenient_folder_stays_production() -> None:
+    book = rules(within(exempt("**", label="images[0]"), "clusters/dev/**"), entry(label="images[1]"))
+    borrowed = use(root="clusters/prod", file="clusters/dev/api.yaml")
+    assert Governing(book).label(borrowed) == "images[1]"
+    assert Governing(book).label(use(root="clusters/dev", file="base/api.yaml")) == "images[0]"
+    assert Governing(book).label(use(root=None, file="clusters/dev/api.yaml")) == "images[0]"
+    strict = rules(within(entry(label="images[0]"), "clusters/prod/**"), exempt("**", label="images[1]"))
+    assert Governing(strict).label(use(root=".", file="clusters/prod/api.yaml")) == "images[0]"
 
 
 def test_worst_first_and_what_nobody_judged_last() -> None:
