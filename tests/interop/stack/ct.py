@@ -12,7 +12,7 @@ from cryptography import x509
 
 from fixtures.sigstore import TransparencyLog, der
 from fixtures.sigstore.keys import PublicKey
-from tests.interop.stack.web import Answer
+from tests.interop.stack.web import Answer, Request
 
 _POISON: Final = der.oid("1.3.6.1.4.1.11129.2.4.3")
 _EXTENSIONS: Final = 0xA3
@@ -21,9 +21,9 @@ _EXTENSIONS: Final = 0xA3
 def routes(log: TransparencyLog) -> Mapping[str, Answer]:
     """What the log's web server answers."""
 
-    def add(body: bytes) -> Mapping[str, Any]:
+    def add(request: Request) -> Mapping[str, Any]:
         precertificate, issuer = (
-            x509.load_der_x509_certificate(base64.b64decode(each)) for each in json.loads(body)["chain"][:2]
+            x509.load_der_x509_certificate(base64.b64decode(each)) for each in json.loads(request.body)["chain"][:2]
         )
         tbs = without_poison(precertificate.tbs_certificate_bytes)
         sct = log.sct(tbs, cast("PublicKey", issuer.public_key()), datetime.now(UTC))

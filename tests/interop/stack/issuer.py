@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fixtures.sigstore import Claimant
-from tests.interop.stack.web import Answer
+from tests.interop.stack.jwt import base64url, token
+from tests.interop.stack.web import Answer, Request
 
 _KEY_ID: Final = "one"
-_LIFE: Final = 3600
 
 
 class Issuer:
@@ -32,15 +28,10 @@ class Issuer:
 
     def token(self, claimant: Claimant) -> str:
         """A token from which Fulcio makes the certificate of this claimant, a job of GitHub Actions."""
-        now = int(time.time())
-        times = {"iat": now, "nbf": now, "exp": now + _LIFE}
-        head = {"alg": "RS256", "typ": "JWT", "kid": _KEY_ID}
-        body = {"iss": self.url, "aud": "sigstore", **times, **_claims(claimant)}
-        signed = b".".join(_base64(json.dumps(part).encode()) for part in (head, body))
-        signature = self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-        return (signed + b"." + _base64(signature)).decode()
+        body = {"iss": self.url, "aud": "sigstore", **_claims(claimant)}
+        return token(self._key, {"kid": _KEY_ID}, body)
 
-    def _discovery(self, _body: bytes) -> Mapping[str, Any]:
+    def _discovery(self, _request: Request) -> Mapping[str, Any]:
         return {
             "issuer": self.url,
             "jwks_uri": f"{self.url}/keys",
@@ -49,9 +40,9 @@ class Issuer:
             "id_token_signing_alg_values_supported": ["RS256"],
         }
 
-    def _keys(self, _body: bytes) -> Mapping[str, Any]:
+    def _keys(self, _request: Request) -> Mapping[str, Any]:
         numbers = self._key.public_key().public_numbers()
-        key = {"n": _base64(_bytes(numbers.n)).decode(), "e": _base64(_bytes(numbers.e)).decode()}
+        key = {"n": base64url(_bytes(numbers.n)).decode(), "e": base64url(_bytes(numbers.e)).decode()}
         return {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": _KEY_ID, **key}]}
 
 
@@ -85,7 +76,3 @@ def _claims(claimant: Claimant) -> dict[str, str]:
 
 def _bytes(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
-
-
-def _base64(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")

@@ -7,11 +7,23 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
 
-Answer: TypeAlias = Callable[[bytes], Mapping[str, Any]]
-"""From the body of a request to the JSON of its answer."""
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked beside the path: the first value of each parameter, headers by lower-case name, the body."""
+
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Answer: TypeAlias = Callable[[Request], Mapping[str, Any] | None]
+"""From a request to the JSON of its answer; None refuses it (401)."""
 
 
 @contextmanager
@@ -43,9 +55,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
     def _answer(self, body: bytes) -> None:
-        route = self.routes.get(self.path.partition("?")[0])
-        content = b"{}" if route is None else json.dumps(route(body)).encode()
-        self.send_response(404 if route is None else 200)
+        path, _, query = self.path.partition("?")
+        route = self.routes.get(path)
+        request = Request(dict(parse_qsl(query)), {name.lower(): value for name, value in self.headers.items()}, body)
+        answer = route(request) if route else None
+        content = json.dumps(answer or {}).encode()
+        self.send_response(404 if route is None else 401 if answer is None else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -1,0 +1,110 @@
+"""What the real cosign writes into real registries, and what it and the auditor find there: JSON on stdout.
+
+python -m tests.interop.real_registries
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tarfile
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fixtures.sigstore import Claimant, github
+from tests.interop.stack.issuer import Issuer
+from tests.interop.stack.programs import Programs, free_port, tool
+from tests.interop.stack.registries import KINDS, PASSWORD, USER, Kind, run
+from tests.interop.stack.sigstore import RealSigstore, Signer, real_sigstore
+from tests.interop.stack.web import serve
+from tests.offline import raise_loopback, refusal
+
+
+def main() -> None:
+    """Sign in every kind of registry, ask, print."""
+    if why := refusal():
+        sys.stdout.write(f"SKIPPED: no network namespace on this machine ({why})")
+        return
+    raise_loopback()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        port = free_port()
+        issuer = Issuer(f"http://127.0.0.1:{port}")
+        stack.enter_context(serve(issuer.routes, address=("127.0.0.1", port)))
+        real = stack.enter_context(real_sigstore(folder, issuer))
+        told = {str(kind): _visit(kind, real, folder / str(number)) for number, kind in enumerate(KINDS)}
+    sys.stdout.write(json.dumps(told))
+
+
+def _visit(kind: Kind, real: RealSigstore, folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    with run(kind, folder) as host:
+        return Visit(kind, real, host, Programs(folder)).tell()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One registry: images are pushed by crane and signed by cosign, then judged by name."""
+
+    kind: Kind
+    real: RealSigstore
+    host: str
+    programs: Programs
+
+    @property
+    def who(self) -> Claimant:
+        """Who signs."""
+        return github("acme/shop", issuer=self.real.issuer.url)
+
+    def tell(self) -> dict[str, Any]:
+        """Our verdicts with credentials and without, and cosign's exit status on what it signed."""
+        if self.kind.access != "open":
+            self.programs.must(tool("crane"), "auth", "login", self.host, "-u", USER, "-p", PASSWORD)
+        images = {name: self._push(name) for name in ("bundle", "legacy", "attested", "unsigned")}
+        signer = Signer(self.real, self.programs)
+        signer.bundle(images["bundle"], self.who)
+        signer.legacy(images["legacy"], self.who)
+        predicate = self.programs.folder / "predicate.json"
+        predicate.write_text("{}")
+        signer.legacy_attestation(images["attested"], self.who, "custom", str(predicate))
+        stranger = Programs(self.programs.folder / "nobody")
+        return {
+            "ours": self._audit(self.programs, images),
+            "anonymous": self._audit(stranger, images),
+            "cosign": {name: self._cosign(image) for name, image in images.items()},
+        }
+
+    def _push(self, name: str) -> str:
+        """An image of one layer, pushed by tag; its reference by digest."""
+        layer = self.programs.folder / f"{name}.tar"
+        content = self.programs.folder / f"{name}.bin"
+        content.write_bytes(os.urandom(2000))
+        with tarfile.open(layer, "w") as archive:
+            archive.add(content, "content")
+        tag = f"{self.host}/acme/{name}:v1"
+        self.programs.must(tool("crane"), "append", "--oci-empty-base", "-f", str(layer), "-t", tag)
+        return f"{tag}@{self.programs.must(tool('crane'), 'digest', tag)}"
+
+    def _audit(self, programs: Programs, images: dict[str, str]) -> dict[str, str]:
+        identity = ("--certificate-identity", self.who.subject, "--certificate-oidc-issuer", self.who.issuer)
+        trust = ("--trusted-root", self.real.trusted_root)
+        done = programs.run(
+            sys.executable, "-m", "auditor", "verify", "-f", "json", *identity, *trust, *images.values()
+        )
+        if done.status not in {0, 1, 3}:
+            raise RuntimeError(done.err)
+        judged = {image["reference"]: image["verdict"] for image in json.loads(done.out)["images"]}
+        return {name: judged[image] for name, image in images.items()}
+
+    def _cosign(self, image: str) -> int:
+        identity = ("--certificate-identity", self.who.subject, "--certificate-oidc-issuer", self.who.issuer)
+        trust = ("--trusted-root", self.real.trusted_root, "--insecure-ignore-tlog", "--use-signed-timestamps")
+        return self.programs.run(tool("cosign"), "verify", *trust, *identity, image.replace(":v1@", "@")).status
+
+
+if __name__ == "__main__":
+    main()
