@@ -19,11 +19,14 @@ from auditor.model.place import Place
 from auditor.policies.cursor import Mistake
 from auditor.source.tree import Entry, EntryKind, Tree, Unreadable, expect
 
-GROUPS: Final = frozenset({"kyverno.io", "policies.kyverno.io", "policy.sigstore.dev"})
-"""API groups whose every object is a policy of an engine, or belongs to one."""
+GROUPS: Final = frozenset(
+    {"kyverno.io", "policies.kyverno.io", "policy.sigstore.dev", "source.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"}
+)
+"""API groups whose objects are policies of an engine, or belong to one; of Flux's, those that verify what they fetch."""
 _ENDINGS: Final = (".yaml", ".yml", ".json")
 _REGO: Final = ".rego"
 _WORDS: Final = (b"kyverno.io", b"policy.sigstore.dev")
+_FLUX: Final = b"toolkit.fluxcd.io"
 _CONFIGURATION: Final = (b"ConfigMap", b"Secret")
 _HELM: Final = re.compile(
     r"\{\{-|-\}\}|\{\{\s*(?:\.|\$|(?:include|template|if|else|end|range|with|define|toYaml|tpl|printf|quote|default)\b)"
@@ -87,7 +90,7 @@ def find_policies(tree: Tree, globs: Iterable[str] = (), limits: Limits = DEFAUL
     The tree is base's: what a change does to policies takes effect when it is merged.
     """
     patterns = tuple(PathPattern.parse(glob) for glob in globs)
-    reader = _Reader(tree, _has(_WORDS), limits)
+    reader = _Reader(tree, _is_wanted, limits)
     paths = [path for path in reader.files() if not patterns or any(each.matches(path) for each in patterns)]
     found = tuple(
         each for each in reader.read([path for path in paths if path.endswith(_ENDINGS)]) if each.group in GROUPS
@@ -153,6 +156,13 @@ def templated(found: Object) -> Place | None:
         if "{{" in scalar.text and _HELM.search(scalar.text):
             return scalar.place()
     return None
+
+
+def _is_wanted(content: bytes) -> bool:
+    """Of the many objects of Flux, those that verify, and the repositories that charts come from."""
+    if any(word in content for word in _WORDS):
+        return True
+    return _FLUX in content and (b"verify" in content or b"HelmRepository" in content)
 
 
 def _has(words: tuple[bytes, ...]) -> Callable[[bytes], bool]:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from auditor.policies.clusterimagepolicy.load import load_clusterimagepolicies
 from auditor.policies.cursor import Mistake
+from auditor.policies.flux import load_flux
 from auditor.policies.found import Found
 from auditor.policies.kyverno.load import load_kyverno
 from auditor.policies.ruling import Policy
@@ -23,7 +24,7 @@ class Loaded:
 
 
 _Load: TypeAlias = Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]]
-_ENGINES: Final[tuple[_Load, ...]] = (load_kyverno, load_clusterimagepolicies)
+_ENGINES: Final[tuple[_Load, ...]] = (load_kyverno, load_clusterimagepolicies, load_flux)
 """One for each engine: policies, and mistakes in them."""
 
 
