@@ -23,7 +23,7 @@ from auditor.manifests.contents import unparsable
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
 from auditor.manifests.kustomize.generate import generated
-from auditor.manifests.kustomize.kustomization import Kustomization, find, is_remote, join, read
+from auditor.manifests.kustomize.kustomization import Kustomization, find, is_fetched, is_remote, join, read
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.texts import either
 from auditor.manifests.kustomize.transform import plugin, transform
@@ -120,6 +120,9 @@ class Builder:
         self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]
     ) -> None:
         """A file, a directory with a kustomization, or something that is not in the tree."""
+        if is_fetched(item.text):
+            state.missing(item.place(key_path), "remote base", why_missing(item.text, None))
+            return
         target = join(kustomization.directory, item.text)
         try:
             path = self.reader.resolve(target)

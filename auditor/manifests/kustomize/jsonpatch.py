@@ -15,16 +15,16 @@ _APPEND: Final = "-"
 _INDEX: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 
-def apply(target: Mapping, operations: Sequence) -> Mapping:
-    """The object after every operation, in order."""
+def apply(target: Mapping, operations: Sequence, lost: list[Mapping] | None = None) -> Mapping:
+    """The object after every operation, in order. `lost` takes those whose source is not there: pruned, or missing."""
     node: Node = target
     for operation in operations.items:
         if isinstance(operation, Mapping):
-            node = _operation(node, operation)
+            node = _operation(node, operation, [] if lost is None else lost)
     return node if isinstance(node, Mapping) else target
 
 
-def _operation(node: Node, operation: Mapping) -> Node:
+def _operation(node: Node, operation: Mapping, lost: list[Mapping]) -> Node:
     path, value = _tokens(operation.text("path")), operation.get("value")
     match operation.text("op"):
         case "remove":
@@ -37,6 +37,7 @@ def _operation(node: Node, operation: Mapping) -> Node:
             source = _tokens(operation.text("from"))
             found = look_up(node, source)
             if found is None:
+                lost.append(operation)
                 return node
             cleared = _edit(node, source, None) if op == "move" else node
             return _edit(cleared, path, found, insert=True, foreign=False)

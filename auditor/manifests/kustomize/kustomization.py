@@ -17,6 +17,10 @@ NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _REMOTE: Final = re.compile(
     r"[a-z+]+://|git::|[\w.-]+@[\w.-]+:|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/\S+/|\S*[?&]ref=|\S+//|\S+\.git\b"
 )
+_FETCHED: Final = re.compile(
+    r"[a-z+]+://|git::|[\w.-]+@[\w.-]+:|(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|\S*[?&]ref=|\S+\.git(?:[/?]|$)"
+)
+"""What kustomize fetches even where a file or directory of that name is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Kustomization:
 def join(directory: str, path: str) -> str:
     """A path as written in a file of `directory`, relative to the tree."""
     return posixpath.normpath(posixpath.join("" if directory == "." else directory, path))
+
+
+def is_fetched(text: str) -> bool:
+    """Whether kustomize fetches it, whatever is in the tree under that name."""
+    return _FETCHED.match(text) is not None
 
 
 def is_remote(text: str) -> bool:

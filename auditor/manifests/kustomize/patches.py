@@ -24,11 +24,19 @@ class Merge:
         """Whether the object is meant."""
         return selected(item, self.target) if self.target is not None else same_object(item, self.document)
 
+    def might_want(self, item: Object) -> bool:
+        """Whether the object is meant if it has the labels and annotations that are asked for."""
+        return self.target is not None and selected(item, self.target, marked=True)
+
     def on(self, item: Object) -> Object | None:
         """The object after the patch; None where it is deleted."""
         known = self.open_schema or "." not in item.group or item.group.endswith(".k8s.io")
         node = merge.merge(item.node, self.document, known=known)
         return item.with_node(node) if node is not None else None
+
+    def loses(self, _item: Object) -> bool:
+        """A merge patch brings all that it writes."""
+        return False
 
     def alone(self) -> Object:
         """The patch as an object, where the one that it is for is not known."""
@@ -46,9 +54,19 @@ class Json:
         """Whether the object is meant."""
         return self.target is not None and selected(item, self.target)
 
+    def might_want(self, item: Object) -> bool:
+        """Whether the object is meant if it has the labels and annotations that are asked for."""
+        return self.target is not None and selected(item, self.target, marked=True)
+
     def on(self, item: Object) -> Object | None:
         """The object after the operations."""
         return item.with_node(jsonpatch.apply(item.node, self.operations))
+
+    def loses(self, item: Object) -> bool:
+        """Whether it copies something that was not read to where images may stand."""
+        lost: list[Mapping] = []
+        jsonpatch.apply(item.node, self.operations, lost)
+        return any(not operation.text("path").startswith("/metadata/") for operation in lost)
 
     def alone(self) -> Object:
         """What the operations write, where the object that they are for is not known."""

@@ -35,15 +35,15 @@ def replaced(objects: list[Object], replacement: Mapping, full: Full) -> list[Ob
     return objects
 
 
-def touches_image(replacement: Mapping) -> bool:
-    """Whether a field that says image is a target."""
+def may_touch_image(replacement: Mapping) -> bool:
+    """Whether what it copies could end up in an image: every target but metadata, since it may copy whole containers."""
     paths = [
         path
         for target in replacement.items("targets")
         if isinstance(target, Mapping)
         for path in target.items("fieldPaths")
     ]
-    return any(isinstance(path, Scalar) and "image" in path.text.lower() for path in paths)
+    return any(isinstance(path, Scalar) and not path.text.startswith("metadata.") for path in paths)
 
 
 def _source(objects: list[Object], source: Mapping, full: Full) -> Scalar | None:

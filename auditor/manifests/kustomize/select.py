@@ -18,15 +18,20 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _IN: Final = re.compile(r"(\S+)\s+(in|notin)\s+\(([^)]*)\)")
 
 
-def selected(item: Object, target: Mapping) -> bool:
-    """Whether the object meets a selector; an empty one selects everything."""
+def by_marks(target: Mapping | None) -> bool:
+    """Whether a selector asks for labels or annotations: what adds those on the way is not followed."""
+    return target is not None and bool(target.text("labelSelector") or target.text("annotationSelector"))
+
+
+def selected(item: Object, target: Mapping, *, marked: bool = False) -> bool:
+    """Whether the object meets a selector; an empty one selects everything. `marked`: it has all labels and annotations."""
     return (
         _meets(target.text("group"), item.group)
         and _meets(target.text("version"), item.version)
         and _meets(target.text("kind"), item.kind)
         and named(item, target.text("name"), target.text("namespace"))
-        and _labels(target.text("labelSelector"), item.labels)
-        and _labels(target.text("annotationSelector"), item.annotations)
+        and (marked or _labels(target.text("labelSelector"), item.labels))
+        and (marked or _labels(target.text("annotationSelector"), item.annotations))
     )
 
 

@@ -11,6 +11,7 @@ from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import Patch
+from auditor.manifests.kustomize.select import by_marks
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
@@ -81,6 +82,9 @@ class State:
 
         Returns False for a patch with images that is for nothing.
         """
+        if by_marks(patch.target):
+            self._patch_either_way(patch)
+            return True
         if not any(patch.wants(item) for item in self.objects) and extract(patch.alone(), self.reader.kinds):
             self.unskip()
             if self.incomplete and not any(patch.wants(item) for item in self.objects):
@@ -89,9 +93,23 @@ class State:
                 return True
             if not any(patch.wants(item) for item in self.objects):
                 return False
+        for item in self.objects:
+            if patch.wants(item) and patch.loses(item):
+                why = "it copies a value that was not read: the images of its target are unknown"
+                self.gaps.append(unrendered(Place(item.file, item.line), "JSON patch", why))
         changed = [patch.on(item) if patch.wants(item) else item for item in self.objects]
         self.objects = [item for item in changed if item is not None]
         return True
+
+    def _patch_either_way(self, patch: Patch) -> None:
+        """A patch that selects by labels or annotations, which transformers add and change: with it and without it."""
+        self.unskip()
+        for item in tuple(self.objects):
+            if not patch.might_want(item):
+                continue
+            after = patch.on(item)
+            if after is not None and _images_of(after, self.reader) != _images_of(item, self.reader):
+                self.objects.append(after)
 
     def unskip(self) -> None:
         """Read the objects that the prefilter left out."""
@@ -121,6 +139,10 @@ class State:
         prefix, suffix = kustomization.node.text("namePrefix"), kustomization.node.text("nameSuffix")
         if namespace or prefix or suffix:
             self.objects = [_renamed(item, namespace, prefix, suffix) for item in self.objects]
+
+
+def _images_of(item: Object, reader: Reader) -> set[str]:
+    return {found.text for found in extract(item, reader.kinds)}
 
 
 def _renamed(item: Object, namespace: str, prefix: str, suffix: str) -> Object:

@@ -13,7 +13,7 @@ from auditor.manifests.kustomize.gaps import chart_gap, unrendered, without_effe
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import patches
-from auditor.manifests.kustomize.replacements import replaced, touches_image
+from auditor.manifests.kustomize.replacements import may_touch_image, replaced
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.texts import either, in_file, inline, written
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
@@ -32,10 +32,14 @@ _HARMLESS: Final = frozenset(
         "ReplicaCountTransformer",
         "SortOrderTransformer",
         "SuffixTransformer",
-        "ValueAddTransformer",
     )
 )
-"""Built-in transformers that cannot change an image."""
+"""Built-in transformers that cannot change an image, unless their `fieldSpecs` say so."""
+_MARKS: Final = ("labels", "annotations", "matchLabels", "selector")
+"""Where a path that labels are written to ends."""
+_MARKING: Final = frozenset(
+    {"labels", "commonLabels", "commonAnnotations", "AnnotationsTransformer", "LabelTransformer"}
+)
 
 
 def transform(reader: Reader, kustomization: Kustomization, state: State) -> None:
@@ -100,9 +104,10 @@ def _replace(reader: Reader, kustomization: Kustomization, replacement: Mapping,
     after = replaced(state.objects, replacement, partial(again, reader))
     if after is not None:
         state.objects = after
-    elif touches_image(replacement):
+    elif may_touch_image(replacement):
         place = Place(kustomization.path, replacement.line, 1, "replacements")
-        state.gaps.append(unrendered(place, "replacement", "the value that it copies into an image was not found"))
+        why = "what it copies was not found: the images of its targets are unknown"
+        state.gaps.append(unrendered(place, "replacement", why))
 
 
 def again(reader: Reader, item: Object) -> Node | None:
@@ -122,6 +127,34 @@ def _fields(reader: Reader, kustomization: Kustomization, state: State) -> None:
         for document in in_file(reader, kustomization, item, key_path, state):
             if isinstance(document, Mapping):
                 state.fields.extend(images.field_specs(document.items("images")))
+                for key, value in document.entries:
+                    if key != "images":
+                        _watch_paths(key, value, item.place(key_path), state)
+    for entry, key_path in kustomization.entries("labels"):
+        fields = entry.get("fields")
+        if fields is not None:
+            _watch_paths("labels", fields, Place(kustomization.path, entry.line, 1, key_path), state)
+
+
+def _watch_paths(key: str, value: Node, place: Place, state: State) -> None:
+    """What is configured to write names, labels and the like into an image leaves it unknown."""
+    if isinstance(value, Sequence):
+        for item in value.items:
+            _watch_paths(key, item, place, state)
+    elif isinstance(value, Mapping):
+        path = value.text("path")
+        if path and _reaches_images(key, path):
+            why = f"{key} is written to {path}: the images there are unknown"
+            state.missing(place, "kustomize configuration", why)
+        for _, inner in value.entries:
+            if not isinstance(inner, Scalar):
+                _watch_paths(key, inner, place, state)
+
+
+def _reaches_images(key: str, path: str) -> bool:
+    """Whether a field path leads to an image; labels bring a key of their own, so theirs must end where labels stand."""
+    says_so = any(word in path.lower() for word in ("image", "container"))
+    return says_so or (key in _MARKING and not path.endswith(_MARKS))
 
 
 # ── 7. transformers and generators as objects ────────────────────────────────────────────────────────────────────────────
@@ -136,9 +169,12 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
     elif kind == "HelmChartInflationGenerator":
         state.incomplete = True
         state.gaps.append(chart_gap(document, place))
-    elif kind not in _HARMLESS:
+    elif kind in _HARMLESS and document.text("apiVersion") == "builtin":
+        state.incomplete = True  # names and labels are not followed: patches may be meant for what they make
+        _watch_paths(kind, document.get("fieldSpecs") or Sequence(), place, state)
+    else:
         state.incomplete = True
-        why = f"{kind or 'a plugin'} is a program: it is not run"
+        why = f"{kind or 'a plugin'} is not carried out: what it writes is unknown"
         state.gaps.append(unrendered(place, "kustomize plugin", why))
 
 
