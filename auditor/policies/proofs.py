@@ -27,7 +27,7 @@ class Grounds:
 
     What is None comes from Sigstore's public root, if `public`; else it is absent. `trusted_root` (JSON) replaces the public
     root as a whole. `key` is one public key in PEM; then no certificate is asked for. The switches that weaken are named
-    unsafe; `stamped` demands a time stamp.
+    unsafe; `stamped` demands a time stamp; `offline`: the engine asks no log for an entry that the signature does not carry.
     """
 
     public: bool = True
@@ -40,6 +40,7 @@ class Grounds:
     unsafe_without_log: bool = False
     unsafe_without_sct: bool = False
     stamped: bool = False
+    offline: bool = False
 
 
 class Proofs:
@@ -99,6 +100,7 @@ class Proofs:
             unsafe_without_log=grounds.unsafe_without_log,
             unsafe_without_sct=grounds.unsafe_without_sct,
             stamped=grounds.stamped,
+            offline=grounds.offline,
         )
 
     def _base(self, grounds: Grounds) -> Root | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, TypeAlias, assert_never
+from typing import Final, Never, TypeAlias, assert_never
 
 from cryptography.x509 import Certificate
 
@@ -56,7 +56,8 @@ _NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 class Terms:
     """On what terms a signature is taken. `recipe` is the trusted root; `key` replaces certificates altogether.
 
-    `stamped`: a trusted time stamp has to be there. `now` is the clock of the program that judges.
+    `stamped`: a trusted time stamp has to be there. `offline`: a log entry that the signature does not carry is never asked
+    for, so that its lack refuses. `now` is the clock of the program that judges.
     """
 
     recipe: Recipe
@@ -65,6 +66,7 @@ class Terms:
     unsafe_without_log: bool = False
     unsafe_without_sct: bool = False
     stamped: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +299,7 @@ def _check_log(candidate: Candidate, terms: Terms, times: list[datetime]) -> Non
     if entry is None:
         if candidate.form is Form.BUNDLE:
             refuse(Step.LOG, "the bundle has no transparency log entry")
-        raise _Unclear("it carries no log entry: the engine would ask Rekor for one")
+        _unlogged(terms)
     check_about(candidate, entry)
     if entry.proof is not None:
         log = log_of(entry, terms.recipe.root.logs, Step.LOG)
@@ -305,6 +307,13 @@ def _check_log(candidate: Candidate, terms: Terms, times: list[datetime]) -> Non
         check_inclusion(entry, entry.proof, log)
     elif entry.promise is None or entry.time is None:
         refuse(Step.LOG, "the log entry has neither a signed entry timestamp nor an inclusion proof")
+
+
+def _unlogged(terms: Terms) -> Never:
+    """A signature in a legacy form that carries no log entry."""
+    if terms.offline:
+        refuse(Step.LOG, "it carries no transparency log entry")
+    raise _Unclear("it carries no log entry: the engine would ask Rekor for one")
 
 
 # ── by a long-lived key ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -319,7 +328,7 @@ def _by_key(content: _Content, key: PublicKey, terms: Terms) -> None:
         return
     entry = content.entry
     if entry is None:
-        raise _Unclear("it carries no log entry: the engine would ask Rekor for one")
+        _unlogged(terms)
     if entry.promise is None or entry.time is None:
         raise _Unclear("log entries without a signed entry timestamp are not judged here for keys")
     log = log_of(entry, terms.recipe.root.logs, Step.TIME)

@@ -1,0 +1,144 @@
+"""ImageValidatingPolicy documents → `ImageValidatingPolicy`. What Kyverno would refuse makes it unreadable."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditor.config.names import InvalidPattern
+from auditor.manifests.objects import Object
+from auditor.policies import gobwas
+from auditor.policies.cursor import Cursor, Mistake
+from auditor.policies.found import templated
+from auditor.policies.kyverno import cel
+from auditor.policies.kyverno.constraints import Constraints
+from auditor.policies.kyverno.cosign_attestor import read_attestor
+from auditor.policies.kyverno.imagevalidatingpolicy import Excepted, ImageMatch, ImageValidatingPolicy, Validation
+from auditor.policies.ruling import Engine, NotReadable, Policy
+from auditor.policies.versions import Kyverno
+
+VERSIONS: Final = frozenset({"v1alpha1", "v1beta1", "v1"})
+_ACTIONS: Final = frozenset({"Deny", "Audit", "Warn"})
+_SHORT: Final = {
+    "custom": "https://cosign.sigstore.dev/attestation/v1",
+    "slsaprovenance": "https://slsa.dev/provenance/v0.2",
+    "slsaprovenance02": "https://slsa.dev/provenance/v0.2",
+    "slsaprovenance1": "https://slsa.dev/provenance/v1",
+    "spdx": "https://spdx.dev/Document",
+    "spdxjson": "https://spdx.dev/Document",
+    "cyclonedx": "https://cyclonedx.org/bom",
+    "link": "https://in-toto.io/Link/v1",
+    "vuln": "https://cosign.sigstore.dev/attestation/vuln/v1",
+    "openvex": "https://openvex.dev/ns",
+}
+"""cosign's short names of predicate types."""
+
+
+def read_cel_policy(
+    found: Object, exceptions: tuple[Cursor, ...], version: Kyverno
+) -> tuple[Policy, tuple[Mistake, ...]]:
+    """One policy and what is wrong with it; with any mistake it is not evaluable."""
+    policy = Cursor.at(found)
+    name = f"{found.kind}/{found.name}"
+    reading = _Reading(policy)
+    read = reading.policy(name, exceptions, version)
+    mistakes = reading.mistakes
+    if (filled := templated(found)) is not None:
+        mistakes = [Mistake(filled, "the policy is a template that Helm fills in: render it first")]
+    elif found.version not in VERSIONS:
+        mistakes = [policy["apiVersion"].mistake(f"apiVersion {found.api_version[:60]} is not one that Kyverno has")]
+    if mistakes:
+        why = f"Kyverno would refuse the policy, or it cannot be read: {mistakes[0]}"
+        return NotReadable(Engine.KYVERNO, name, policy.place, why), tuple(mistakes)
+    if (reason := _not_here(policy, version)) is not None:
+        return NotReadable(Engine.KYVERNO, name, policy.place, reason), ()
+    return read, ()
+
+
+def _not_here(policy: Cursor, version: Kyverno) -> str | None:
+    """Why a policy that is well written is not evaluated all the same."""
+    if version is Kyverno.V1_13:
+        return "Kyverno 1.13 has no policies of this kind"
+    if not cel.installed():
+        return "its expressions need the extra `kyverno` (pip install 'gitops-auditor[kyverno]')"
+    if policy["spec"]["evaluation"]["mode"].text == "JSON":
+        return "it is for JSON payloads, not for what a cluster admits"
+    if policy["spec"]["images"]:
+        return "image extractors of its own (`images`) are not evaluated here"
+    return None
+
+
+class _Reading:
+    """One policy on its way from nodes to values."""
+
+    def __init__(self, policy: Cursor) -> None:
+        self._policy = policy
+        self.mistakes: list[Mistake] = []
+
+    def policy(self, name: str, exceptions: tuple[Cursor, ...], version: Kyverno) -> ImageValidatingPolicy:
+        policy, spec = self._policy, self._policy["spec"]
+        namespaced = policy["kind"].text.startswith("Namespaced")
+        settings = spec["validationConfigurations"]
+        return ImageValidatingPolicy(
+            name=name,
+            place=policy.place,
+            namespace=policy["metadata"]["namespace"].text if namespaced else None,
+            constraints=Constraints(spec["matchConstraints"]),
+            conditions=tuple(self._expression(each["expression"]) for each in spec["matchConditions"]),
+            variables=tuple((each["name"].text, self._expression(each["expression"])) for each in spec["variables"]),
+            matches=tuple(self._match(each) for each in spec["matchImageReferences"]),
+            attestors=tuple(read_attestor(each, self.mistakes) for each in spec["attestors"]),
+            attestations={each["name"].text: _predicate(each) for each in spec["attestations"]},
+            validations=tuple(self._validation(each) for each in spec["validations"]),
+            enforce=self._enforce(spec["validationActions"]),
+            mutates=settings["mutateDigest"].text != "false",
+            demands_digest=settings["verifyDigest"].text != "false",
+            required=settings["required"].text != "false",
+            exceptions=self._exceptions(policy, exceptions),
+            version=version,
+        )
+
+    def _expression(self, field: Cursor) -> str:
+        why = cel.problem_with(field.text)
+        if why:
+            self.mistakes.append(field.mistake(f"not CEL: {why}"))
+        return field.text
+
+    def _match(self, field: Cursor) -> ImageMatch:
+        glob = field["glob"].text
+        if not glob:
+            return ImageMatch(expression=self._expression(field["expression"]))
+        try:
+            gobwas.matches(glob, "")
+        except InvalidPattern as problem:
+            self.mistakes.append(field["glob"].mistake(f"not a glob: {problem}"))
+        return ImageMatch(glob=glob)
+
+    def _validation(self, field: Cursor) -> Validation:
+        return Validation(field["expression"].place, self._expression(field["expression"]), field["message"].text)
+
+    def _enforce(self, field: Cursor) -> bool:
+        actions = {each.text for each in field}
+        for each in field:
+            if each.text not in _ACTIONS:
+                self.mistakes.append(each.mistake(f"not an action: {each.text[:60]!r} (Deny, Audit or Warn)"))
+        if {"Deny", "Warn"} <= actions:
+            self.mistakes.append(next(iter(field)).mistake("Deny and Warn may not be used together"))
+        return not actions or "Deny" in actions
+
+    def _exceptions(self, policy: Cursor, exceptions: tuple[Cursor, ...]) -> tuple[Excepted, ...]:
+        name, kind = policy["metadata"]["name"].text, policy["kind"].text
+        return tuple(
+            Excepted(
+                each["metadata"]["name"].text,
+                tuple(condition["expression"].text for condition in each["spec"]["matchConditions"]),
+                bool(each["spec"]["images"] or each["spec"]["allowedValues"]),
+            )
+            for each in exceptions
+            if any(ref["name"].text == name and ref["kind"].text == kind for ref in each["spec"]["policyRefs"])
+        )
+
+
+def _predicate(field: Cursor) -> str | None:
+    """The predicate type of an in-toto attestation; None for a referrer, which is not evaluated here."""
+    kind = field["intoto"]["type"].text
+    return _SHORT.get(kind, kind) or None
