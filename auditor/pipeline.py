@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -25,6 +26,7 @@ from auditor.judge.governing import label, parse
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import Judged, judge
 from auditor.manifests.inventory import Inventory, Shared, inventory
+from auditor.manifests.render.tools import Renderers
 from auditor.model.evidence import Evidence
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
@@ -57,6 +59,8 @@ class World:
     jobs: int = 64
     fail_on: Level = Level.ERROR
     exit_zero: bool = False
+    renderers: Renderers | None = None
+    """Programs that render trees; None reads them by this program alone."""
 
     @property
     def today(self) -> date:
@@ -112,7 +116,7 @@ def take_inventory(change: Change, rules_file: RulesFile, world: World, *, every
     with world.watch.lap("rules"):
         rules = rules_file.load(world.today)
     with world.watch.lap("manifests"):
-        found = inventory(change.head, rules.manifests, every=every)
+        found = inventory(change.head, rules.manifests, every=every, renderers=world.renderers)
     uses = _in_scope(found.uses, change.scope)
     return Report(
         run=_run("images", change, world),
@@ -131,8 +135,10 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
         rules = rules_file.load(world.today)
     with world.watch.lap("manifests"):
         shared = Shared()
-        before = tuple(inventory(tree, rules.manifests, shared) for tree in change.merge_bases)
-        after = inventory(change.head, rules.manifests, shared, before=before[0] if before else None)
+        read = partial(inventory, settings=rules.manifests, shared=shared, renderers=world.renderers)
+        changed = _changed(change) if world.renderers else None
+        before = tuple(read(tree, changed=changed) for tree in change.merge_bases)
+        after = read(change.head, before=before[0] if before else None, changed=changed)
         touched = _touched(change, before)
     comparison = _compare(before, after, change.scope, rules)
     answers = _ask(_asks(comparison, rules), rules, world)
@@ -152,6 +158,13 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
         gaps=_gaps_in_scope(after.gaps, change.scope),
         empty=change.base is None and not comparison.added,
     )
+
+
+def _changed(change: Change) -> frozenset[str] | None:
+    """Paths that differ between head and any commit that it began from; None where everything is judged."""
+    if not change.merge_bases:
+        return None
+    return frozenset().union(*(differing(tree, change.head) for tree in change.merge_bases))
 
 
 def _compare(before: tuple[Inventory, ...], after: Inventory, scope: str, rules: Rules) -> Comparison:
@@ -300,7 +313,7 @@ def _run(command: str, change: Change, world: World, answers: Answers | None = N
         merge_base=change.merge_base_commit,
         head=change.head_commit,
         seconds=world.watch.seconds,
-        renderers=_NO_RENDERERS,
+        renderers=dict(world.renderers.used) if world.renderers else _NO_RENDERERS,
         trust=answers.trust,
         notes=(*change.notes, *answers.notes),
     )

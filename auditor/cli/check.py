@@ -12,6 +12,7 @@ from auditor.cli.options import (
     Several,
     add_judging_options,
     add_network_options,
+    add_render_option,
     add_report_options,
 )
 from auditor.errors import UsageError
@@ -38,6 +39,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--image", action=Several, default=Listed(), metavar="REF", help="judge this image only; repeatable"
     )
+    add_render_option(parser)
     add_judging_options(parser)
     add_network_options(parser)
     add_report_options(parser)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from auditor.cli.options import Environment, add_report_options
+from auditor.cli.options import Environment, add_render_option, add_report_options
 from auditor.model.report import Exit
 
 
@@ -28,6 +28,7 @@ def add(commands: Any) -> None:
         help="every kustomization and chart as a root of its own, and what nothing deploys",
     )
     parser.add_argument("--config", metavar="FILE", help="rules file whose `manifests:` section is used")
+    add_render_option(parser)
     add_report_options(parser)
     parser.set_defaults(execute=execute)
 

@@ -105,6 +105,16 @@ class Environment:
         return self.variables.get("GITHUB_ACTIONS") == "true"
 
 
+def add_render_option(parser: argparse.ArgumentParser) -> None:
+    """Whether programs render what the tree deploys."""
+    parser.add_argument(
+        "--render",
+        choices=("auto", "never", "require"),
+        default="auto",
+        help="render with kustomize (or kubectl) and helm where they are on PATH (auto), never, or only if both are there",
+    )
+
+
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Where the report goes and how it looks."""
     group = parser.add_argument_group("report")

@@ -16,6 +16,7 @@ from auditor.cli.options import Environment
 from auditor.config.load import RULES_FILES
 from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT
+from auditor.manifests.render.tools import Renderers, find_renderers
 from auditor.model.finding import Level
 from auditor.pipeline import RulesFile, World
 from auditor.source.change import Change, open_change
@@ -39,7 +40,24 @@ def world(options: argparse.Namespace, environment: Environment) -> World:
         jobs=getattr(options, "jobs", None) or DEFAULT.connections,
         fail_on=getattr(options, "fail_on", Level.ERROR),
         exit_zero=getattr(options, "exit_zero", False),
+        renderers=_renderers(getattr(options, "render", "never"), environment),
     )
+
+
+def _renderers(render: str, environment: Environment) -> Renderers | None:
+    """The programs that render what the tree deploys. Raises UsageError where they are required and missing."""
+    if render == "never":
+        return None
+    found = find_renderers(environment.variables)
+    missing = [
+        name for name, tool in (("kustomize (or kubectl)", found.kustomize), ("helm", found.helm)) if tool is None
+    ]
+    if render == "require" and missing:
+        raise UsageError(
+            f"--render require: {' and '.join(missing)} not on PATH",
+            help="install it, name it by AUDITOR_KUSTOMIZE or AUDITOR_HELM, or use --render auto",
+        )
+    return found
 
 
 @contextmanager

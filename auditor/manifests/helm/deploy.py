@@ -13,11 +13,12 @@ from auditor.manifests.helm.needs import Absent, Lookup
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.kustomize.gaps import chart_gap, unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
-from auditor.manifests.nodes import Mapping, Scalar
+from auditor.manifests.nodes import Mapping, Scalar, scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.render.sandbox import Failed
 from auditor.model.gap import Gap
 from auditor.model.place import Place
+from auditor.source.tree import EntryKind, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Charts:
         if self._count > self.reader.limits.releases:
             why = f"more than {self.reader.limits.releases} charts are deployed"
             return Deployed(name, (), (replace(gap, why=f"{gap.why}: {why}"),))
-        if not self.reader.reaches(self.changed):
+        if not self._is_reached(release):
             return Deployed(name, (), ())
         holes = tuple(unrendered(one.place, "missing values", f"{one.what} is not in the tree") for one in absent)
         try:
@@ -125,6 +126,26 @@ class Charts:
         except Failed as error:
             why = f"{_owner(gap.why)}, which helm does not render: {error}"
             return Deployed(name, (), (*holes, replace(gap, why=why[: self.reader.limits.text])))
+
+    def _is_reached(self, release: Release) -> bool:
+        """Whether a change reaches the chart or its values, or the chart may deploy charts, which it may reach."""
+        try:
+            chart = read_chart(self.reader, release.chart)
+        except OutOfTree:
+            return True
+        paths = [path for each in (chart.all() if chart else ()) for path in self.reader.below(each.directory)]
+        if self.reader.reaches(self.changed):
+            return True
+        texts = (scalar.text for layer in release.layers for scalar in scalars(layer))
+        return any(map(_names_deployers, texts)) or any(self._deploys(path) for path in paths)
+
+    def _deploys(self, path: str) -> bool:
+        try:
+            entry = self.reader.files[path]
+            text = self.reader.bytes_of(path) if entry.kind is EntryKind.FILE else b""
+        except Unreadable:
+            return True
+        return _names_deployers(text.decode("utf-8", "replace"))
 
     def _is_chart(self, directory: str) -> bool:
         try:
@@ -140,6 +161,11 @@ class Charts:
                 if isinstance(document, Mapping):
                     yield document
                     break
+
+
+def _names_deployers(text: str) -> bool:
+    """Whether a text names the groups of objects that deploy charts."""
+    return "argoproj.io" in text or "toolkit.fluxcd.io" in text
 
 
 def _owner(why: str) -> str:
