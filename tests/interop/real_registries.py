@@ -18,7 +18,7 @@ from typing import Any
 from fixtures.sigstore import Claimant, github
 from tests.interop.stack.issuer import Issuer
 from tests.interop.stack.programs import Programs, free_port, tool
-from tests.interop.stack.registries import KINDS, PASSWORD, USER, Kind, run
+from tests.interop.stack.registries import KINDS, PASSWORD, USER, Kind, Running, run
 from tests.interop.stack.sigstore import RealSigstore, Signer, real_sigstore
 from tests.interop.stack.web import serve
 from tests.offline import raise_loopback, refusal
@@ -42,8 +42,8 @@ def main() -> None:
 
 def _visit(kind: Kind, real: RealSigstore, folder: Path) -> dict[str, Any]:
     folder.mkdir()
-    with run(kind, folder) as host:
-        return Visit(kind, real, host, Programs(folder)).tell()
+    with run(kind, folder) as running:
+        return Visit(kind, real, running, Programs(folder)).tell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Visit:
 
     kind: Kind
     real: RealSigstore
-    host: str
+    running: Running
     programs: Programs
 
     @property
@@ -63,7 +63,7 @@ class Visit:
     def tell(self) -> dict[str, Any]:
         """Our verdicts with credentials and without, and cosign's exit status on what it signed."""
         if self.kind.access != "open":
-            self.programs.must(tool("crane"), "auth", "login", self.host, "-u", USER, "-p", PASSWORD)
+            self.programs.must(tool("crane"), "auth", "login", self.running.host, "-u", USER, "-p", PASSWORD)
         images = {name: self._push(name) for name in ("bundle", "legacy", "attested", "unsigned")}
         signer = Signer(self.real, self.programs)
         signer.bundle(images["bundle"], self.who)
@@ -71,12 +71,29 @@ class Visit:
         predicate = self.programs.folder / "predicate.json"
         predicate.write_text("{}")
         signer.legacy_attestation(images["attested"], self.who, "custom", str(predicate))
+        rules = self._rules()
         stranger = Programs(self.programs.folder / "nobody")
         return {
-            "ours": self._audit(self.programs, images),
-            "anonymous": self._audit(stranger, images),
+            "ours": self._audit(self.programs, rules, images),
+            "anonymous": self._audit(stranger, rules, images),
+            "realm not named": self._audit(self.programs, self._rules(realm=False), images),
             "cosign": {name: self._cosign(image) for name, image in images.items()},
         }
+
+    def _rules(self, *, realm: bool = True) -> Path:
+        """A rules file by which the signer must have signed everything in here."""
+        named = {self.running.host: {"realm": self.running.realm}} if realm and self.running.realm else {}
+        document = {
+            "version": 1,
+            "signers": {"release": {"issuer": self.who.issuer, "subject": self.who.subject}},
+            "images": [{"match": f"{self.running.host}/acme/*", "signed-by": "release"}],
+            "trust": [{"name": "private", "file": "trusted_root.json", "issuers": [self.who.issuer]}],
+            "registries": named,
+        }
+        path = self.programs.folder / ("rules.yaml" if realm else "unnamed.yaml")
+        path.write_text(json.dumps(document))
+        (self.programs.folder / "trusted_root.json").write_bytes(Path(self.real.trusted_root).read_bytes())
+        return path
 
     def _push(self, name: str) -> str:
         """An image of one layer, pushed by tag; its reference by digest."""
@@ -85,16 +102,13 @@ class Visit:
         content.write_bytes(os.urandom(2000))
         with tarfile.open(layer, "w") as archive:
             archive.add(content, "content")
-        tag = f"{self.host}/acme/{name}:v1"
+        tag = f"{self.running.host}/acme/{name}:v1"
         self.programs.must(tool("crane"), "append", "--oci-empty-base", "-f", str(layer), "-t", tag)
         return f"{tag}@{self.programs.must(tool('crane'), 'digest', tag)}"
 
-    def _audit(self, programs: Programs, images: dict[str, str]) -> dict[str, str]:
-        identity = ("--certificate-identity", self.who.subject, "--certificate-oidc-issuer", self.who.issuer)
-        trust = ("--trusted-root", self.real.trusted_root)
-        done = programs.run(
-            sys.executable, "-m", "auditor", "verify", "-f", "json", *identity, *trust, *images.values()
-        )
+    def _audit(self, programs: Programs, rules: Path, images: dict[str, str]) -> dict[str, str]:
+        asked = [word for image in images.values() for word in ("--image", image)]
+        done = programs.run(sys.executable, "-m", "auditor", "check", "-f", "json", "--config", str(rules), *asked)
         if done.status not in {0, 1, 3}:
             raise RuntimeError(done.err)
         judged = {image["reference"]: image["verdict"] for image in json.loads(done.out)["images"]}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -54,11 +55,20 @@ KINDS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Host and port of a registry, and of the token endpoint that it names, if any."""
+
+    host: str
+    realm: str | None
+
+
 @contextmanager
-def run(kind: Kind, folder: Path) -> Iterator[str]:
-    """The registry, until the end; gives host and port."""
+def run(kind: Kind, folder: Path) -> Iterator[Running]:
+    """The registry, until the end."""
     port = free_port()
     host = f"127.0.0.1:{port}"
+    realm = None
     with ExitStack() as stack:
         match kind.program:
             case "ggcr-registry":
@@ -67,11 +77,12 @@ def run(kind: Kind, folder: Path) -> Iterator[str]:
                 command = [tool("crane"), "registry", "serve", "--address", host]
             case _:
                 access = stack.enter_context(_access(kind, folder))
+                realm = urlsplit(access["token"]["realm"]).netloc if "token" in access else None
                 command = [tool(kind.program), "serve", str(_configuration(folder, host, access))]
         stack.enter_context(
             server(folder / "registry.log", *command, port=port, environ={"OTEL_TRACES_EXPORTER": "none"})
         )
-        yield host
+        yield Running(host, realm)
 
 
 def _configuration(folder: Path, host: str, access: Mapping[str, Any]) -> Path:
