@@ -20,13 +20,26 @@ def chart_in(reader: Reader, directory: str) -> Gap | None:
         path = reader.resolve(join(directory, "Chart.yaml"))
     except OutOfTree as error:
         return _gap(Place(join(directory, "Chart.yaml")), str(error), directory)
-    documents = reader.documents(path) if path else ()
-    chart = next((item for item in documents if isinstance(item, Mapping)), Mapping())
+    chart = _chart_file(reader, path)
     if chart.text("type") == "library":
         return None
     name, version = chart.text("name") or directory, chart.text("version") or "no version"
     why = f"chart {name} ({version}) is not rendered: its images are unknown"
     return _gap(Place(path or directory, chart.line), why, directory)
+
+
+def is_library(reader: Reader, directory: str) -> bool:
+    """Whether a chart says that it deploys nothing by itself. Then its files are no templates that somebody renders."""
+    try:
+        path = reader.resolve(join(directory, "Chart.yaml"))
+    except OutOfTree:
+        return False
+    return _chart_file(reader, path).text("type") == "library"
+
+
+def _chart_file(reader: Reader, path: str | None) -> Mapping:
+    documents = reader.documents(path) if path else ()
+    return next((item for item in documents if isinstance(item, Mapping)), Mapping())
 
 
 def charts_of(item: Object) -> Iterator[Gap]:

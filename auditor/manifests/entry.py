@@ -15,9 +15,13 @@ import pathspec
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.affected import Affected, affected
+from auditor.manifests.charts import is_library
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
+from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, is_kustomization, join, read
 from auditor.manifests.nodes import Scalar, scalars
+from auditor.model.gap import Gap
+from auditor.model.place import Place
 from auditor.source.tree import EntryKind
 
 CHART: Final = "Chart.yaml"
@@ -68,6 +72,9 @@ class Entries:
     claims: Mapping[str, frozenset[str]]
     """Directories of the kustomizations that load a file, by the file's path."""
     chart_files: tuple[str, ...]
+    templates: frozenset[str] = frozenset()
+    """Files among `files` that a library chart may mean as templates: what does not parse in them is no manifest."""
+    gaps: tuple[Gap, ...] = ()
     affected: Affected | None = None
     """What a change can reach; None where everything is read."""
 
@@ -81,14 +88,18 @@ def entries(
     """Find them. `before`: entry points of base, which stay entry points as long as they are kustomizations."""
     chosen = Chosen.of(settings)
     charts = _charts(reader)
-    every = {item.directory: item for item in _kustomizations(reader)}
+    libraries = frozenset(chart for chart in charts if is_library(reader, chart))
+    real = tuple(chart for chart in charts if chart not in libraries)
+    gaps: list[Gap] = []
+    every = {item.directory: item for item in _kustomizations(reader, gaps)}
+    gaps += [_submodule(path) for path, entry in reader.files.items() if entry.kind is EntryKind.SUBMODULE]
     links = {directory: frozenset(_links(reader, item)) & every.keys() for directory, item in every.items()}
     mine = {
-        directory: item for directory, item in every.items() if item.path in chosen and not _in_chart(item.path, charts)
+        directory: item for directory, item in every.items() if item.path in chosen and not _in_chart(item.path, real)
     }
     roots = _roots({directory: links[directory] & mine.keys() for directory in mine}, frozenset(before))
     others = tuple(directory for directory in mine if directory not in roots)
-    files, chart_files = _manifests(reader, chosen, charts)
+    files, chart_files = _manifests(reader, chosen, real)
     return Entries(
         tuple(sorted(roots)),
         others,
@@ -96,11 +107,18 @@ def entries(
         files,
         _claims(reader, mine.values()),
         chart_files,
+        frozenset(path for path in files if _in_chart(path, libraries)),
+        tuple(gap for gap in gaps if gap.place.file in chosen),
         None if touched is None else affected(every, links, touched),
     )
 
 
-def _kustomizations(reader: Reader) -> Iterator[Kustomization]:
+def _submodule(path: str) -> Gap:
+    return unrendered(Place(path), "submodule", "its files are in another repository: what they deploy is unknown")
+
+
+def _kustomizations(reader: Reader, gaps: list[Gap]) -> Iterator[Kustomization]:
+    """Every kustomization; `gaps` takes those that lead out of the tree."""
     seen = set()
     for path, entry in reader.files.items():
         directory, name = posixpath.split(path)
@@ -110,7 +128,8 @@ def _kustomizations(reader: Reader) -> Iterator[Kustomization]:
         seen.add(directory)
         try:
             found = find(reader, directory)
-        except OutOfTree:
+        except OutOfTree as error:
+            gaps.append(unrendered(Place(path), "symlink out of the tree", str(error)))
             found = None
         if found is None:
             continue

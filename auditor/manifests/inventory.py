@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
@@ -79,7 +81,8 @@ def inventory(
     uses = dict.fromkeys(use for part in parts for use in part.uses)
     if every:
         uses |= dict.fromkeys(scan.undeployed(uses))
-    gaps = dict.fromkeys(gap for part in parts for gap in part.gaps)
+    gaps = dict.fromkeys(found.gaps)
+    gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
     ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(tuple(ordered), tuple(sorted(gaps, key=lambda gap: gap.place)), found.roots, tuple(scan.loose))
 
@@ -116,17 +119,22 @@ class _Scan:
                 part = self._root(root, deployed=False)
                 self._loaded.update(path for path, identity in part.seen if identity)
                 yield part
-        self.loose = self._loose_files(found, frozenset(before.loose) if before else frozenset())
-        known = frozenset(before.loose) if before else frozenset(self.loose)
-        for path in self.loose:
-            if touched is None or path in touched or path not in known:
-                yield self._file(path)
+        yield from self._loose_parts(found, before, touched)
         for chart in found.charts:
             if self._every or chart not in self._rendering.charts.used:
                 yield self._chart(chart)
         if self._every:
             for path in found.chart_files:
                 yield Part(self._file(path).uses, ())
+
+    def _loose_parts(self, found: Entries, before: Inventory | None, touched: frozenset[str] | None) -> Iterator[Part]:
+        """Every file that no root loads."""
+        self.loose = self._loose_files(found, frozenset(before.loose) if before else frozenset())
+        known = frozenset(before.loose) if before else frozenset(self.loose)
+        for path in self.loose:
+            if touched is None or path in touched or path not in known:
+                part = self._file(path)
+                yield Part(part.uses, ()) if path in found.templates else part
 
     def _loose_files(self, found: Entries, before: frozenset[str]) -> list[str]:
         """Manifests that no kustomization loads, or none that speaks for their directory.
@@ -251,7 +259,9 @@ class _Scan:
         depth: int = 0,
     ) -> tuple[list[Use], list[Gap]]:
         """The uses of one object. Patterns in policies and what says no kind are deployed by nothing."""
-        deployed = deployed and not is_policy(item, self.reader.kinds)
+        if is_policy(item, self.reader.kinds):
+            making = [one for one in found if _MAKES.search(one.path)]
+            found, deployed = (making, deployed) if making and not self._every else (found, False)
         if not (deployed or self._every):
             return [], []
         uses = [use_of(one, item, root, deployed=deployed) for one in found]
@@ -270,6 +280,10 @@ class _Scan:
                 uses.extend(more)
                 gaps.extend(holes)
         return uses, gaps
+
+
+_MAKES: Final = re.compile(r"\.(?:generate|mutate)\.")
+"""Where a policy does not judge images but brings them."""
 
 
 def _root_of(made: Deployed, item: Object, root: str | None) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.inventory import Inventory, inventory
 from auditor.source.memory import MemoryTree
+from auditor.source.tree import Entry, EntryKind
 
 EVIL = "evil.example/x:1"
 
@@ -97,3 +100,39 @@ def test_labels_in_their_usual_places_leave_no_gap() -> None:
         }
     )
     assert found.gaps == ()
+
+
+def test_a_library_chart_hides_no_manifest() -> None:
+    files = {
+        "apps/Chart.yaml": "apiVersion: v2\nname: apps\nversion: 1.0.0\ntype: library\n",
+        "apps/templates/dep.yaml": deployment(EVIL),
+        "apps/templates/helper.yaml": '{{- define "x" }}\na: {{ .b }}\n{{- end }}\n',
+        "apps/charts/web/kustomization.yaml": RESOURCES,
+        "apps/charts/web/dep.yaml": deployment("evil.example/y:1"),
+    }
+    found = read(files)
+    assert {use.reference for use in found.uses} == {EVIL, "evil.example/y:1"}
+    assert found.gaps == ()
+
+
+def test_a_policy_that_brings_images_is_read_where_it_does() -> None:
+    policy = (
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: sidecar}\nspec:\n  rules:\n"
+        "  - name: judge\n    verifyImages: [{imageReferences: ['ghcr.io/acme/*']}]\n"
+        "  - name: inject\n    mutate:\n      patchStrategicMerge:\n        spec:\n"
+        f"          containers: [{{name: agent, image: '{EVIL}'}}]\n"
+    )
+    assert [use.reference for use in read({"policy.yaml": policy}).uses] == [EVIL]
+
+
+class WithSubmodule(MemoryTree):
+    """A tree with a submodule."""
+
+    def entries(self) -> Mapping[str, Entry]:
+        return {**super().entries(), "apps/other": Entry("apps/other", EntryKind.SUBMODULE)}
+
+
+@pytest.mark.parametrize(("exclude", "rules"), [((), ["unrendered"]), (("apps/other",), [])])
+def test_what_a_submodule_deploys_is_unknown_unless_it_is_left_out(exclude: tuple[str, ...], rules: list[str]) -> None:
+    found = inventory(WithSubmodule({}, "memory"), ManifestSettings(exclude=exclude))
+    assert [gap.rule for gap in found.gaps] == rules
