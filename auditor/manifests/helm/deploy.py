@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import read_chart
 from auditor.manifests.helm.needs import Absent, Lookup
 from auditor.manifests.helm.render import Helm, Release
+from auditor.manifests.helm.settings import settings
 from auditor.manifests.kustomize.gaps import chart_gap, unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Mapping, Scalar, scalars
@@ -57,6 +59,20 @@ class Charts:
         if gap is None or self.helm is None:
             return Deployed("", (), (gap,) if gap else ())
         return self._rendered("", Release(directory, gap.place), (), gap)
+
+    def named(self, path: str) -> Iterator[tuple[str, Deployed]]:
+        """What a `fleet.yaml` or `helmfile.yaml` deploys, each with its root."""
+        for each in settings(self.reader, path):
+            if isinstance(each, Gap):
+                yield posixpath.dirname(path) or ".", Deployed("", (), (each,))
+                continue
+            gap = unrendered(each.place, "helm chart", f"{each.title}: its images are unknown")
+            if not each.local or self.helm is None or not self._is_chart(each.directory):
+                yield each.root, Deployed("", (), (gap,))
+                continue
+            layers, absent = _parted(each.layers)
+            release = Release(each.directory, each.place, each.name, each.namespace, layers)
+            yield each.root, self._rendered("", release, absent, gap)
 
     def inflated(self, kustomization: Kustomization, entry: Mapping, key_path: str) -> list[Object] | Gap:
         """The objects of an entry of `helmCharts`. Source: kustomize's HelmChartInflationGenerator."""

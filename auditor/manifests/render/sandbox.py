@@ -56,7 +56,7 @@ def run(command: Sequence[str], folder: Path, limits: Limits = DEFAULT) -> bytes
     finally:
         _end(process)
     if process.returncode != 0:
-        raise Failed(_words(complaint) or f"{Path(command[0]).name} ended with status {process.returncode}")
+        raise Failed(_words(complaint, folder) or f"{Path(command[0]).name} ended with status {process.returncode}")
     return printed
 
 
@@ -156,8 +156,11 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _words(complaint: bytes) -> str:
-    """A program's complaint on one line, without its own prefix and without warnings."""
-    lines = complaint.decode("utf-8", "replace").splitlines()
+def _words(complaint: bytes, folder: Path) -> str:
+    """A program's complaint on one line, without its own prefix, without warnings, and with paths as the tree has them."""
+    text = complaint.decode("utf-8", "replace")
+    for copy in (f"{folder.parent}/tree/", "../tree/"):
+        text = text.replace(copy, "")
+    lines = text.splitlines()
     told = [line for line in lines if not _WARNING.match(line)] or lines
     return " ".join(" ".join(told).split()).removeprefix("Error: ").removeprefix("error: ")

@@ -1,0 +1,145 @@
+"""Files that deploy charts and are no Kubernetes objects: `fleet.yaml` and `helmfile.yaml`, where they are simple.
+
+Source: fleet.rancher.io/ref-fleet-yaml, helmfile.readthedocs.io. A chart elsewhere, and everything that a template or an
+environment decides, is a gap.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.helm.needs import Absent, nested, typed
+from auditor.manifests.kustomize.gaps import unrendered
+from auditor.manifests.kustomize.kustomization import join
+from auditor.manifests.nodes import Mapping, Node, Scalar
+from auditor.manifests.yaml import Broken
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+
+NAMES: Final = ("fleet.yaml", "fleet.yml", "helmfile.yaml", "helmfile.yml", "helmfile.yaml.gotmpl")
+_DECIDED: Final = ("environments", "bases", "helmfiles", "templates")
+"""Keys of a helmfile with which something outside of the file decides what is deployed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A chart that a file deploys. `directory` is where it would be in the tree; `place` the line that names it."""
+
+    directory: str
+    place: Place
+    title: str
+    name: str
+    namespace: str
+    layers: tuple[Mapping | Absent, ...]
+    root: str
+    local: bool = True
+
+
+def settings(reader: Reader, path: str) -> Iterator[Setting | Gap]:
+    """What the file at `path` deploys."""
+    name = posixpath.basename(path)
+    try:
+        target = reader.resolve(path)
+    except OutOfTree:
+        return
+    documents = reader.documents(target) if target else ()
+    for document in documents:
+        if isinstance(document, Broken):
+            yield unrendered(Place(path, document.line), name, f"not plain YAML: {document.why}")
+        elif isinstance(document, Mapping):
+            reads = _fleet if name.startswith("fleet.") else _helmfile
+            yield from reads(reader, path, document)
+
+
+# ── Fleet ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fleet(reader: Reader, path: str, document: Mapping) -> Iterator[Setting]:
+    """The bundle as it is, and for each customized target; a directory that holds a chart is the chart."""
+    directory = posixpath.dirname(path) or "."
+    helm = document.mapping("helm")
+    targets = [one for one in document.items("targetCustomizations") if isinstance(one, Mapping)]
+    chart = helm.scalar("chart")
+    if chart is None and reader.files.get(join(directory, "Chart.yaml")) is None:
+        return
+    for target in (None, *targets):
+        own = target.mapping("helm") if target else Mapping()
+        named = own.scalar("chart") or chart
+        local = not (helm.text("repo") or own.text("repo")) and not (named and "://" in named.text)
+        where = join(directory, named.text) if named and local else directory
+        place = named.place("helm.chart") if named else Place(path, document.line)
+        root = f"{directory}/{target.text('name')}" if target else directory
+        version = helm.text("version") or "any version"
+        title = f"{path} deploys chart {named.text if named else directory} ({version})"
+        space = document.text("namespace") or document.text("defaultNamespace") or "default"
+        layers = (*_fleet_values(reader, directory, helm), *_fleet_values(reader, directory, own))
+        yield Setting(where, place, title, helm.text("releaseName"), space, layers, root, local)
+
+
+def _fleet_values(reader: Reader, directory: str, helm: Mapping) -> Iterator[Mapping | Absent]:
+    for file in helm.items("valuesFiles"):
+        yield from _values(reader, directory, file)
+    for source in helm.items("valuesFrom"):
+        if isinstance(source, Mapping):
+            yield Absent(Place(source.file, source.line), "a ConfigMap or Secret of the cluster")
+    yield helm.mapping("values")
+
+
+# ── helmfile ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _helmfile(reader: Reader, path: str, document: Mapping) -> Iterator[Setting | Gap]:
+    decided = [key for key in _DECIDED if document.get(key) is not None]
+    if decided:
+        why = f"{decided[0]} of the helmfile decide what is deployed"
+        yield unrendered(Place(path, document.line), "helmfile", f"{why}: render it with `helmfile template`")
+    directory = posixpath.dirname(path) or "."
+    for release in document.items("releases"):
+        chart = release.scalar("chart") if isinstance(release, Mapping) else None
+        if chart is None or not isinstance(release, Mapping) or release.text("installed") == "false":
+            continue
+        local = chart.text.startswith(("./", "../")) and "{{" not in chart.text
+        version = release.text("version") or "any version"
+        title = f"release {release.text('name')} deploys chart {chart.text} ({version})"
+        yield Setting(
+            join(directory, chart.text) if local else directory,
+            chart.place("chart"),
+            title,
+            release.text("name"),
+            release.text("namespace") or "default",
+            tuple(_release_values(reader, directory, release)),
+            directory,
+            local,
+        )
+
+
+def _release_values(reader: Reader, directory: str, release: Mapping) -> Iterator[Mapping | Absent]:
+    for item in release.items("values"):
+        if isinstance(item, Mapping):
+            yield item
+        else:
+            yield from _values(reader, directory, item)
+    for item in release.items("set"):
+        value = item.get("value") if isinstance(item, Mapping) else None
+        if isinstance(item, Mapping) and isinstance(value, Scalar):
+            yield nested(item.text("name"), typed(value, text=False))
+
+
+def _values(reader: Reader, directory: str, file: Node) -> Iterator[Mapping | Absent]:
+    """The values of a file that is named relative to a directory."""
+    if not isinstance(file, Scalar):
+        return
+    try:
+        path = reader.resolve(join(directory, file.text))
+    except OutOfTree:
+        path = None
+    found = reader.documents(path) if path else ()
+    values = next((one for one in found if isinstance(one, Mapping)), None)
+    if values is not None:
+        yield values
+    elif path is None or any(isinstance(one, Broken) for one in found):
+        yield Absent(file.place(), f"values file {file.text}")
