@@ -16,7 +16,7 @@ from auditor.manifests import yaml
 from auditor.manifests.nodes import Mapping, Scalar, scalars
 from auditor.manifests.objects import Object, objects
 from auditor.model.place import Place
-from auditor.policies.cursor import Mistake
+from auditor.policies.cursor import Cursor, Mistake
 from auditor.source.tree import Entry, EntryKind, Tree, Unreadable, expect
 
 GROUPS: Final = frozenset(
@@ -27,6 +27,9 @@ _ENDINGS: Final = (".yaml", ".yml", ".json")
 _REGO: Final = ".rego"
 _WORDS: Final = (b"kyverno.io", b"policy.sigstore.dev")
 _FLUX: Final = b"toolkit.fluxcd.io"
+_CONNAISSEUR: Final = (b"validators", b"trustRoots")
+_VALUES: Final = ((), ("spec", "values"), ("spec", "source", "helm", "valuesObject"))
+"""Where the values of a chart stand: in a file of their own, in a HelmRelease, in an Application of Argo CD."""
 _CONFIGURATION: Final = (b"ConfigMap", b"Secret")
 _HELM: Final = re.compile(
     r"\{\{-|-\}\}|\{\{\s*(?:\.|\$|(?:include|template|if|else|end|range|with|define|toYaml|tpl|printf|quote|default)\b)"
@@ -93,7 +96,9 @@ def find_policies(tree: Tree, globs: Iterable[str] = (), limits: Limits = DEFAUL
     reader = _Reader(tree, _is_wanted, limits)
     paths = [path for path in reader.files() if not patterns or any(each.matches(path) for each in patterns)]
     found = tuple(
-        each for each in reader.read([path for path in paths if path.endswith(_ENDINGS)]) if each.group in GROUPS
+        each
+        for each in reader.read([path for path in paths if path.endswith(_ENDINGS)])
+        if each.group in GROUPS or connaisseur_values(each)
     )
     rego = tuple(reader.rego([path for path in paths if path.endswith(_REGO)])) if patterns else ()
     return Found(found, rego, tuple(reader.mistakes), tree)
@@ -147,6 +152,17 @@ class _Reader:
                 self.mistakes.append(Mistake(Place(path, line), f"the policy file does not parse: {problem}"))
 
 
+def connaisseur_values(found: Object) -> Cursor | None:
+    """The `application` values of Connaisseur's chart in this document; None where it holds none."""
+    for path in _VALUES:
+        cursor = Cursor.at(found)
+        for key in path:
+            cursor = cursor[key]
+        if list(cursor["application"]["validators"]):
+            return cursor["application"]
+    return None
+
+
 def templated(found: Object) -> Place | None:
     """Where a policy is filled in by Helm before it reaches a cluster; None where it stands as it is.
 
@@ -162,7 +178,9 @@ def _is_wanted(content: bytes) -> bool:
     """Of the many objects of Flux, those that verify, and the repositories that charts come from."""
     if any(word in content for word in _WORDS):
         return True
-    return _FLUX in content and (b"verify" in content or b"HelmRepository" in content)
+    if _FLUX in content and (b"verify" in content or b"HelmRepository" in content):
+        return True
+    return all(word in content for word in _CONNAISSEUR)
 
 
 def _has(words: tuple[bytes, ...]) -> Callable[[bytes], bool]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from auditor.policies.clusterimagepolicy.load import load_clusterimagepolicies
+from auditor.policies.connaisseur.load import load_connaisseur
 from auditor.policies.cursor import Mistake
 from auditor.policies.flux import load_flux
 from auditor.policies.found import Found
@@ -24,7 +25,7 @@ class Loaded:
 
 
 _Load: TypeAlias = Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]]
-_ENGINES: Final[tuple[_Load, ...]] = (load_kyverno, load_clusterimagepolicies, load_flux)
+_ENGINES: Final[tuple[_Load, ...]] = (load_kyverno, load_clusterimagepolicies, load_flux, load_connaisseur)
 """One for each engine: policies, and mistakes in them."""
 
 
