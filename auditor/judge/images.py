@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from auditor.judge.compare import Comparison
 from auditor.judge.findings.subject import Known
@@ -11,7 +12,7 @@ from auditor.judge.governing import parse
 from auditor.model.evidence import Signed
 from auditor.model.identity import Identity
 from auditor.model.reference import InvalidReference
-from auditor.model.report import Change, Image, JudgedUse, Previous
+from auditor.model.report import Change, Image, JudgedPolicy, JudgedUse, Previous
 from auditor.model.use import Use
 
 
@@ -22,6 +23,7 @@ class _Group:
     uses: list[JudgedUse] = field(default_factory=list)
     known: Known | None = None
     before: Known | None = None
+    policies: tuple[JudgedPolicy, ...] = ()
 
 
 def inventory_images(uses: Iterable[Use]) -> tuple[Image, ...]:
@@ -33,9 +35,16 @@ def inventory_images(uses: Iterable[Use]) -> tuple[Image, ...]:
 
 
 def images(
-    comparison: Comparison, judged: Mapping[Use, Known], before: Mapping[Use, Known], labels: Mapping[Use, str | None]
+    comparison: Comparison,
+    judged: Mapping[Use, Known],
+    before: Mapping[Use, Known],
+    labels: Mapping[Use, str | None],
+    policies: Mapping[str, tuple[JudgedPolicy, ...]] = MappingProxyType({}),
 ) -> tuple[Image, ...]:
-    """Every image of base and head. `judged` holds the added uses, `before` what they replace, `labels` the entries."""
+    """Every image of base and head. `judged` holds the added uses, `before` what they replace, `labels` the entries.
+
+    `policies` is what the cluster's own policies say, by reference.
+    """
     groups: dict[tuple[str, str | None], _Group] = {}
     for change, uses in (
         (Change.ADDED, comparison.added),
@@ -47,6 +56,7 @@ def images(
             group.uses.append(JudgedUse(use, None if comparison.whole else change))
             group.known = group.known or judged.get(use)
             group.before = group.before or before.get(use)
+            group.policies = policies.get(use.reference, ())
     found = (_image(text, label, group) for (text, label), group in groups.items())
     return tuple(sorted(found, key=_rank))
 
@@ -71,6 +81,7 @@ def _image(text: str, label: str | None, group: _Group) -> Image:
         previous=_previous(group.before) if group.before else None,
         signatures=known.decision.signatures if known else (),
         platforms=known.decision.platforms if known else (),
+        policies=group.policies if known else (),
     )
 
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
+from types import MappingProxyType
 
 from auditor.config.rules import ImageRule, Rules
 from auditor.judge.advice import next_step
 from auditor.judge.ask import Asking, DontAsk
 from auditor.judge.compare import Comparison
 from auditor.judge.findings.gaps import Touched, gap_findings
+from auditor.judge.findings.policy import rulings, unreadable_policies
 from auditor.judge.findings.subject import Known, Subject, finding
 from auditor.judge.findings.table import USE_RULES
 from auditor.judge.governing import Governing, parse
@@ -30,6 +33,7 @@ from auditor.model.reference import InvalidReference, Reference
 from auditor.model.report import Image
 from auditor.model.use import Use
 from auditor.model.verdict import Judgement, Verdict
+from auditor.policies.ruling import Judgment
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +53,30 @@ def judge(
     gaps: tuple[Gap, ...] = (),
     touched: Touched | None = None,
     others: tuple[Finding, ...] = (),
+    policies: Mapping[str, tuple[Judgment, ...]] = MappingProxyType({}),
 ) -> Judged:
     """Judge what a change newly deploys, or with a whole comparison everything.
 
     `evidence` is keyed by the reference as written (`ask.questions` says what is needed); `gaps` are head's, `touched` what
-    the change touches (None: everything gates); `others` are findings of other floors, with their levels.
+    the change touches (None: everything gates); `others` are findings of other floors, with their levels; `policies` is what
+    the cluster's own policies say, by the reference as written (`policies.table.table`).
     """
     bench = _Bench(rules, evidence)
     judged = {use: bench.known(use) for use in comparison.added}
     before = {use: bench.known(old) for use, old in comparison.previous.items()}
-    subjects = [Subject(known, rules, before.get(use)) for use, known in judged.items()]
-    found = tuple(_distinct(_use_findings(subjects)))
+    subjects = [
+        Subject(known, rules, before.get(use), rulings(use, policies.get(use.reference, ())))
+        for use, known in judged.items()
+    ]
+    found = tuple(_distinct(chain(_use_findings(subjects), unreadable_policies(subjects))))
     told = frozenset(_about(each) for each in found)
     unseen = (each for each in gap_findings(gaps, touched, rules) if _about(each) not in told)
     live = tuple(each for each in (*found, *_distinct(unseen), *others) if each.level is not Level.OFF)
     about = tuple(waiver_findings(live, rules, today, whole=comparison.whole))
     marked = (excuse(each, rules, today) for each in (*live, *about) if each.level is not Level.OFF)
     labels = {use: bench.governing.label(use) for use in (*comparison.added, *comparison.kept, *comparison.removed)}
-    return Judged(images(comparison, judged, before, labels), tuple(sorted(marked, key=_rank)))
+    rows = {text: tuple(each.reported for each in row) for text, row in policies.items()}
+    return Judged(images(comparison, judged, before, labels, rows), tuple(sorted(marked, key=_rank)))
 
 
 def _use_findings(subjects: Iterable[Subject]) -> Iterator[Finding]:

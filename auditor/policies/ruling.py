@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from auditor.model.place import Place
 from auditor.model.report import JudgedPolicy, PolicyVerdict
 from auditor.policies.inspected import Inspected, Resource
-from auditor.policies.proofs import Proofs
+
+if TYPE_CHECKING:
+    from auditor.policies.proofs import Proofs  # it loads the arithmetic of signatures, which most runs don't need
 
 
 class Engine(StrEnum):
@@ -132,17 +134,31 @@ class NotReadable:
     why: str
     repositories: frozenset[str] = frozenset()
 
-    def rule(self, _image: Inspected, _resource: Resource, _proofs: Proofs) -> Ruling:
+    @property
+    def ruling(self) -> Ruling:
         """Not evaluable."""
         return unknown(self.why, self.place)
+
+    def rule(self, _image: Inspected, _resource: Resource, _proofs: Proofs) -> Ruling:
+        """The same for every image."""
+        return self.ruling
 
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """One cell of the table: a policy, and what it says of an image over all that run it."""
+    """One cell of the table: a policy, and what it says of an image for each resource that runs it."""
 
     policy: Policy
-    ruling: Ruling
+    rulings: tuple[tuple[Resource, Ruling], ...]
+
+    @property
+    def ruling(self) -> Ruling:
+        """The worst of them."""
+        return worst(ruling for _, ruling in self.rulings)
+
+    def on(self, resource: Resource) -> Ruling:
+        """What it says where this resource runs the image; the worst where nobody asked about that one."""
+        return next((ruling for each, ruling in self.rulings if each == resource), self.ruling)
 
     @property
     def reported(self) -> JudgedPolicy:
@@ -153,6 +169,6 @@ class Judgment:
 def side_by_side(policies: Sequence[Policy], image: Inspected, proofs: Proofs) -> tuple[Judgment, ...]:
     """What each policy says of one image: a row of the table."""
     return tuple(
-        Judgment(policy, worst(policy.rule(image, resource, proofs) for resource in image.resources))
+        Judgment(policy, tuple((resource, policy.rule(image, resource, proofs)) for resource in image.resources))
         for policy in policies
     )

@@ -15,6 +15,7 @@ from auditor.model.finding import Finding, Level
 from auditor.model.reference import Digest, InvalidReference, Reference
 from auditor.model.use import Use
 from auditor.model.verdict import Verdict
+from auditor.policies.ruling import Policy, Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Subject:
     now: Known
     rules: Rules
     before: Known | None = None
+    policies: tuple[tuple[Policy, Ruling], ...] = ()
+    """What the cluster's own policies say of the image where this use runs it."""
 
 
 @dataclass(frozen=True, slots=True)

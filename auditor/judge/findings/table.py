@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from auditor.judge.findings import change, reference, signature
+from auditor.judge.findings import change, policy, reference, signature
 from auditor.judge.findings.subject import Rule
 
 USE_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
@@ -32,6 +32,10 @@ USE_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "numeric-tag": reference.numeric_tag,
         "digest-as-tag": reference.digest_as_tag,
         "digest-dropped": reference.digest_dropped,
+        "policy-failed": policy.policy_failed,
+        "policy-warned": policy.policy_warned,
+        "policy-not-evaluable": policy.policy_not_evaluable,
+        "policy-disagreement": policy.policy_disagreement,
     }
 )
 """The rest come from elsewhere: gaps of the reading, what a change does to the rules, waivers, loading the rules."""

@@ -18,6 +18,7 @@ from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
 from auditor.model.use import Use
 from auditor.policies.lint.run import LINTS
+from auditor.policies.ruling import Engine, Ruling, erred, failed, passed, skipped, unknown, warned
 from tests.support.judging import (
     API,
     DIGEST,
@@ -36,7 +37,9 @@ from tests.support.judging import (
     unreadable,
     use,
 )
+from tests.support.rulings import row
 
+KYVERNO, CONTROLLER = Engine.KYVERNO, Engine.POLICY_CONTROLLER
 OLD = "ghcr.io/acme/api:2.0"
 PINNED = f"{API}@{DIGEST}"
 GOOD = evidence(signed())
@@ -56,13 +59,15 @@ class Case:
     old: Use | None = None
     before: Evidence | None = None
     rules: Rules = _RULES
+    policies: tuple[tuple[Engine, Ruling], ...] = ()
 
     def findings(self) -> dict[str, Finding]:
         comparison = compare((self.old,) if self.old else (), (self.use,))
         known = {self.use.reference: self.now} if self.now else {}
         if self.old and self.before:
             known[self.old.reference] = self.before
-        return {each.rule: each for each in judge(comparison, known, self.rules, TODAY).findings}
+        table = {self.use.reference: row(self.use, *self.policies)} if self.policies else {}
+        return {each.rule: each for each in judge(comparison, known, self.rules, TODAY, policies=table).findings}
 
 
 def each_platform() -> Rules:
@@ -124,6 +129,14 @@ SPEAKS: list[tuple[str, Case, Level]] = [
         Level.WARNING,
     ),
     ("digest-dropped", Case(old=use(f"{OLD}@{OTHER}"), before=GOOD), Level.WARNING),
+    ("policy-failed", Case(policies=((KYVERNO, failed("no signatures found")),)), Level.ERROR),
+    ("policy-failed", Case(policies=((KYVERNO, erred("no such extension")),)), Level.ERROR),
+    ("policy-warned", Case(policies=((KYVERNO, warned("no signatures found")),)), Level.WARNING),
+    ("policy-warned", Case(policies=((KYVERNO, erred("no such extension", enforced=False)),)), Level.WARNING),
+    ("policy-not-evaluable", Case(policies=((KYVERNO, unknown("a key in a KMS")),)), Level.INCOMPLETE),
+    ("policy-disagreement", Case(policies=((KYVERNO, failed("no")), (CONTROLLER, passed("yes")))), Level.WARNING),
+    ("policy-disagreement", Case(policies=((KYVERNO, failed("no")),)), Level.WARNING),
+    ("policy-disagreement", Case(evidence(), policies=((KYVERNO, passed("yes")),)), Level.WARNING),
 ]
 
 SILENT: list[tuple[str, Case]] = [
@@ -175,6 +188,14 @@ SILENT: list[tuple[str, Case]] = [
     ("digest-dropped", Case(use=replace(use(PINNED), overrides=f"{OLD}@{OTHER}"))),
     ("digest-dropped", Case(old=use(OLD), before=GOOD)),
     ("digest-dropped", Case(old=use(f"docker.io/acme/other:1@{OTHER}"), before=GOOD)),
+    ("policy-failed", Case(policies=((KYVERNO, passed("yes")), (KYVERNO, skipped("another image"))))),
+    ("policy-failed", Case(policies=((KYVERNO, warned("no")), (KYVERNO, unknown("who knows"))))),
+    ("policy-warned", Case(policies=((KYVERNO, failed("no")),))),
+    ("policy-not-evaluable", Case(policies=((KYVERNO, failed("no")), (KYVERNO, skipped("another image"))))),
+    ("policy-disagreement", Case(policies=((KYVERNO, passed("yes")), (CONTROLLER, passed("yes"))))),
+    ("policy-disagreement", Case(policies=((KYVERNO, passed("yes")), (CONTROLLER, unknown("who knows"))))),
+    ("policy-disagreement", Case(evidence(), policies=((KYVERNO, failed("no")), (CONTROLLER, skipped("no say"))))),
+    ("policy-disagreement", Case(CUT, policies=((KYVERNO, passed("yes")),))),
 ]
 
 
