@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from auditor.cli.options import Environment
-from auditor.config.flags import IdentityFlags, rules_of_flags, rules_of_key, with_trusted_root
-from auditor.config.rules import Rules
 from auditor.errors import UsageError
 from auditor.limits import DEFAULT
 from auditor.model.reference import Digest
 from auditor.model.report import Exit
+
+if TYPE_CHECKING:
+    from auditor.config.flags import IdentityFlags
+    from auditor.config.rules import Rules
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -61,6 +63,8 @@ def execute(options: argparse.Namespace, environment: Environment, flags: Identi
 
 def _rules(options: argparse.Namespace, flags: IdentityFlags) -> Rules:
     from auditor.cli import sources
+    from auditor.config.flags import rules_of_flags, rules_of_key, with_trusted_root
+    from auditor.config.rules import Rules
 
     key = sources.read_option(options.key, "the key")
     if key is not None and flags:

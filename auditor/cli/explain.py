@@ -7,7 +7,6 @@ import difflib
 from typing import Any
 
 from auditor.cli.options import Environment
-from auditor.cli.streams import print_out
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 from auditor.rulebook import files
@@ -26,6 +25,8 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
     """Print one page, or the list of rules."""
+    from auditor.cli.streams import print_out
+
     pages = {page.stem: page for page in files("catalog", ".md")}
     if options.rule is None:
         headers = {slug: front_matter(page.read_text(encoding="utf-8")) for slug, page in pages.items()}

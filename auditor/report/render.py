@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias, cast
 
 from auditor.model.report import Report
-from auditor.report import codequality, csv_rows, github, json_v1, junit, markdown, sarif, table
 from auditor.report.options import RenderOptions
 
 __all__ = ["FORMATS", "RenderOptions", "render"]
 
-FORMATS: Final[Mapping[str, Callable[[Report, RenderOptions], str]]] = MappingProxyType(
+Render: TypeAlias = Callable[[Report, RenderOptions], str]
+
+
+def _by(module: str) -> Render:
+    """The format that a module writes. It is imported when it is used: a run writes one or two of them."""
+
+    def write(report: Report, options: RenderOptions) -> str:
+        return cast("Render", import_module(f"auditor.report.{module}").render)(report, options)
+
+    return write
+
+
+FORMATS: Final[Mapping[str, Render]] = MappingProxyType(
     {
-        "table": table.render,
-        "json": json_v1.render,
-        "sarif": sarif.render,
-        "github": github.render,
-        "markdown": markdown.render,
-        "csv": csv_rows.render,
-        "junit": junit.render,
-        "codequality": codequality.render,
+        "table": _by("table"),
+        "json": _by("json_v1"),
+        "sarif": _by("sarif"),
+        "github": _by("github"),
+        "markdown": _by("markdown"),
+        "csv": _by("csv_rows"),
+        "junit": _by("junit"),
+        "codequality": _by("codequality"),
     }
 )
 """Every format by name, in the order in which `--help` lists them."""
