@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest -n auto
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	--all-extras --group dev --custom-compile-command "make lock"
 
-.PHONY: help setup demo test test-offline lint format bench lock clean
+.PHONY: help setup demo test test-offline lint format bench mutants fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,17 @@ format: $(INSTALLED) ## Rewrite the code in its one style
 
 bench: $(INSTALLED) ## Measure; results and method are in docs/benchmarks.md
 	@$(PY) -m benchmarks
+
+mutants: $(INSTALLED) ## Loosen each check of a signature in turn: a test must notice; writes docs/mutants.md
+	@$(PY) -m tests.mutants
+
+fuzz: SEED ?= $(shell date +%s)
+fuzz: MUTATIONS ?= 1000000
+fuzz: EXAMPLES ?= 20000
+fuzz: $(INSTALLED) ## Try MUTATIONS altered signatures from SEED on, and EXAMPLES inputs for each parser
+	@echo "SEED=$(SEED) MUTATIONS=$(MUTATIONS) EXAMPLES=$(EXAMPLES)"
+	@AUDITOR_SEED=$(SEED) AUDITOR_MUTATIONS=$(MUTATIONS) $(PYTEST) tests/property/signatures/test_mutations.py
+	@AUDITOR_EXAMPLES=$(EXAMPLES) $(PYTEST) --hypothesis-seed=$(SEED) tests/property/signatures/test_parsers.py tests/property/registry
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of everything
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock

@@ -37,7 +37,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
-quick = settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = max(150, settings().max_examples)
+quick = settings(max_examples=EXAMPLES, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 
 
 def judged(material: Material) -> None:
