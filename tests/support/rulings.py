@@ -10,7 +10,6 @@ from auditor.policies.inspected import Inspected, Resource, resource_of
 from auditor.policies.proofs import Proofs
 from auditor.policies.ruling import Engine, Judgment, Ruling
 
-
 _PLACE = Place("policies/signed.yaml", 3)
 
 
