@@ -2,7 +2,7 @@
 
 Every condition of a signer is evaluated, in this order, and each one that fails is a part of the answer:
 
-1. issuer  2. subject  3. repository (the workflow's own repository is the source repository)  4. claims, by name
+1. issuer  2. subject  3. repository (the workflow's own is the source repository, or has its owner)  4. claims, by name
 5. trigger (product rule: nobody signs from a pull request unless the signer says so)  6. time (the log's, never today's)
 
 A claim that the certificate lacks fails its check. Revocation is the mirror image, `denies`: what the certificate does not
@@ -83,6 +83,7 @@ def matches(signer: KeylessSigner, identity: Identity, logged: datetime) -> Matc
         *_text("issuer", signer.issuer, identity.issuer),
         *_text("subject", signer.subject, identity.subject),
         *_repository(signer, identity),
+        *_workflow_owner(signer, identity),
         *(miss for name, wanted in signer.claims.items() for miss in _text(name, wanted, identity.claims.get(name))),
         *_trigger(signer, identity),
         *_time(signer, logged),
@@ -102,6 +103,19 @@ def _repository(signer: KeylessSigner, identity: Identity) -> Iterator[Miss]:
     own = workflow_repository(identity.subject)
     if source is None or own != source:
         yield Miss("the workflow's repository", f"the source repository {source or '(claim absent)'}", own)
+
+
+def _workflow_owner(signer: KeylessSigner, identity: Identity) -> Iterator[Miss]:
+    """A subject names the workflow, not who ran it: a stranger may call a public reusable one from a repository of his own."""
+    source, own = _claim(identity, "sourceRepositoryURI"), workflow_repository(identity.subject)
+    if signer.same_owner and source and own and _owner(source) != _owner(own):
+        wanted = f"one of {_owner(own)} (else name it by `github:`, `repository-id:` or `owner-id:`)"
+        yield Miss("the source repository", wanted, source)
+
+
+def _owner(repository: str) -> str:
+    """`https://github.com/acme` of a repository's address; in lower case, which tells no two owners apart."""
+    return "/".join(repository.lower().split("/")[:4])
 
 
 def workflow_repository(subject: str) -> str | None:

@@ -51,7 +51,8 @@ class KeylessSigner:
     `claims` maps claim names (`auditor.model.identity.CLAIM_NAMES`) to patterns; a check whose claim is absent fails.
     `events` are the accepted triggers of a build's identity; None means the default rule (no pull request triggers).
     `require_trigger` is True for shorthands: an absent trigger claim is refused. `same_repository` wants the repository
-    in the subject (the workflow's own) to be the source repository, claim .1.12. `trust` names the one root that may
+    in the subject (the workflow's own) to be the source repository, claim .1.12; `same_owner` wants the two to have one owner,
+    where the certificate names both: anybody may call a public reusable workflow, and sign under its name. `trust` names the one root that may
     vouch for this signer; None means every root that vouches for the issuer.
     """
 
@@ -61,6 +62,7 @@ class KeylessSigner:
     events: frozenset[str] | None = None
     require_trigger: bool = False
     same_repository: bool = False
+    same_owner: bool = False
     not_before: date | None = None
     not_after: date | None = None
     trust: str | None = None

@@ -45,6 +45,10 @@ _ALLOWED_WITH: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+_NUMBERS: Final = frozenset({"sourceRepositoryIdentifier", "sourceRepositoryOwnerIdentifier"})
+"""Claims that say whose source it is, whoever's workflow built it."""
+
+
 class _Bad(Exception):  # noqa: N818 - one problem on its way to the list
     def __init__(self, line: int, message: str, help: str) -> None:  # noqa: A002 - the field's word
         super().__init__(message)
@@ -116,6 +120,7 @@ def _keyless(fields: Fields, form: str, core: _Core, checker: Checker, *, revoke
         events=events or None,
         require_trigger=core.ci,
         same_repository=core.same_repository,
+        same_owner=form in ("subject", "subject-regex") and not _NUMBERS.intersection(claims),
         not_before=fields.day("not-before"),
         not_after=fields.day("not-after"),
         trust=fields.text("trust") or None,

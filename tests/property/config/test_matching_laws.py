@@ -56,6 +56,7 @@ def signers(draw: st.DrawFn) -> KeylessSigner:
         events=draw(st.none() | st.frozensets(EVENTS, min_size=1)),
         require_trigger=draw(st.booleans()),
         same_repository=draw(st.booleans()),
+        same_owner=draw(st.booleans()),
         not_before=draw(st.none() | st.sampled_from([date(2026, 1, 1), date(2026, 6, 1)])),
     )
 

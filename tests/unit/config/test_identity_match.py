@@ -72,6 +72,27 @@ def test_what_differs_is_named(identity: Identity, part: str) -> None:
     assert part in match.difference
 
 
+@pytest.mark.parametrize(
+    ("identity", "accepted"),
+    [
+        (RELEASE, True),
+        (changed(sourceRepositoryURI="https://github.com/acme/web"), True),
+        (changed(sourceRepositoryURI="https://github.com/Acme/web"), True),
+        (changed(sourceRepositoryURI="https://github.com/evil/web"), False),
+        (changed(sourceRepositoryURI="https://github.com/acme-evil/web"), False),
+        # certificates of 2022 say it in an older claim, the first ones not at all
+        (changed(sourceRepositoryURI=None, githubWorkflowRepository="evil/web"), False),
+        (changed(sourceRepositoryURI=None, githubWorkflowRepository="acme/web"), True),
+        (changed(sourceRepositoryURI=None), True),
+    ],
+)
+def test_a_strangers_run_of_ones_own_reusable_workflow_is_a_strangers(identity: Identity, accepted: bool) -> None:
+    """Anybody may call a public reusable workflow: the subject names its owner, the source is the caller's."""
+    match = matches(replace(WRITTEN, same_owner=True), identity, LOGGED)
+    assert bool(match) is accepted
+    assert accepted or match.misses[0].part == "the source repository"
+
+
 class TestTriggers:
     def test_the_older_claim_counts_where_the_newer_is_absent(self) -> None:
         assert trigger(changed(buildTrigger=None, githubWorkflowTrigger="schedule")) == "schedule"

@@ -223,3 +223,13 @@ class TestWrittenOut:
     )
     def test_what_is_refused(self, text: str, message: str) -> None:
         assert any(message in found for found in problems(text)), problems(text)
+
+
+@pytest.mark.parametrize(("more", "accepted"), [("", False), (", owner-id: 42", True), (", repository-id: 7", True)])
+def test_a_written_out_subject_wants_its_owners_sources_unless_numbers_say_whose(more: str, accepted: bool) -> None:
+    subject = "https://github.com/acme/ci/.github/workflows/release.yaml@refs/tags/v1"
+    signer = one(f"{{issuer: {GITHUB}, subject: 'https://github.com/acme/*/.github/workflows/*@**'{more}}}")
+    numbers = {"sourceRepositoryIdentifier": "7", "sourceRepositoryOwnerIdentifier": "42"}
+    stranger, own = (github(subject, f"https://github.com/{owner}/api") for owner in ("evil", "acme"))
+    assert bool(matches(signer, Identity(GITHUB, subject, claims={**stranger.claims, **numbers}), LOGGED)) is accepted
+    assert matches(signer, Identity(GITHUB, subject, claims={**own.claims, **numbers}), LOGGED)
