@@ -58,7 +58,7 @@ def affected(
 
 def _directories(paths: frozenset[str]) -> Iterator[str]:
     for path in paths:
-        while path := posixpath.dirname(path):
+        while (path := posixpath.dirname(path)).strip("/"):
             yield path
 
 

@@ -49,6 +49,8 @@ class Shared:
     contents: dict[tuple[str, str, str], Contents] = field(default_factory=dict)
     documents: dict[tuple[str, str], tuple[Node | yaml.Broken, ...]] = field(default_factory=dict)
     roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
+    deployers: dict[str, bool] = field(default_factory=dict)
+    """Whether a file may hold an object that deploys directories, by content identity."""
 
 
 @dataclass(slots=True)
@@ -260,7 +262,7 @@ def _parents(paths: Iterable[str]) -> Iterator[str]:
         directory = posixpath.dirname(path)
         if directory != last:
             last = directory
-            while directory:
+            while directory.strip("/"):  # a tree made by hand may hold a name that starts with a slash
                 yield directory
                 directory = posixpath.dirname(directory)
 

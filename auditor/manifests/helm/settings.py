@@ -71,6 +71,8 @@ def _fleet(reader: Reader, path: str, document: Mapping) -> Iterator[Setting]:
         named = own.scalar("chart") or chart
         local = not (helm.text("repo") or own.text("repo")) and not (named and "://" in named.text)
         where = join(directory, named.text) if named and local else directory
+        if target is not None and not local and own.scalar("chart") is None:
+            continue
         place = named.place("helm.chart") if named else Place(path, document.line)
         root = f"{directory}/{target.text('name')}" if target else directory
         version = helm.text("version") or "any version"
