@@ -136,21 +136,21 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
     with world.watch.lap("manifests"):
         shared = Shared()
         read = partial(inventory, settings=rules.manifests, shared=shared, renderers=world.renderers)
-        changed = _changed(change) if world.renderers else None
-        before = tuple(read(tree, changed=changed) for tree in change.merge_bases)
-        after = read(change.head, before=before[0] if before else None, changed=changed)
-        touched = _touched(change, before)
+        changed = _changed(change)
+        reach = changed if world.renderers else None
+        before = tuple(read(tree, changed=reach) for tree in change.merge_bases)
+        after = read(change.head, before=before[0] if before else None, changed=reach)
     comparison = _compare(before, after, change.scope, rules)
     answers = _ask(_asks(comparison, rules), rules, world)
     with world.watch.lap("judging"):
-        changes = rules_file.changes(rules, touched.files if touched else frozenset(), world.today)
+        changes = rules_file.changes(rules, changed or frozenset(), world.today)
         judged = judge(
             comparison,
             answers.evidence,
             rules,
             world.today,
             gaps=_gaps_in_scope(after.gaps, change.scope),
-            touched=touched,
+            touched=_touched(changed, before),
             others=(*rules.findings, *changes),
         )
     return replace(
@@ -161,7 +161,10 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
 
 
 def _changed(change: Change) -> frozenset[str] | None:
-    """Paths that differ between head and any commit that it began from; None where everything is judged."""
+    """Paths that differ between head and any of the merge bases; None where everything is judged.
+
+    As for uses: only what is the same in all of them is old.
+    """
     if not change.merge_bases:
         return None
     return frozenset().union(*(differing(tree, change.head) for tree in change.merge_bases))
@@ -172,12 +175,8 @@ def _compare(before: tuple[Inventory, ...], after: Inventory, scope: str, rules:
     return compare(known, _in_scope(after.uses, scope), lambda use: label(use, rules))
 
 
-def _touched(change: Change, before: tuple[Inventory, ...]) -> Touched | None:
-    """What differs from any of the merge bases: as for uses, only what is the same in all of them is old."""
-    if not change.merge_bases:
-        return None
-    files = frozenset().union(*(differing(tree, change.head) for tree in change.merge_bases))
-    return Touched(files, tuple(gap for each in before for gap in each.gaps))
+def _touched(changed: frozenset[str] | None, before: tuple[Inventory, ...]) -> Touched | None:
+    return None if changed is None else Touched(changed, tuple(gap for each in before for gap in each.gaps))
 
 
 # ── single images ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,6 +273,7 @@ def _ask(asks: list[Ask], rules: Rules, world: World) -> Answers:
     from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
 
     trusted: list[TrustUsed] = []
+    notes: list[str] = []
 
     def verifier() -> Verifier:
         from auditor.signatures.trust import load_trust  # noqa: PLC0415
@@ -281,12 +281,13 @@ def _ask(asks: list[Ask], rules: Rules, world: World) -> Answers:
 
         trust = load_trust(rules.trust, now=world.now, offline=world.offline)
         trusted.extend(trust.used)
+        notes.extend(trust.notes)
         return Verifier(trust, rules.keys)
 
     opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)
     with world.watch.lap("registries and signatures"), opened as registry:
         evidence = gather(asks, registry, verifier, jobs=world.jobs)
-        return Answers(evidence, tuple(trusted), registry.notes())
+        return Answers(evidence, tuple(trusted), (*notes, *registry.notes()))
 
 
 def _in_scope(uses: Iterable[Use], scope: str) -> tuple[Use, ...]:
