@@ -164,3 +164,44 @@ def test_a_damaged_index_is_an_error_with_help(folder: Path) -> None:
     with open_repository(folder) as repository, pytest.raises(SourceError, match="index") as caught:
         repository.working_tree().entries()
     assert caught.value.help
+
+
+def test_a_file_that_git_stores_in_another_encoding_is_not_read_from_the_disk(folder: Path) -> None:
+    """Whoever reads blobs deploys the stored UTF-8; a checkout shows letters that no parser knows, so nothing would be found."""
+    files = {"hidden.yaml": "kind: Pod\n".encode("cp037"), "plain.yaml": "1", "sub/x.yaml": "2"}
+    name = commit(folder, {".gitattributes": "hidden.yaml working-tree-encoding=IBM037\n", **files})
+    with open_repository(folder) as repository:
+        tree, stored = repository.working_tree(), repository.tree(name)
+        assert stored.read("hidden.yaml") == b"kind: Pod\n"
+        with pytest.raises(Unreadable, match="working-tree-encoding"):
+            tree.read("hidden.yaml")
+        assert tree.content_id("hidden.yaml") != stored.content_id("hidden.yaml")
+        assert (tree.read("plain.yaml"), tree.read("sub/x.yaml")) == (b"1", b"2")
+
+
+def test_attributes_that_are_themselves_recoded_are_read_as_git_reads_them(tmp_path: Path, folder: Path) -> None:
+    lines = "hidden.yaml working-tree-encoding=IBM037\n.gitattributes working-tree-encoding=IBM037\n"
+    write(folder, {"hidden.yaml": "kind: Pod\n".encode("cp037"), ".gitattributes": lines})
+    git(folder, "add", "hidden.yaml")
+    stored = git(folder, "hash-object", "-w", "--no-filters", ".gitattributes")
+    git(folder, "update-index", "--add", "--cacheinfo", f"100644,{stored},.gitattributes")
+    git(folder, "commit", "--quiet", "--message", "hide")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(folder), str(clone))
+    assert b"encoding" not in (clone / ".gitattributes").read_bytes()
+    with open_repository(clone) as repository, pytest.raises(Unreadable, match="working-tree-encoding"):
+        repository.working_tree().read("hidden.yaml")
+
+
+def test_many_files_are_asked_about_in_batches(folder: Path) -> None:
+    names = [f"{'deep/' * 20}{number:04}.yaml" for number in range(1500)]
+    commit(folder, {".gitattributes": "*0.yaml working-tree-encoding=UTF-16\n", **dict.fromkeys(names, "")})
+    with open_repository(folder) as repository:
+        tree = repository.working_tree()
+        refused = []
+        for name in names:
+            try:
+                tree.read(name)
+            except Unreadable:
+                refused.append(name)
+    assert refused == [name for name in names if name.endswith("0.yaml")]
