@@ -70,10 +70,14 @@ def judge(
     ]
     found = tuple(_distinct(chain(_use_findings(subjects), unreadable_policies(subjects))))
     told = frozenset(_about(each) for each in found)
-    unseen = (each for each in gap_findings(gaps, touched, rules) if _about(each) not in told)
-    live = tuple(each for each in (*found, *_distinct(unseen), *others) if each.level is not Level.OFF)
+    unseen = tuple(_distinct(each for each in gap_findings(gaps, touched, rules) if _about(each) not in told))
+    live = tuple(each for each in (*found, *unseen, *others) if each.level is not Level.OFF)
     about = tuple(waiver_findings(live, rules, today, whole=comparison.whole))
-    marked = (excuse(each, rules, today) for each in (*live, *about) if each.level is not Level.OFF)
+    # A file or chart that could not be read then may hide something else now: what a change touches, no baseline knows.
+    anew = frozenset(each for each in unseen if touched is not None and each.image is None)
+    marked = (
+        excuse(each, rules, today, known=each not in anew) for each in (*live, *about) if each.level is not Level.OFF
+    )
     labels = {use: bench.governing.label(use) for use in (*comparison.added, *comparison.kept, *comparison.removed)}
     rows = {text: tuple(each.reported for each in row) for text, row in policies.items()}
     return Judged(images(comparison, judged, before, labels, rows), tuple(sorted(marked, key=_rank)))

@@ -37,11 +37,11 @@ def in_force(waiver: Waiver, today: date) -> bool:
     return today <= waiver.until
 
 
-def excuse(finding: Finding, rules: Rules, today: date) -> Finding:
-    """The finding, marked as waived or as known before adoption."""
+def excuse(finding: Finding, rules: Rules, today: date, *, known: bool = True) -> Finding:
+    """The finding, marked as waived or as known before adoption (where `known` allows that)."""
     waiver = next((each for each in rules.waivers if in_force(each, today) and covers(each, finding)), None)
     waived = Waived(waiver.owner, waiver.until, waiver.reason) if waiver else None
-    return replace(finding, waived=waived, baseline=finding.fingerprint in rules.baseline)
+    return replace(finding, waived=waived, baseline=known and finding.fingerprint in rules.baseline)
 
 
 def waiver_findings(findings: tuple[Finding, ...], rules: Rules, today: date, *, whole: bool) -> Iterator[Finding]:

@@ -41,6 +41,20 @@ def test_a_gap_that_base_has_too_gates_nothing() -> None:
     assert findings(moved, touched=Touched(frozenset(), (BROKEN,))) == ()
 
 
+def test_no_baseline_excuses_what_a_change_touches_and_nobody_can_read() -> None:
+    """The same file or chart may hide something else now: its fingerprint says nothing of what is in it."""
+    whole = findings(CHART, BROKEN)
+    book = replace(rules(), baseline=frozenset(each.fingerprint for each in whole))
+    touched = Touched(frozenset({CHART.place.file}), (CHART, BROKEN))
+
+    def baselines(touched: Touched | None) -> dict[str, bool]:
+        judged = judge(compare((), ()), {}, book, TODAY, gaps=(CHART, BROKEN), touched=touched)
+        return {each.rule: each.baseline for each in judged.findings}
+
+    assert baselines(None) == {"unrendered": True, "unparsable-file": True}
+    assert baselines(touched) == {"unrendered": False}
+
+
 def test_a_new_gap_gates() -> None:
     assert [each.rule for each in findings(CHART, BROKEN, touched=Touched(frozenset(), (CHART,)))] == [
         "unparsable-file"
