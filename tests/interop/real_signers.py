@@ -48,6 +48,7 @@ def main() -> None:
         scene = Scene(real, registry, Programs(folder))
         images = dict(scene.images())
         told = {"verdicts": scene.verdicts(images), "cosign": scene.cosign(images), "claims": scene.claims(images)}
+        told["file"] = scene.file()
     sys.stdout.write(json.dumps(told))
 
 
@@ -161,6 +162,26 @@ class Scene:
         (image,) = self._report({"bundle": images["bundle"]}, self.who(), self.real.trusted_root)["images"]
         made = self.who().claims
         return {"real": image["signatures"][0]["identity"]["claims"], "fixture": {str(arc): made[arc] for arc in made}}
+
+    def file(self) -> dict[str, tuple[int, int]]:
+        """A file that cosign signed: exit statuses of the auditor and of cosign for it, another identity, another file."""
+        file, other, bundle = (
+            self.real.folder / name for name in ("release.tgz", "other.tgz", "release.sigstore.json")
+        )
+        file.write_bytes(b"a release")
+        other.write_bytes(b"another release")
+        trust = ("--trusted-root", self.real.trusted_root)
+        sign = ("sign-blob", "--signing-config", self.real.signing_config, *trust, "--bundle", str(bundle))
+        self.programs.must(tool("cosign"), *sign, *self.real.token(self.who()), str(file))
+
+        def ask(who: Claimant, artifact: Path) -> tuple[int, int]:
+            options = ("--bundle", str(bundle), *trust, *_identity(who))
+            ours = self.programs.run(sys.executable, "-m", "auditor", "verify", *options, "--artifact", str(artifact))
+            theirs = self.programs.run(tool("cosign"), "verify-blob", "--offline", *options, str(artifact))
+            return ours.status, theirs.status
+
+        shop, stranger = self.who(), self.who("acme/other")
+        return {"right": ask(shop, file), "stranger": ask(stranger, file), "other file": ask(shop, other)}
 
     def _audit(self, images: Mapping[str, str], who: Claimant, root: str) -> dict[str, str]:
         judged = {image["reference"]: image["verdict"] for image in self._report(images, who, root)["images"]}

@@ -42,3 +42,7 @@ def test_cosign_says_the_same_but_for_what_has_a_cause(answers: Any) -> None:
 def test_fixture_claims_what_the_real_fulcio_certifies(answers: Any) -> None:
     fixture = {CLAIM_NAMES[int(arc)]: value for arc, value in answers["claims"]["fixture"].items()}
     assert fixture == answers["claims"]["real"]
+
+
+def test_file_that_cosign_signed_verifies_for_its_signer_alone(answers: Any) -> None:
+    assert answers["file"] == {"right": [0, 0], "stranger": [1, 1], "other file": [1, 1]}
