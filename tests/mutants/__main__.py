@@ -8,6 +8,7 @@ Writes docs/mutants.md. Fails if a mutant survives that `equivalent.py` does not
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,10 @@ def main() -> int:
     if run_tests(TESTS):
         _say("the tests fail without a mutant")
         return 2
+    unchanged = Mutant("verify", "_loaded", "unchanged", ast.parse(_source("verify")))
+    if _tried([unchanged], 1) != [unchanged]:
+        _say("the tests fail in a second run, without a mutant")
+        return 2
     survivors = _tried(found, options.jobs)
     if options.only == MODULES:
         RESULT.write_text(_page(found, survivors))
@@ -66,10 +71,11 @@ def _source(module: str) -> str:
     return (PROJECT / PACKAGE.replace(".", "/") / f"{module}.py").read_text()
 
 
-def _own_first(module: str) -> list[str]:
-    """The tests, those named for the module first: most mutants are noticed there."""
-    own = f"{UNIT}{module}.py"
-    return sorted(TESTS, key=lambda file: file != own)
+def _stages(module: str) -> list[list[str]]:
+    """The tests: those named for the module, where most mutants are noticed, then the quick ones, then the rest."""
+    own = [file for file in TESTS if file == f"{UNIT}{module}.py"] or TESTS[-3:-2]
+    quick = [file for file in TESTS[: len(QUICK)] if file not in own]
+    return [own, quick, [file for file in TESTS if file not in (*own, *quick)]]
 
 
 def _tried(found: Sequence[Mutant], jobs: int) -> list[Mutant]:
@@ -78,7 +84,7 @@ def _tried(found: Sequence[Mutant], jobs: int) -> list[Mutant]:
     while waiting or running:
         while waiting and len(running) < jobs:
             mutant = waiting.pop()
-            running[begin(mutant, _own_first(mutant.module))] = mutant
+            running[begin(mutant, _stages(mutant.module))] = mutant
         process, status = os.wait()
         mutant = running.pop(process)
         code = os.waitstatus_to_exitcode(status)

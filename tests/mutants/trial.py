@@ -6,7 +6,7 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
@@ -26,8 +26,11 @@ def run_tests(files: Sequence[str]) -> int:
     return int(pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", *files]))
 
 
-def begin(mutant: Mutant, files: Sequence[str]) -> int:
-    """Start to try it. Gives the process, whose exit status tells: 0, no test noticed; 1, one did."""
+def begin(mutant: Mutant, stages: Iterable[Sequence[str]]) -> int:
+    """Start to try it. Gives the process, whose exit status tells: 0, no test noticed; 1, one did.
+
+    Each stage is collected only when nothing in those before it has noticed.
+    """
     child = os.fork()
     if child:
         return child
@@ -38,7 +41,7 @@ def begin(mutant: Mutant, files: Sequence[str]) -> int:
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         install(mutant)
-        status = run_tests(files)
+        status = next((status for files in stages if (status := run_tests(files))), 0)
     finally:
         os._exit(status)
 
