@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,17 @@ from pathlib import Path
 import pytest
 
 from auditor.config.rules import RegistrySettings
-from auditor.model.evidence import Fault, FaultKind, Resolved
+from auditor.model.evidence import Fault, FaultKind, Refused, Resolved, Signed
 from auditor.model.reference import Digest, Reference
 from auditor.registry.cache import Cache, CachedAsker, CacheSettings
 from auditor.registry.client import RegistryClient, open_registry
 from auditor.registry.http import Answer, Keep, Question
 from fixtures.registry import OciRegistry, Quirks
+from fixtures.sigstore import Sigstore, sig_layer
+from fixtures.sigstore.push import push_signatures
+from fixtures.sigstore.scene import Scene
 from tests.registry.asking import SHORT, ask, put_bundled, put_legacy
+from tests.support.signatures import made_root, verifier_of
 
 
 @contextmanager
@@ -199,6 +204,68 @@ for number in range(300):
     running[0].wait(60)
     cache = Cache(tmp_path)
     assert all(cache.read(f"k{number}") == b"%d" % number * 5000 for number in range(7))
+
+
+def test_a_writer_that_is_killed_leaves_whole_entries_or_none(tmp_path: Path) -> None:
+    """SIGKILL at any moment: what is read afterwards is what was written, and what was left half is cleared away."""
+    script = """
+import sys
+from pathlib import Path
+from auditor.registry.cache import Cache
+cache = Cache(Path(sys.argv[1]))
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+number = 0
+while True:
+    cache.write(f"k{number % 3}", b"%d" % (number % 3) * 3_000_000)
+    number += 1
+"""
+    for round_ in range(4):
+        with subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.03 * (round_ + 1))
+            process.kill()
+        cache = Cache(tmp_path)
+        assert all(cache.read(f"k{number}") in (None, b"%d" % number * 3_000_000) for number in range(3))
+    cache.clear()
+    assert entries(tmp_path) == []
+
+
+def test_a_full_disk_costs_nothing_but_requests(tmp_path: Path) -> None:
+    """A write that fails half way (here by a limit on the size of files) leaves nothing behind."""
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from auditor.registry.cache import Cache
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+cache = Cache(Path(sys.argv[1]))
+cache.write("large", bytes(50_000))
+cache.write("small", b"fits")
+assert cache.read("large") is None
+assert cache.read("small") == b"fits"
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(entries(tmp_path)) == 1
+
+
+def test_a_cache_filled_under_one_trust_root_vouches_for_nobody_under_another(tmp_path: Path) -> None:
+    """What is kept is bytes: the same bytes are judged anew by whoever reads them, offline too."""
+    trusted, other = Scene(), Scene(stack=Sigstore("sigstore.other.example"))
+    with OciRegistry() as registry:
+        digest = registry.put_image("acme/api", "1")
+        signed = sig_layer(trusted.stack.sign(digest, trusted.claimant, trusted.at))
+        push_signatures(registry, "acme/api", digest, signed)
+        reference = Reference.parse(registry.reference("acme/api", "1"))
+        for root, offline in ((trusted, False), (other, False), (trusted, True), (other, True)):
+            with cached(tmp_path, tags=60, listings=60, offline=offline) as opened:
+                (material,) = opened.signatures(reference, Digest.parse(digest)).materials
+            verdict = verifier_of(made_root(root.stack)).verify(material, Digest.parse(digest))
+            assert isinstance(verdict, Signed if root is trusted else Refused)
 
 
 def test_info_trim_and_clear(tmp_path: Path) -> None:
