@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Final, NoReturn
 
 from auditor.cli import check, explain, images, verify
@@ -65,9 +66,7 @@ def _say(message: str, help_line: str) -> None:
 
 def run() -> NoReturn:
     """Entry point of the `auditor` program."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 still gets its report
+    _open_streams()
     try:
         status = main(sys.argv[1:], os.environ)
     except KeyboardInterrupt:
@@ -78,6 +77,16 @@ def run() -> NoReturn:
         sys.stderr.write(write_crash_log(sys.argv[1:]))
         status = Exit.INTERNAL
     sys.exit(int(status))
+
+
+def _open_streams() -> None:
+    """A stream that whoever started us has closed is None: nothing is read, and nothing is said, but the status counts."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open until the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 still gets its report
 
 
 def _interrupted() -> NoReturn:

@@ -60,6 +60,14 @@ def _renderers(render: str, environment: Environment) -> Renderers | None:
     return found
 
 
+def here() -> Path:
+    """The current folder. Raises UsageError where it was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError("the current folder is gone", help="change to a folder that exists") from error
+
+
 @contextmanager
 def open_target(
     options: argparse.Namespace, *, base: str | None, head: str | None, standard_input: BinaryIO
@@ -68,6 +76,7 @@ def open_target(
     piped = options.path == _STANDARD_INPUT
     if piped and (base or head):
         raise UsageError("standard input has no revisions", help="leave out --base, --head and --rev, or give a path")
+    here()
     path = Path("." if piped else options.path)
     if not path.exists():
         raise UsageError(f"{options.path} does not exist", help="give a folder, a repository, or - for standard input")
@@ -174,8 +183,8 @@ def rules_found_upward(options: argparse.Namespace) -> RulesFile:
     """`--config`, else the nearest rules file in this folder or one above it, up to the top of the repository."""
     if options.config is not None:
         return _outside(Path(options.config))
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    start = here()
+    for folder in (start, *start.parents):
         if any((folder / name).is_file() for name in RULES_FILES):
             return RulesFile(_reader(folder))
         if (folder / ".git").exists():

@@ -319,3 +319,36 @@ def test_a_terminal_without_utf_8_still_gets_its_report(failing: House) -> None:
         out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (1, b"")
     assert b"\\u2717 1 of 2 new images fails" in out
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_change_nothing_in_what_is_found(failing: House, closed: str) -> None:
+    for arguments, status in (("check . --base main", 1), ("check . --base nonsense", 2), ("explain", 0)):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$0" -m auditor {arguments} {closed}', sys.executable],
+            cwd=failing.repo,
+            env=failing.process_environ(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == status, (arguments, done.stderr)
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_gone(failing: House, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            'mkdir "$1" && cd "$1" && rmdir "$1" && exec "$0" -m auditor check .',
+            sys.executable,
+            f"{tmp_path}/gone",
+        ],
+        env=failing.process_environ(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"Traceback" not in done.stderr

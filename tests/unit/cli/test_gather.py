@@ -1,0 +1,147 @@
+"""References to evidence: one image that goes wrong costs no other its verdict, and each distinct thing is asked once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from auditor.errors import UsageError
+from auditor.gather import gather
+from auditor.judge.ask import Ask
+from auditor.model.evidence import (
+    Absent,
+    Fault,
+    FaultKind,
+    Form,
+    Platform,
+    Refused,
+    Resolution,
+    Resolved,
+    Signature,
+    Step,
+)
+from auditor.model.reference import Digest, Reference
+from auditor.registry.material import BundleBytes, Listing, Material
+
+DIGEST = Digest.of(b"image")
+BUNDLE = BundleBytes(b"{}", Digest.of(b"{}"))
+REFUSED = Refused(Form.BUNDLE, Step.BYTES, "not today")
+
+
+@dataclass
+class Shelf:
+    """A registry in memory: what a tag resolves to by its repository's last part."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def resolve(self, reference: Reference) -> Resolution:
+        self.asked[f"resolve {reference.name}"] += 1
+        match reference.name.rpartition("/")[2]:
+            case "broken":
+                raise RuntimeError("a mistake of ours\x1b[31m")
+            case "absent":
+                return Absent("nothing there")
+            case "down":
+                return Fault(FaultKind.REFUSED, "nobody there")
+            case "slow":
+                self.stopped.wait(20)
+                return Fault(FaultKind.TIMEOUT, "ended")
+            case _:
+                return Resolved(DIGEST)
+
+    def signatures(self, reference: Reference, digest: Digest, *, every: bool = False) -> Listing:  # noqa: ARG002 - the seam's names
+        self.asked[f"signatures {reference.name} {digest}"] += 1
+        return Listing((BUNDLE,)) if reference.name.endswith("signed") else Listing()
+
+    def platforms(self, reference: Reference, digest: Digest) -> tuple[Platform, ...] | Fault:  # noqa: ARG002 - as above
+        return (Platform("linux/amd64", Digest.of(b"amd64")), Platform("linux/arm64", Digest.of(b"arm64")))
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass
+class Judge:
+    """A verifier that refuses everything, and counts."""
+
+    made: int = 0
+    judged: list[Digest] = field(default_factory=list)
+
+    def __call__(self) -> Judge:
+        self.made += 1
+        return self
+
+    def verify(self, material: Material, digest: Digest) -> Signature:  # noqa: ARG002 - as above
+        self.judged.append(digest)
+        return REFUSED
+
+
+def ask(name: str, *, tag: str = "1", platforms: bool = False) -> Ask:
+    text = f"ghcr.io/acme/{name}:{tag}"
+    return Ask(text, Reference.parse(text), platforms=platforms)
+
+
+def test_nothing_to_ask_loads_nothing() -> None:
+    judge = Judge()
+    assert gather([], Shelf(), judge, jobs=4) == {}
+    assert judge.made == 0
+
+
+def test_what_goes_wrong_with_one_image_is_a_fault_of_that_image() -> None:
+    asks = [ask(name) for name in ("signed", "broken", "absent", "down")]
+    found = gather(asks, Shelf(), Judge(), jobs=4)
+    broken = found["ghcr.io/acme/broken:1"].resolution
+    assert isinstance(broken, Fault)
+    assert broken.kind is FaultKind.INTERNAL
+    assert isinstance(found["ghcr.io/acme/absent:1"].resolution, Absent)
+    assert isinstance(found["ghcr.io/acme/down:1"].resolution, Fault)
+    assert found["ghcr.io/acme/signed:1"].signatures == (REFUSED,)
+
+
+def test_each_digest_of_a_repository_is_judged_once_however_many_tags_name_it() -> None:
+    shelf, judge = Shelf(), Judge()
+    found = gather([ask("signed", tag=str(number)) for number in range(40)], shelf, judge, jobs=16)
+    assert len(found) == 40
+    assert judge.judged == [DIGEST]
+    assert judge.made == 1
+    assert shelf.asked[f"signatures ghcr.io/acme/signed {DIGEST}"] == 1
+
+
+def test_platforms_have_signatures_of_their_own() -> None:
+    judge = Judge()
+    found = gather([ask("signed", platforms=True)], Shelf(), judge, jobs=4)
+    platforms = found["ghcr.io/acme/signed:1"].platforms
+    assert isinstance(platforms, tuple)
+    assert [each.signatures for each in platforms] == [(REFUSED,), (REFUSED,)]
+    assert len(judge.judged) == 3
+
+
+def test_without_trust_roots_the_run_ends_and_nobody_is_waited_for() -> None:
+    def no_roots() -> Judge:
+        raise UsageError("no trust", help="give some")
+
+    shelf = Shelf()
+    start = time.monotonic()
+    with pytest.raises(UsageError, match="no trust"):
+        gather([ask("slow"), ask("signed")], shelf, no_roots, jobs=4)
+    assert shelf.stopped.is_set()
+    assert time.monotonic() - start < 5
+
+
+def test_an_interrupt_ends_what_is_under_way() -> None:
+    class Interrupted(Shelf):
+        def resolve(self, reference: Reference) -> Resolution:  # noqa: ARG002 - as above
+            raise KeyboardInterrupt
+
+    shelf = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        gather([ask("signed")], shelf, Judge(), jobs=4)
+    assert shelf.stopped.is_set()
