@@ -74,7 +74,7 @@ class Kustomize:
         contents = read_contents(_without_crds(output), _OUTPUT, self._pruner())
         if contents.gaps:
             raise Failed(f"the output of kustomize cannot be read: {contents.gaps[0].why}")
-        places = _Places(self.reader, root, [(item, one) for item, found in own for one in found])
+        places = _Places(self.reader, root, [(item, one) for item, found in own for one in found], list(seen))
         kinds = self.reader.kinds
         return [(item, [places.placed(item, one) for one in extract(item, kinds)]) for item in contents.objects]
 
@@ -129,6 +129,7 @@ class _Places:
     reader: Reader
     root: str
     known: list[tuple[Object, Found]]
+    seen: list[str]
     _by_text: dict[str, list[tuple[Object, Found]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -145,26 +146,29 @@ class _Places:
         return replace(found, scalar=self._searched(item, found.text))
 
     def _searched(self, item: Object, text: str) -> Scalar:
-        """The first line that holds the text in the files that made the object; else the object's file as a whole."""
+        """The first line that holds the text in the files that made the object; else the object's file as a whole.
+
+        First the files that changed it, then its own, then whatever else the root loads: a patch may stand in any of them.
+        """
         origin, changes = _origins(item)
-        for file in changes:
-            scalar = self._line(file, text, Via.PATCH)
+        own = self._tree_path(origin)
+        changed = [path for file in changes if (path := self._tree_path(file)) is not None]
+        others = [path for path in reversed(self.seen) if path in self.reader.files]
+        for path in dict.fromkeys((*changed, *((own,) if own else ()), *others)):
+            scalar = self._line(path, text, Via.BASE if path == own else Via.PATCH)
             if scalar is not None:
                 return scalar
-        found = self._line(origin, text, Via.BASE) if origin else None
-        return found or Scalar(text, self._tree_path(origin) or self._own(), 0, 0)
+        return Scalar(text, own or self._own(), 0, 0)
 
-    def _line(self, file: str, text: str, via: Via) -> Scalar | None:
-        path = self._tree_path(file)
-        if path is None:
-            return None
+    def _line(self, path: str, text: str, via: Via) -> Scalar | None:
         try:
             lines = self.reader.bytes_of(path).decode("utf-8", "replace").split("\n")
         except Unreadable:
             return None
+        pattern = re.compile(rf"(?<![\w./:@-]){re.escape(text)}(?![\w.@-])")
         for number, line in enumerate(lines, 1):
-            if text in line:
-                return Scalar(text, path, number, line.find(text) + 1, via=via)
+            if text in line and (match := pattern.search(line)):
+                return Scalar(text, path, number, match.start() + 1, via=via)
         return None
 
     def _tree_path(self, written: str) -> str | None:

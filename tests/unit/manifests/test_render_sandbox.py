@@ -94,7 +94,7 @@ def test_it_reaches_no_network(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         script = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
-        with pytest.raises(Failed, match="Network is unreachable|Connection refused"):
+        with pytest.raises(Failed, match=r"Network is unreachable|Connection refused"):
             run([PYTHON, "-c", script], tmp_path)
         server.settimeout(0.1)
         with pytest.raises(TimeoutError):
