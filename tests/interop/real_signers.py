@@ -49,6 +49,7 @@ def main() -> None:
         images = dict(scene.images())
         told = {"verdicts": scene.verdicts(images), "cosign": scene.cosign(images), "claims": scene.claims(images)}
         told["file"] = scene.file()
+        told["key"] = scene.key(images["key"])
     sys.stdout.write(json.dumps(told))
 
 
@@ -162,6 +163,27 @@ class Scene:
         (image,) = self._report({"bundle": images["bundle"]}, self.who(), self.real.trusted_root)["images"]
         made = self.who().claims
         return {"real": image["signatures"][0]["identity"]["claims"], "fixture": {str(arc): made[arc] for arc in made}}
+
+    def key(self, image: str) -> dict[str, Any]:
+        """The image that a long-lived key signed, where the rules name the key, and where they name another one."""
+        folder = self.real.folder
+        self.programs.must(tool("cosign"), "generate-key-pair", "--output-key-prefix", str(folder / "other"))
+
+        def ask(key: str) -> tuple[str, int]:
+            document = {
+                "version": 1,
+                "signers": {"release": {"key": key}},
+                "images": [{"match": f"{self.registry.host}/acme/*", "signed-by": "release"}],
+                "trust": [{"name": "private", "file": "trusted_root.json"}],
+            }
+            rules = folder / "rules.yaml"
+            rules.write_text(json.dumps(document))
+            check = ("check", "-f", "json", "--config", str(rules), "--image", image)
+            report = json.loads(self.programs.run(sys.executable, "-m", "auditor", *check).out)
+            verify = ("verify", "--offline", "--key", str(folder / key), "--trusted-root", self.real.trusted_root)
+            return report["images"][0]["verdict"], self.programs.run(tool("cosign"), *verify, image).status
+
+        return {"named": ask("release.pub"), "another": ask("other.pub")}
 
     def file(self) -> dict[str, tuple[int, int]]:
         """A file that cosign signed: exit statuses of the auditor and of cosign for it, another identity, another file."""

@@ -46,3 +46,7 @@ def test_fixture_claims_what_the_real_fulcio_certifies(answers: Any) -> None:
 
 def test_file_that_cosign_signed_verifies_for_its_signer_alone(answers: Any) -> None:
     assert answers["file"] == {"right": [0, 0], "stranger": [1, 1], "other file": [1, 1]}
+
+
+def test_key_counts_where_the_rules_name_it(answers: Any) -> None:
+    assert answers["key"] == {"named": ["verified", 0], "another": ["key-signed", 1]}
