@@ -65,6 +65,8 @@ class Evaluator:
         import regopy  # noqa: PLC0415 - an extra: without it every request is answered with this import's error
 
         self._interpreter, self._modules = regopy.Interpreter(), modules
+        # OPA takes what a built-in function refuses for undefined; regopy refuses more, so that would be kinder than OPA.
+        self._interpreter.strict_built_in_errors = True
         self._refused = refused(modules, self._interpreter.is_builtin)
         for name, source in modules:
             self._interpreter.add_module(name, source)
@@ -73,6 +75,8 @@ class Evaluator:
 def _value(output: str) -> dict[str, Any]:
     if output == "undefined":
         return {"undefined": True}
+    if output.startswith("<error"):
+        return {"error": "a built-in function was given what it does not take"}
     try:
         return {"value": json.loads(output)["expressions"][0]}
     except ValueError:

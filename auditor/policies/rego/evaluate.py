@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from auditor.limits import DEFAULT, Limits
-from auditor.policies.rego.scan import unsafe_variable
+from auditor.policies.rego.scan import foreign_expression, unsafe_variable
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 _CHILD: Final = Path(__file__).with_name("child.py")
@@ -61,6 +61,9 @@ class Rego:
         variable = unsafe_variable(source for _, source in modules)
         if variable is not None:
             return Unevaluated(f"the variable {variable} is unsafe: nothing binds it")
+        foreign = foreign_expression(source for _, source in modules)
+        if foreign is not None:
+            return Unevaluated(f"the regular expression {foreign[:80]} would be read differently here")
         request = json.dumps({"modules": list(modules), "input": document, "query": query}).encode() + b"\n"
         if len(request) > self._limits.rego_bytes:
             return Unevaluated(f"policy and input are larger than {self._limits.rego_bytes >> 20} MiB")

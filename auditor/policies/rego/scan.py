@@ -26,6 +26,7 @@ _BINDING: Final = (
     re.compile(r"[\w\])]\[([A-Za-z_]\w*)\]"),
     re.compile(r"\bwalk\(([^()]*)\)"),
 )
+_FOREIGN: Final = re.compile(r"\(\?(?!:)|\\[pPAzZQEaCG]|\\[1-9]|[*+?}][+]|\\x\{|\[\[[:.=]")
 _WORDS: Final = frozenset(
     [
         "package",
@@ -69,6 +70,19 @@ def _unsafe(sources: tuple[str, ...]) -> str | None:
         for name in _NAME.finditer(rule):
             if name[0] not in bound and name.start() not in calls:
                 return name[0]
+    return None
+
+
+def foreign_expression(sources: Iterable[str]) -> str | None:
+    """The first text that OPA (RE2) and regopy (ECMAScript) would read differently as a regular expression; None if none.
+
+    Which texts end up as expressions is not followed: where a module uses `regex.…`, every text in it counts.
+    """
+    for source in sources:
+        if "regex." in COMMENT_OR_TEXT.sub('""', source):
+            for text in COMMENT_OR_TEXT.findall(source):
+                if not text.startswith("#") and _FOREIGN.search(text):
+                    return str(text)
     return None
 
 
