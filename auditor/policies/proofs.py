@@ -54,16 +54,20 @@ class Proofs:
         self.now = now
         self._terms: dict[Grounds, Terms | Unusable] = {}
         self._recipes: dict[object, Recipe] = {}
-        self._examined: dict[tuple[int, str, Grounds], tuple[Material, Outcome]] = {}
+        self._examined: dict[tuple[int, str, Grounds], Outcome] = {}
+        self._at_hand: dict[tuple[int, int, str], tuple[Material, Grounds, Outcome]] = {}
 
     def examine(self, material: Material, digest: Digest, grounds: Grounds) -> Outcome:
         """What `material` is worth for `digest`. Grounds that cannot be used leave it undecided."""
-        key = (id(material), digest.hex, grounds)
-        known = self._examined.get(key)
+        # By identity first, which costs less than to hash the grounds; what is kept with the outcome keeps its id.
+        here = (id(material), id(grounds), digest.hex)
+        known = self._at_hand.get(here)
         if known is None:
-            # The material is kept with its outcome, so that its id stays its own.
-            known = self._examined[key] = (material, self._examine(material, digest, grounds))
-        return known[1]
+            key = (id(material), digest.hex, grounds)
+            if key not in self._examined:
+                self._examined[key] = self._examine(material, digest, grounds)
+            known = self._at_hand[here] = (material, grounds, self._examined[key])
+        return known[2]
 
     def _examine(self, material: Material, digest: Digest, grounds: Grounds) -> Outcome:
         terms = self.terms(grounds)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from auditor.policies.kyverno.conditions import Unknown
@@ -27,11 +28,14 @@ _CHAIN: Final = re.compile(r"(?<![\w.])([A-Za-z_]\w*)((?:\s*\.\s*\??\s*[A-Za-z_]
 _IMAGES_OPTIONAL: Final = re.compile(
     r"\bimages\s*\.\s*\?\s*(containers|initContainers|ephemeralContainers)\s*\.\s*orValue\s*\(\s*\[\s*\]\s*\)"
 )
+_OPTIONAL: Final = re.compile(r"\.\s*\?|\[\s*\?")
+_KNOWN_ROOTS: Final = frozenset({"object", "request", "images", "variables", "attestors", "attestations"})
 _ENGINE_ONLY: Final = frozenset(
     {"oldObject", "namespaceObject", "authorizer", "resource", "http", "globalContext", "user", "params", "image_data"}
 )
 
 
+@cache
 def installed() -> bool:
     """Whether the extra that evaluates CEL is there."""
     try:
@@ -41,15 +45,32 @@ def installed() -> bool:
     return True
 
 
-@lru_cache(maxsize=2048)
-def _compiled(text: str) -> Any:
-    """The program, or the parser's words where the text is no CEL that the library reads."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """One expression before data: the program (or the parser's words), what it looks at, how its cost grows."""
+
+    program: Any
+    problem: str
+    trails: tuple[tuple[str, tuple[str, ...]], ...]
+    macros: int
+    literal: int
+    optional: bool
+    variables: tuple[str, ...] = ()
+    functions: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _prepared(text: str) -> _Prepared:
     import cel  # noqa: PLC0415 - as above
 
+    bare = _TEXT.sub("''", text)
+    trails = tuple((each[1], tuple(step.strip() for step in each[2].split(".")[1:])) for each in _CHAIN.finditer(bare))
+    facts = (trails, len(_MACRO.findall(bare)), bare.count(",") + 1, _OPTIONAL.search(bare) is not None)
     try:
-        return cel.compile(text)
+        program = cel.compile(text)
     except (ValueError, RuntimeError) as error:
-        return str(error)
+        return _Prepared(None, str(error), *facts)
+    return _Prepared(program, "", *facts, tuple(program.variables()), frozenset(program.functions()))
 
 
 def problem_with(text: str) -> str | None:
@@ -58,32 +79,31 @@ def problem_with(text: str) -> str | None:
         return f"longer than {_LONGEST} characters"
     if not text.strip():
         return "empty"
-    plain = _IMAGES_OPTIONAL.sub(r"images.\1", text)
-    if not installed() or _optional(plain):
+    if not installed():
         return None
-    compiled = _compiled(plain)
-    return " ".join(compiled.split())[:200] if isinstance(compiled, str) else None
+    prepared = _prepared(_IMAGES_OPTIONAL.sub(r"images.\1", text))
+    return None if prepared.optional else " ".join(prepared.problem.split())[:200] or None
 
 
 def evaluate(text: str, known: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Any:
     """The value of an expression. Raises Unknown, never anything else."""
-    text = _IMAGES_OPTIONAL.sub(r"images.\1", text)
     if not installed():
         raise Unknown("the extra `kyverno` is not installed")
-    check_known(text, known)
-    check_cost(text, known)
+    if len(text) > _LONGEST:
+        raise Unknown(f"longer than {_LONGEST} characters")
+    prepared = _prepared(_IMAGES_OPTIONAL.sub(r"images.\1", text))
+    _check_known(prepared, known)
+    _check_cost(prepared, known)
     import cel  # noqa: PLC0415 - as above
 
-    program = _compiled(text)
-    if isinstance(program, str):
-        raise Unknown(f"not CEL that is read here: {program[:200]}")
     context = cel.Context()
-    for name, value in known.items():
-        context.add_variable(name, value)
-    for name, function in functions.items():
-        context.add_function(name, function)
+    for name in prepared.variables:
+        if name in known:
+            context.add_variable(name, known[name])
+    for name in prepared.functions & functions.keys():
+        context.add_function(name, functions[name])
     try:
-        value = program.execute(context)
+        value = prepared.program.execute(context)
     except Exception as error:  # noqa: BLE001 - the library raises whatever Python kind fits; all of them mean "no value"
         raise Unknown(f"it has no value here: {str(error)[:200]}") from None
     if isinstance(value, str | list | dict) and len(value) > _LARGEST:
@@ -91,49 +111,43 @@ def evaluate(text: str, known: Mapping[str, Any], functions: Mapping[str, Callab
     return value
 
 
-def check_cost(text: str, known: Mapping[str, Any]) -> None:
+def _check_cost(prepared: _Prepared, known: Mapping[str, Any]) -> None:
     """Raises Unknown for an expression that may run long: element counts to the power of its macros."""
-    if len(text) > _LONGEST:
-        raise Unknown(f"longer than {_LONGEST} characters")
-    bare = _TEXT.sub("''", text)
-    longest = max(bare.count(",") + 1, *(_length(value) for value in known.values()), 2)
-    if longest ** len(_MACRO.findall(bare)) > _MOST_STEPS:
-        raise Unknown("it may run too long")
+    if prepared.macros:
+        longest = max(prepared.literal, *(_length(known[each]) for each in prepared.variables if each in known), 2)
+        if longest**prepared.macros > _MOST_STEPS:
+            raise Unknown("it may run too long")
 
 
 def _length(value: Any) -> int:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return max(len(value), *(_length(each) for each in value.values()), 0)
     if isinstance(value, list):
         return max(len(value), *(_length(each) for each in value), 0)
     return 0
 
 
-def check_known(text: str, known: Mapping[str, Any]) -> None:
+def _check_known(prepared: _Prepared, known: Mapping[str, Any]) -> None:
     """Raises Unknown for an expression that looks at data that only the engine has."""
-    if _optional(text):
+    if prepared.optional:
         raise Unknown("optional fields (`.?`) are not evaluated here")
-    bare = _TEXT.sub("''", text)
-    for found in _CHAIN.finditer(bare):
-        name, trail = found[1], [step.strip() for step in found[2].split(".")[1:]]
+    if prepared.problem:
+        raise Unknown(f"not CEL that is read here: {prepared.problem[:200]}")
+    for name, trail in prepared.trails:
         if name in _ENGINE_ONLY:
             raise Unknown(f"{name} is known to the engine alone")
-        if name in {"object", "request", "images", "variables", "attestors", "attestations"}:
+        if name in _KNOWN_ROOTS:
             _check_trail(name, trail, known)
 
 
-def _check_trail(name: str, trail: list[str], known: Mapping[str, Any]) -> None:
+def _check_trail(name: str, trail: tuple[str, ...], known: Mapping[str, Any]) -> None:
     here: Any = known.get(name)
     path = name
     for step in trail:
-        if not isinstance(here, Mapping) or step not in here:
+        if not isinstance(here, dict) or step not in here:
             if name == "object" and path == "object.metadata.labels":
                 return  # a label that is not written does not exist
             raise Unknown(f"{path}.{step} is not known here")
         here, path = here[step], f"{path}.{step}"
-    if name in {"object", "request"} and isinstance(here, Mapping) and path != "object.metadata.labels":
+    if name in {"object", "request"} and isinstance(here, dict) and path != "object.metadata.labels":
         raise Unknown(f"{path} is not known here in full")
-
-
-def _optional(text: str) -> bool:
-    return re.search(r"\.\s*\?|\[\s*\?", _TEXT.sub("''", text)) is not None

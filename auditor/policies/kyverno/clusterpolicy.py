@@ -21,7 +21,7 @@ from auditor.policies.kyverno.attestations import Attestation
 from auditor.policies.kyverno.attestors import AttestorSet
 from auditor.policies.kyverno.conditions import hold
 from auditor.policies.kyverno.exceptions import PolicyException
-from auditor.policies.kyverno.match import POD_KINDS, Autogen, pod_of, speaks
+from auditor.policies.kyverno.match import POD_KINDS, Autogen, Scope, pod_of
 from auditor.policies.kyverno.names import name_of
 from auditor.policies.kyverno.signing import Answer, Bench, all_of
 from auditor.policies.kyverno.wildcard import matches
@@ -73,10 +73,16 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule with its `verifyImages` entries."""
+    """One rule with its `verifyImages` entries. `hidden`: it has conditions that are not evaluated here.
+
+    `extracted` are the kinds in which it finds images by extractors of its own.
+    """
 
     name: str
-    node: Cursor
+    scope: Scope
+    preconditions: Cursor | None
+    hidden: bool
+    extracted: frozenset[str]
     verifications: tuple[Verification, ...]
     exceptions: tuple[PolicyException, ...] = ()
 
@@ -110,7 +116,7 @@ class ClusterPolicy:
     def _rules(self, image: Inspected, resource: Resource, proofs: Proofs) -> Iterator[Ruling]:
         yield skipped("no rule of the policy speaks about it", self.place)
         if resource.named and resource.kind not in POD_KINDS:
-            if any(rule.node["imageExtractors"][resource.kind] for rule in self.rules):
+            if any(resource.kind in rule.extracted for rule in self.rules):
                 yield unknown("it is found by imageExtractors, which are not evaluated here", self.place)
             return
         name = name_of(image.text, self.registry)
@@ -151,16 +157,19 @@ class ClusterPolicy:
         return False, resource
 
     def _about(self, rule: Rule, resource: Resource) -> Maybe:
+        spoken = rule.scope.speaks(resource)
+        if spoken is False:
+            return False
         within: Maybe = True
         if self.namespace is not None:
             within = self.namespace == resource.namespace if self.namespace and resource.namespace else None
         excepted = [each.covers(rule.name, resource) for each in rule.exceptions]
         return both(
             within,
-            speaks(rule.node, resource),
+            spoken,
             *(negated(each) for each in excepted),
-            hold(rule.node["preconditions"], request(resource), COMPLETE) if rule.node["preconditions"] else True,
-            None if rule.node["celPreconditions"] else True,
+            hold(rule.preconditions, request(resource), COMPLETE) if rule.preconditions else True,
+            None if rule.hidden else True,
         )
 
     # ── what does an entry say of the image? ─────────────────────────────────────────────────────────────────────────

@@ -2,73 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from auditor.policies.cursor import Cursor
 from auditor.policies.inspected import Resource
-from auditor.policies.kyverno.answer import Maybe, both, every, negated, some
+from auditor.policies.kyverno.answer import Maybe, both, negated, some
+from auditor.policies.kyverno.match import Selector
 
-_ADMITTED = frozenset({"CREATE", "UPDATE", "*"})
+_ADMITTED: Final = frozenset({"CREATE", "UPDATE", "*"})
+_ANY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Constraints:
-    """Which requests the policy is asked about."""
+class ResourceRule:
+    """One of `resourceRules`; empty sets ask for nothing."""
 
-    node: Cursor
+    admitted: bool
+    resources: frozenset[str]
+    names: frozenset[str]
+    groups: frozenset[str]
+    versions: frozenset[str]
 
-    def take(self, resource: Resource) -> Maybe:
-        """Whether the resource is among them; labels of namespaces are unknown."""
-        node = self.node
-        rules = [_rule(each, resource) for each in node["resourceRules"]]
-        excluded = some(_rule(each, resource) for each in node["excludeResourceRules"])
-        return both(
-            some(rules),
-            negated(excluded),
-            None if node["namespaceSelector"].keys else True,
-            _selected(node["objectSelector"], resource) if node["objectSelector"].keys else True,
+    @classmethod
+    def of(cls, rule: Cursor) -> ResourceRule:
+        """Read one rule."""
+        operations = _set(rule["operations"])
+        return cls(
+            not operations or bool(operations & _ADMITTED),
+            _set(rule["resources"]),
+            _set(rule["resourceNames"]),
+            _set(rule["apiGroups"]),
+            _set(rule["apiVersions"]),
         )
 
-
-def _rule(rule: Cursor, resource: Resource) -> Maybe:
-    operations = {each.text for each in rule["operations"]}
-    if operations and not operations & _ADMITTED:
-        return False
-    kinds = {each.text for each in rule["resources"]}
-    plural = f"{resource.kind.lower()}s"
-    if not kinds & {"*", "*/*", plural}:
-        return False
-    names = {each.text for each in rule["resourceNames"]}
-    named: Maybe = (resource.name in names if resource.name else None) if names else True
-    return both(
-        named, _any(rule["apiGroups"], resource.group, resource), _any(rule["apiVersions"], resource.version, resource)
-    )
+    def takes(self, resource: Resource) -> Maybe:
+        """Whether requests about the resource are meant."""
+        if not self.admitted or self.resources.isdisjoint({_ANY, "*/*", f"{resource.kind.lower()}s"}):
+            return False
+        named: Maybe = True
+        if self.names:
+            named = resource.name in self.names if resource.name else None
+        return both(named, _any(self.groups, resource.group, resource), _any(self.versions, resource.version, resource))
 
 
-def _any(field: Cursor, value: str, resource: Resource) -> Maybe:
-    wanted = {each.text for each in field}
-    if "*" in wanted or not wanted:
+def _any(wanted: frozenset[str], value: str, resource: Resource) -> Maybe:
+    if not wanted or _ANY in wanted:
         return True
     return value in wanted if resource.api_version else None
 
 
-def _selected(selector: Cursor, resource: Resource) -> Maybe:
-    """A plain label selector: exact, without wildcards."""
-    if not resource.named:
-        return None
-    labels = dict(resource.labels)
-    wanted = selector["matchLabels"].texts
-    return every((*(labels.get(key) == value for key, value in wanted.items()), *_expressions(selector, labels)))
+def _set(items: Cursor) -> frozenset[str]:
+    return frozenset(each.text for each in items)
 
 
-def _expressions(selector: Cursor, labels: dict[str, str]) -> Iterator[Maybe]:
-    for item in selector["matchExpressions"]:
-        key, values = item["key"].text, {value.text for value in item["values"]}
-        answers: dict[str, Maybe] = {
-            "In": labels.get(key) in values,
-            "NotIn": labels.get(key) not in values,
-            "Exists": key in labels,
-            "DoesNotExist": key not in labels,
-        }
-        yield answers.get(item["operator"].text)
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Which requests the policy is asked about. `hidden`: it asks for labels of namespaces, which only the cluster knows."""
+
+    rules: tuple[ResourceRule, ...]
+    excluded: tuple[ResourceRule, ...]
+    selector: Selector | None
+    hidden: bool
+
+    @classmethod
+    def of(cls, node: Cursor) -> Constraints:
+        """Read `matchConstraints`."""
+        return cls(
+            tuple(ResourceRule.of(each) for each in node["resourceRules"]),
+            tuple(ResourceRule.of(each) for each in node["excludeResourceRules"]),
+            Selector.of(node["objectSelector"]) if node["objectSelector"].keys else None,
+            bool(node["namespaceSelector"].keys),
+        )
+
+    def take(self, resource: Resource) -> Maybe:
+        """Whether the resource is among them."""
+        return both(
+            some(each.takes(resource) for each in self.rules),
+            negated(some(each.takes(resource) for each in self.excluded)),
+            None if self.hidden else True,
+            self.selector.selects(resource, wild=False) if self.selector else True,
+        )

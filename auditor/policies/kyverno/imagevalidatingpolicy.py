@@ -151,12 +151,12 @@ class ImageValidatingPolicy:
         pinned = image.reference.digest is not None
         if (unpinned := self._unpinned(image, pinned=pinned)) is not None:
             return unpinned
-        rulings = [
-            _Evaluation(self, image, resource, proofs, where, generous=generous).ruling() for generous in (False, True)
-        ]
-        strict, kind = rulings
-        if strict.verdict is not kind.verdict:
-            return unknown(strict.why, strict.place)
+        evaluation = _Evaluation(self, image, resource, proofs, where, generous=False)
+        strict = evaluation.ruling()
+        if evaluation.doubts:
+            kind = _Evaluation(self, image, resource, proofs, where, generous=True).ruling()
+            if strict.verdict is not kind.verdict:
+                return unknown(strict.why, strict.place)
         if strict.verdict is PolicyVerdict.PASS and not pinned and self.mutates:
             return replace(strict, why=f"{strict.why}; Kyverno pins the tag at admission")
         return strict

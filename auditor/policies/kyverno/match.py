@@ -25,58 +25,147 @@ _WHO: Final = ("subjects", "roles", "clusterRoles")
 _ADMITTED: Final = frozenset({"CREATE", "UPDATE"})
 
 
-def speaks(rule: Cursor, resource: Resource) -> Maybe:
-    """Whether the rule's `match` takes the resource and its `exclude` does not."""
-    return both(taken(rule["match"], resource), negated(_excluded(rule["exclude"], resource)))
+# ── labels ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def taken(block: Cursor, resource: Resource) -> Maybe:
-    """Whether a `match` block takes the resource: any of `any`, all of `all`, or its own filter."""
-    if block["any"]:
-        return some(_filter(each, resource) for each in block["any"])
-    if block["all"]:
-        return every(_filter(each, resource) for each in block["all"])
-    return _filter(block, resource)
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A label selector: pairs of wildcards, and expressions (key, operator, values)."""
 
+    labels: tuple[tuple[str, str], ...]
+    expressions: tuple[tuple[str, str, frozenset[str]], ...]
 
-def _excluded(block: Cursor, resource: Resource) -> Maybe:
-    return taken(block, resource) if block and block.keys else False
-
-
-def _filter(block: Cursor, resource: Resource) -> Maybe:
-    resources = block["resources"]
-    if not resources and not any(block[who] for who in _WHO):
-        return False  # an empty filter takes nothing
-    return both(_resources(resources, resource), None if any(block[who] for who in _WHO) else True)
-
-
-def _resources(block: Cursor, resource: Resource) -> Maybe:
-    return every(
-        (
-            _one_of(block["kinds"], lambda text: _kind(text, resource)),
-            _operations(block["operations"]),
-            _named(block, resource),
-            _one_of(block["namespaces"], lambda text: _namespace(text, resource)),
-            None if block["annotations"] else True,
-            _selected(block["selector"], resource) if block["selector"] else True,
-            None if block["namespaceSelector"] else True,
+    @classmethod
+    def of(cls, node: Cursor) -> Selector | None:
+        """Read a selector; None where there is none."""
+        if not node:
+            return None
+        expressions = tuple(
+            (item["key"].text, item["operator"].text, frozenset(value.text for value in item["values"]))
+            for item in node["matchExpressions"]
         )
-    )
+        return cls(tuple(node["matchLabels"].texts.items()), expressions)
+
+    def selects(self, resource: Resource, *, wild: bool = True) -> Maybe:
+        """Whether it selects the resource's labels. Kyverno allows wildcards in `matchLabels`, Kubernetes does not."""
+        if not resource.named:
+            return None
+        labels = dict(resource.labels)
+        pairs = (_labelled(labels, *pair) if wild else labels.get(pair[0]) == pair[1] for pair in self.labels)
+        return every((*pairs, *(_expressed(labels, *each) for each in self.expressions)))
 
 
-def _one_of(items: Cursor, answer: object) -> Maybe:
-    texts = [item.text for item in items]
-    assert callable(answer)
-    return some(answer(text) for text in texts) if texts else True
+def _labelled(labels: dict[str, str], key: str, value: str) -> bool:
+    return any(matches(key, name) and matches(value, text) for name, text in labels.items())
 
 
-def _operations(block: Cursor) -> bool:
-    operations = {item.text for item in block}
-    return not operations or bool(operations & _ADMITTED)
+def _expressed(labels: dict[str, str], key: str, operator: str, values: frozenset[str]) -> Maybe:
+    match operator:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            return None
 
 
-def _named(block: Cursor, resource: Resource) -> Maybe:
-    patterns = [item.text for item in block["names"]] + ([block["name"].text] if block["name"] else [])
+# ── resources ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One resource filter. Empty tuples ask for nothing; `hidden`: it asks for what only the cluster knows."""
+
+    kinds: tuple[str, ...]
+    names: tuple[str, ...]
+    namespaces: tuple[str, ...]
+    selector: Selector | None
+    admitted: bool
+    hidden: bool
+    empty: bool
+
+    @classmethod
+    def of(cls, item: Cursor) -> Filter:
+        """Read an element of `any` or `all`, or a block that is itself a filter."""
+        block = item["resources"]
+        who = any(item[each] for each in _WHO)
+        operations = {each.text for each in block["operations"]}
+        return cls(
+            _texts(block["kinds"]),
+            _texts(block["names"]) + ((block["name"].text,) if block["name"] else ()),
+            _texts(block["namespaces"]),
+            Selector.of(block["selector"]),
+            not operations or bool(operations & _ADMITTED),
+            bool(who or block["annotations"] or block["namespaceSelector"]),
+            not block and not who,
+        )
+
+    def takes(self, resource: Resource) -> Maybe:
+        """Whether it takes the resource; an empty one takes nothing."""
+        if self.empty or not self.admitted:
+            return False
+        kind = some(_kind(text, resource) for text in self.kinds) if self.kinds else True
+        if kind is False:
+            return False
+        return every(
+            (
+                kind,
+                _named(self.names, resource),
+                some(_namespace(text, resource) for text in self.namespaces) if self.namespaces else True,
+                self.selector.selects(resource) if self.selector else True,
+                None if self.hidden else True,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A `match`, `exclude` or exception block: any of its filters, or all of them."""
+
+    filters: tuple[Filter, ...]
+    need_all: bool = False
+
+    @classmethod
+    def of(cls, block: Cursor) -> Match:
+        """Read a block: any of `any`, all of `all`, or its own filter."""
+        if block["any"] or block["all"]:
+            need_all = not block["any"]
+            return cls(tuple(Filter.of(each) for each in block["all" if need_all else "any"]), need_all)
+        return cls((Filter.of(block),))
+
+    def takes(self, resource: Resource) -> Maybe:
+        """Whether it takes the resource."""
+        answers = (each.takes(resource) for each in self.filters)
+        return every(answers) if self.need_all else some(answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom a rule is about: what its `match` takes and its `exclude` does not."""
+
+    match: Match
+    exclude: Match
+
+    @classmethod
+    def of(cls, rule: Cursor) -> Scope:
+        """Read both sides of a rule."""
+        return cls(Match.of(rule["match"]), Match.of(rule["exclude"]))
+
+    def speaks(self, resource: Resource) -> Maybe:
+        """Whether the rule speaks about the resource."""
+        taken = self.match.takes(resource)
+        return False if taken is False else both(taken, negated(self.exclude.takes(resource)))
+
+
+def _texts(items: Cursor) -> tuple[str, ...]:
+    return tuple(item.text for item in items)
+
+
+def _named(patterns: tuple[str, ...], resource: Resource) -> Maybe:
     if not patterns:
         return True
     return some(matches(pattern, resource.name) for pattern in patterns) if resource.name else None
@@ -98,7 +187,7 @@ def _kind(text: str, resource: Resource) -> Maybe:
     if not matches(kind, resource.kind):
         return False
     if subresource or dotted:
-        return None if (dotted or parts[-1]) and resource.kind == POD else False
+        return None if resource.kind == POD else False
     return _version(parts[:-1], resource)
 
 
@@ -109,38 +198,6 @@ def _version(parts: list[str], resource: Resource) -> Maybe:
         return None
     version = matches(parts[-1], resource.version)
     return version and (len(parts) < 2 or matches(parts[-2], resource.group))
-
-
-# ── labels ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _selected(selector: Cursor, resource: Resource) -> Maybe:
-    """A label selector; Kyverno allows wildcards in keys and values of `matchLabels`."""
-    if not resource.named:
-        return None
-    labels = dict(resource.labels)
-    wanted = selector["matchLabels"].texts
-    return every((*(_labelled(labels, key, value) for key, value in wanted.items()), *_expressions(selector, labels)))
-
-
-def _labelled(labels: dict[str, str], key: str, value: str) -> bool:
-    return any(matches(key, name) and matches(value, text) for name, text in labels.items())
-
-
-def _expressions(selector: Cursor, labels: dict[str, str]) -> Iterator[Maybe]:
-    for item in selector["matchExpressions"]:
-        key, values = item["key"].text, {value.text for value in item["values"]}
-        match item["operator"].text:
-            case "In":
-                yield labels.get(key) in values
-            case "NotIn":
-                yield labels.get(key) not in values
-            case "Exists":
-                yield key in labels
-            case "DoesNotExist":
-                yield key not in labels
-            case _:
-                yield None
 
 
 # ── pods of controllers ──────────────────────────────────────────────────────────────────────────────────────────────────

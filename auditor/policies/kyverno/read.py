@@ -15,7 +15,7 @@ from auditor.policies.kyverno.attestors import Reader
 from auditor.policies.kyverno.clusterpolicy import ClusterPolicy, Override, Rule, Verification
 from auditor.policies.kyverno.conditions import expressions, problem_with
 from auditor.policies.kyverno.exceptions import exceptions_to
-from auditor.policies.kyverno.match import Autogen
+from auditor.policies.kyverno.match import Autogen, Scope
 from auditor.policies.ruling import Engine, NotReadable, Policy
 
 VERSIONS: Final = frozenset({"v1", "v2beta1", "v2"})
@@ -64,7 +64,15 @@ class _Reading:
         enforce = self._action(spec["validationFailureAction"], default=False)
         known = exceptions_to(self._policy["metadata"]["name"].text, namespace or "", exceptions)
         rules = tuple(
-            Rule(rule["name"].text, rule, tuple(self._verifications(rule, enforce=bool(enforce))), known)
+            Rule(
+                rule["name"].text,
+                Scope.of(rule),
+                rule["preconditions"] or None,
+                bool(rule["celPreconditions"]),
+                frozenset(rule["imageExtractors"].keys),
+                tuple(self._verifications(rule, enforce=bool(enforce))),
+                known,
+            )
             for rule in spec["rules"]
             if rule["verifyImages"]
         )

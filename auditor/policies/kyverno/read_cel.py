@@ -82,7 +82,7 @@ class _Reading:
             name=name,
             place=policy.place,
             namespace=policy["metadata"]["namespace"].text if namespaced else None,
-            constraints=Constraints(spec["matchConstraints"]),
+            constraints=Constraints.of(spec["matchConstraints"]),
             conditions=tuple(self._expression(each["expression"]) for each in spec["matchConditions"]),
             variables=tuple((each["name"].text, self._expression(each["expression"])) for each in spec["variables"]),
             matches=tuple(self._match(each) for each in spec["matchImageReferences"]),
