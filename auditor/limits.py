@@ -59,6 +59,14 @@ class Limits:
     tainted_leaves: int = 5_000
     """Values of one chart that are followed to the image that they make."""
 
+    # What controllers deploy -----------------------------------------------------------------------------------------
+    applications: int = 5_000
+    """Applications that the generators of one ApplicationSet make: the largest fleets have a few hundred."""
+    deployments: int = 20_000
+    """Directories and deployers of one tree, each pair once: the largest trees studied have 400."""
+    substitutions: int = 64
+    """Sets of values that one Flux Kustomization may get, where it is not certain which: clusters of one tree."""
+
     # Registries ------------------------------------------------------------------------------------------------------
     manifest_bytes: int = 4 * 1024 * 1024
     """Distribution specification: registries should accept manifests of 4 MiB."""

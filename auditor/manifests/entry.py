@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import pathspec
@@ -77,6 +77,10 @@ class Entries:
     gaps: tuple[Gap, ...] = ()
     affected: Affected | None = None
     """What a change can reach; None where everything is read."""
+    kustomizations: Mapping[str, Kustomization] = field(default_factory=dict)
+    """Every kustomization of the tree by its directory, those that are left out among them."""
+    links: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The directories that each kustomization loads."""
 
 
 def entries(
@@ -110,6 +114,8 @@ def entries(
         frozenset(path for path in files if _in_chart(path, libraries)),
         tuple(gap for gap in gaps if gap.place.file in chosen),
         None if touched is None else affected(every, links, touched),
+        every,
+        links,
     )
 
 
@@ -168,8 +174,8 @@ def _file_names(kustomization: Kustomization) -> Iterator[Scalar]:
         yield scalar
     for key, fields in _HAS_FILES.items():
         for entry, _ in kustomization.entries(key):
-            for field in fields:
-                value = entry.get(field)
+            for name in fields:
+                value = entry.get(name)
                 yield from scalars(value) if value is not None else ()
 
 

@@ -12,11 +12,16 @@ from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
 from auditor.manifests.contents import templated, unparsable
-from auditor.manifests.entry import Entries, entries
+from auditor.manifests.entry import Chosen, Entries, entries
 from auditor.manifests.extract import Found, extract, is_policy
 from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader, Shared
+from auditor.manifests.foreign import foreign
+from auditor.manifests.graph.deployment import Deployment
+from auditor.manifests.graph.plan import Before, Plan, build, is_plain, may_deploy
+from auditor.manifests.graph.plan import plan as planned
 from auditor.manifests.helm.deploy import Deployed
 from auditor.manifests.helm.needs import Lookup
+from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.objects import Object
@@ -39,6 +44,8 @@ class Inventory:
     gaps: tuple[Gap, ...]
     roots: tuple[str, ...] = ()
     loose: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    """Kustomizations that are read only as something of the tree deploys them."""
 
 
 def inventory(
@@ -75,16 +82,28 @@ def inventory(
     if changed is not None:
         changed = reader.with_links(changed)
     found = entries(reader, settings, before.roots if before else (), touched)
+    if touched is not None and may_deploy(reader, {*found.files, *found.claims}):
+        # Who deploys what, and with which values, is known only when all deployers are read.
+        touched, found = None, entries(reader, settings, before.roots if before else ())
     with rendering(reader, renderers, settings.kube_version, changed) as rendered:
-        scan = _Scan(reader, rendered, every=every, spare=spare)
+        builder = Builder(reader, limits, inflate=rendered.charts.inflated)
+        plan = planned(reader, builder, found, settings, _earlier(before))
+        scan = _Scan(reader, rendered, builder, plan, every=every, spare=spare)
         parts = list(scan.parts(found, before, touched))
     uses = dict.fromkeys(use for part in parts for use in part.uses)
     if every:
         uses |= dict.fromkeys(scan.undeployed(uses))
     gaps = dict.fromkeys(found.gaps)
     gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
+    gaps |= dict.fromkeys(foreign(reader, Chosen.of(settings)))
     ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
-    return Inventory(tuple(ordered), tuple(sorted(gaps, key=lambda gap: gap.place)), found.roots, tuple(scan.loose))
+    return Inventory(
+        tuple(ordered), tuple(sorted(gaps, key=lambda gap: gap.place)), plan.roots, tuple(scan.loose), plan.named
+    )
+
+
+def _earlier(before: Inventory | None) -> Before:
+    return Before(frozenset(before.roots), frozenset(before.named)) if before else Before()
 
 
 def _is_link(tree: Tree, path: str) -> bool:
@@ -95,34 +114,39 @@ def _is_link(tree: Tree, path: str) -> bool:
 class _Scan:
     """One reading of one tree."""
 
-    def __init__(self, reader: Reader, rendered: Rendering, *, every: bool, spare: bool) -> None:
+    def __init__(
+        self, reader: Reader, rendered: Rendering, builder: Builder, plan: Plan, *, every: bool, spare: bool
+    ) -> None:
         self.reader = reader
         self._rendering = rendered
         self.loose: list[str] = []
         self._loaded: set[str] = set()
         self._every = every
         self._spare = spare
-        self._builder = Builder(reader, reader.limits, inflate=rendered.charts.inflated)
+        self._builder = builder
+        self._plan = plan
 
     def parts(self, found: Entries, before: Inventory | None, touched: frozenset[str] | None) -> Iterator[Part]:
         """Every root, then every file that no root loads, then every chart that neither deploys."""
         known = frozenset(before.roots) if before else frozenset(found.roots)
-        for root in found.roots:
+        yield Part((), self._plan.graph.gaps)
+        deployed: set[Use] = set()
+        for root, way in self._plan.ways:
             if found.affected is not None and root not in found.affected.directories and root in known:
                 continue
             self._builder.affected = found.affected if self._spare and root in known else None
-            part = self._root(root, deployed=True)
+            part = self._root(root, way, deployed=True)
             self._loaded.update(path for path, identity in part.seen if identity)
+            deployed.update(part.uses)
             yield part
+        self._builder.affected = None
         if self._every:
-            for root in found.others:
-                part = self._root(root, deployed=False)
+            for root in self._plan.others:
+                part = self._root(root, None, deployed=False)
                 self._loaded.update(path for path, identity in part.seen if identity)
-                yield part
+                yield Part(tuple(use for use in part.uses if replace(use, deployed=True) not in deployed), part.gaps)
         yield from self._loose_parts(found, before, touched)
-        for chart in found.charts:
-            if self._every or chart not in self._rendering.charts.used:
-                yield self._chart(chart)
+        yield from self._chart_parts(found)
         if self._every:
             for path in found.chart_files:
                 yield Part(self._file(path).uses, ())
@@ -153,7 +177,8 @@ class _Scan:
         asked = frozenset(foreign.values())
         beside = (path for path in free if (posixpath.dirname(path) or ".") in asked)
         plain = {posixpath.dirname(path) or "." for path in beside if self._deploys(path)}
-        return sorted([*free, *(path for path, directory in foreign.items() if directory in plain)])
+        loose = sorted([*free, *(path for path, directory in foreign.items() if directory in plain)])
+        return [path for path in loose if path not in self._plan.graph.covered or path in before]
 
     def _deploys(self, path: str) -> bool:
         try:
@@ -174,23 +199,26 @@ class _Scan:
 
     # ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _root(self, root: str, *, deployed: bool) -> Part:
+    def _root(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
         narrow = self._builder.affected
-        key = (root, f"{deployed}{sorted(narrow.paths) if narrow else ''}{self._rendering.identity}")
+        way = way or self._plan.filling(root)
+        how = f"{way.identity if way else ''}{self._plan.identity}"
+        key = (root, f"{deployed}{sorted(narrow.paths) if narrow else ''}{self._rendering.identity}{how}")
         for known in self.reader.shared.roots.get(key, ()):
             if all(self.reader.identity(path) == identity for path, identity in known.seen):
                 return known
-        part = self._build(root, deployed=deployed)
+        part = self._build(root, way, deployed=deployed)
         self.reader.shared.roots.setdefault(key, []).append(part)
         return part
 
-    def _build(self, root: str, *, deployed: bool) -> Part:
+    def _build(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
         with self.reader.tracing() as seen:
-            built = self._builder.build(root)
-            objects, gaps = self._rendering.read(root, built, seen)
+            built = build(self._builder, root, way)
+            read = self._rendering.read if is_plain(way) else self._rendering.own
+            objects, gaps = read(root, built, seen)
             uses: list[Use] = []
             lookup = self._rendering.lookup(built.objects, built.skipped)
-            for item, references in objects:
+            for item, references in (one for pair in objects for one in self._plan.opened(*pair, way)):
                 found, holes = self._uses(item, references, root, deployed=deployed, lookup=lookup)
                 uses.extend(found)
                 gaps.extend(holes)
@@ -214,8 +242,9 @@ class _Scan:
         lookup = self._rendering.lookup(contents.objects, (target,))
         with self.reader.tracing():
             self.reader.resolve(target)
-            for item in contents.objects:
-                references = extract(item, self.reader.kinds)
+            way = self._plan.filling(path)
+            pairs = ((item, extract(item, self.reader.kinds)) for item in contents.objects)
+            for item, references in (one for pair in pairs for one in self._plan.opened(*pair, way)):
                 found, holes = self._uses(item, references, None, deployed=item.deploys, lookup=lookup)
                 uses.extend(found)
                 gaps.extend(holes)
@@ -223,6 +252,15 @@ class _Scan:
             uses.append(use_of(line, None, None))
             gaps.extend(_templates([line], None))
         return Part(tuple(uses), tuple(gaps))
+
+    def _chart_parts(self, found: Entries) -> Iterator[Part]:
+        """What deploys charts and is no object, then every chart that nothing deploys."""
+        for path in found.files:
+            if posixpath.basename(path) in DEPLOYERS:
+                yield self._named(path)
+        for chart in found.charts:
+            if self._every or chart not in self._rendering.charts.used:
+                yield self._chart(chart)
 
     def _chart(self, chart: str) -> Part:
         """A chart by itself, with the values that it starts with."""
@@ -241,6 +279,19 @@ class _Scan:
         part = Part(tuple(uses), tuple(gaps), tuple(seen.items()))
         self.reader.shared.roots.setdefault(key, []).append(part)
         return part
+
+    def _named(self, path: str) -> Part:
+        """What a file that is no object deploys by charts."""
+        uses: list[Use] = []
+        gaps: list[Gap] = []
+        with self.reader.tracing():
+            for root, made in self._rendering.charts.named(path):
+                gaps.extend(replace(gap, root=root) for gap in made.gaps)
+                for item in made.objects:
+                    found, holes = self._made(item, root, 1)
+                    uses.extend(found)
+                    gaps.extend(holes)
+        return Part(tuple(uses), tuple(gaps))
 
     def _made(self, item: Object, root: str | None, depth: int) -> tuple[list[Use], list[Gap]]:
         """The uses of an object of a chart."""
@@ -268,7 +319,11 @@ class _Scan:
         gaps = _templates(found, root) if deployed else []
         if not deployed:
             return uses, gaps
-        for made in self._rendering.charts.of(item, lookup):
+        charts = list(self._rendering.charts.of(item, lookup))
+        if any(made.objects for made in charts) and not any(made.gaps for made in charts):
+            # What is rendered says it all: values by themselves may make other images, or none.
+            uses, gaps = [replace(use, deployed=False) for use in uses if self._every], []
+        for made in charts:
             inner = _root_of(made, item, root)
             gaps.extend(replace(gap, root=inner) for gap in made.gaps)
             if depth >= self.reader.limits.render_depth and made.objects:

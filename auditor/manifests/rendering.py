@@ -77,8 +77,7 @@ class Rendering:
         self, root: str, built: Built, seen: Paths[str, str]
     ) -> tuple[list[tuple[Object, list[Found]]], list[Gap]]:
         """The objects of a root with the references in them: as kustomize builds it where it can, else as we read it."""
-        own = [(item, self._found(item)) for item in built.objects]
-        gaps = list(built.gaps)
+        own, gaps = self.own(root, built, seen)
         kustomizations = list(self._kustomizations(seen))
         if self.kustomize is None or not self._is_asked(own, gaps, kustomizations):
             return own, gaps
@@ -92,6 +91,12 @@ class Rendering:
             return own, [*gaps, gap]
         kept = [gap for gap in gaps if gap.rule != "unparsable-file"]
         return [self._with_values(pair, built) for pair in exact], kept
+
+    def own(
+        self, _root: str, built: Built, _seen: Paths[str, str]
+    ) -> tuple[list[tuple[Object, list[Found]]], list[Gap]]:
+        """The objects of a root as we read it, whatever programs there are."""
+        return [(item, self._found(item)) for item in built.objects], list(built.gaps)
 
     def _found(self, item: Object) -> list[Found]:
         return extract(item, self.reader.kinds)

@@ -43,6 +43,10 @@ class Built:
     skipped: tuple[str, ...] = ()
 
 
+def _built(state: State) -> Built:
+    return Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped))
+
+
 Inflate: TypeAlias = Callable[[Kustomization, Mapping, str], "list[Object] | Gap"]
 
 
@@ -70,10 +74,29 @@ class Builder:
             with self.reader.tracing() as seen:
                 state = State(self.reader)
                 self._run(directory, state, stack)
-                known = (Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped)), seen)
+                known = (_built(state), seen)
             # What is cut short because of who loads it must not serve others.
             if not any(gap.what == CYCLE for gap in known[0].gaps):
                 self._built[key] = known
+        self.reader.note(known[1])
+        return known[0]
+
+    def deployed(self, directory: str, identity: str, on: Callable[[Kustomization | None], Kustomization]) -> Built:
+        """The objects of a directory as something deploys it; `on` makes the kustomization of the directory's own.
+
+        `identity` tells this way of deploying it from others.
+        """
+        key = (f"{directory}\0{identity}", False)
+        known = self._built.get(key)
+        if known is None:
+            before, self.affected = self.affected, None
+            with self.reader.tracing() as seen:
+                state = State(self.reader)
+                path = self._path(directory, state, ())
+                own = read(self.reader, directory, path) if path is not None else None
+                self._make(on(own), state, (directory,))
+            self.affected = before
+            known = self._built[key] = (_built(state), seen)
         self.reader.note(known[1])
         return known[0]
 
@@ -86,11 +109,12 @@ class Builder:
         path = self._path(directory, state, stack)
         if path is None:
             return
-        kustomization = read(self.reader, directory, path)
+        self._make(read(self.reader, directory, path), state, (*stack, directory))
+
+    def _make(self, kustomization: Kustomization, state: State, within: tuple[str, ...]) -> None:
         for problem in kustomization.problems:
             state.incomplete = True
-            state.gaps.append(unparsable(Place(path, problem.line), f"not YAML: {problem.why}"))
-        within = (*stack, directory)
+            state.gaps.append(unparsable(Place(kustomization.path, problem.line), f"not YAML: {problem.why}"))
         for item, key_path in kustomization.names("resources", "bases"):
             self._load(kustomization, item, key_path, state, within)
         state.objects = generated(self.reader, kustomization, state.objects)

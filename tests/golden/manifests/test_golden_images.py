@@ -16,11 +16,13 @@ from auditor.source.folder import FolderTree
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 CASES = (
+    "argo-applications",
     "config-map",
     "cronjob",
     "custom-resources",
     "digest-dropped",
     "digest-pin",
+    "flux-cluster",
     "image-volume",
     "json",
     "kustomize-overlay",

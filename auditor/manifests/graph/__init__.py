@@ -1,0 +1,1 @@
+"""What a GitOps controller deploys from the tree: Flux Kustomizations, Argo CD Applications, Fleet bundles."""

@@ -1,0 +1,141 @@
+"""An Argo CD Application → the directories that it deploys, and what it puts on top of each.
+
+Source: argo-cd, reposerver/repository (GenerateManifests) and util/kustomize. Which repository a `repoURL` is, a tree does not
+know: it counts as this one where its path exists here; the top of a tree exists everywhere, and counts only for an address
+under which other paths do. Charts and values are read with the charts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.graph.deployment import Deployment
+from auditor.manifests.graph.directories import has_kustomization, listed, normal
+from auditor.manifests.helm.argo import Source, sources
+from auditor.manifests.kustomize.gaps import unrendered
+from auditor.manifests.kustomize.images import split
+from auditor.manifests.kustomize.kustomization import join
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.objects import Object
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+
+GROUP: Final = "argoproj.io"
+_PINNED: Final = re.compile(r"[0-9a-f]{40}|v?[0-9]+\.[0-9]+(?:\.[0-9]+)?(?:[-+][\w.-]+)?", re.ASCII)
+_FIELDS: Final = ("namespace", "namePrefix", "nameSuffix", "components", "patches")
+
+
+def is_application(item: Object) -> bool:
+    """Whether the object is an Application."""
+    return item.kind == "Application" and item.group == GROUP
+
+
+def home(item: Object, reader: Reader) -> Iterator[str]:
+    """Addresses under which paths of this tree are deployed."""
+    for source in sources(item):
+        if source.path not in (None, ".") and reader.identity(f"{source.path}/"):
+            yield address(source.node.text("repoURL"))
+
+
+def address(url: str) -> str:
+    """An address of a repository without what may be written in several ways."""
+    bare = re.sub(r"^(?:\w+://)?(?:[^@/]*@)?", "", url.strip()).replace(":", "/", 1)
+    return bare.removesuffix("/").removesuffix(".git").lower()
+
+
+def deployments(item: Object, reader: Reader, here: frozenset[str]) -> Iterator[Deployment | Gap]:
+    """What it deploys of this tree by kustomizations and plain manifests. `here`: the addresses of this repository."""
+    for source in sources(item):
+        written = source.node.scalar("path")
+        if written is None or source.node.text("chart") or source.is_templated:
+            continue
+        directory = normal(written.text)
+        if directory is None:
+            yield unrendered(written.place(), "path out of the tree", f"{_named(item)} deploys {written.text!r}")
+            continue
+        if not _is_here(reader, directory, source, here):
+            why = f"{_named(item)} deploys {directory} of {source.node.text('repoURL') or 'a repository'}, "
+            yield unrendered(
+                written.place(), "deployed from elsewhere", f"{why}which is not in this tree: its images are unknown"
+            )
+            continue
+        yield from _in_tree(item, reader, source, directory, written.place())
+
+
+def _is_here(reader: Reader, directory: str, source: Source, here: frozenset[str]) -> bool:
+    if directory == ".":
+        return address(source.node.text("repoURL")) in here
+    return bool(reader.identity(f"{directory}/"))
+
+
+def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place: Place) -> Iterator[Deployment | Gap]:
+    revision = source.node.scalar("targetRevision")
+    if revision is not None and _PINNED.fullmatch(revision.text):
+        why = f"{_named(item)} deploys {directory} at revision {revision.text}, and not as it is in this tree"
+        yield unrendered(revision.place(), "deployed at another revision", why)
+    if source.node.mapping("plugin").entries:
+        why = f"{_named(item)} deploys {directory} by a plugin: it is not run, and its images are unknown"
+        yield unrendered(place, "plugin", why)
+        return
+    if reader.resolve(join(directory, "Chart.yaml")) is not None:
+        return  # a chart
+    node = source.node
+    for extra in _overrides(reader, directory, item.name):
+        node = _merged(node, extra)
+    if has_kustomization(reader, directory):
+        overlay = Mapping(list(_overlay(node.mapping("kustomize"))), item.file, item.line)
+        yield Deployment(directory, _named(item), place, overlay)
+        return
+    how = node.mapping("directory")
+    recurse, include, exclude = how.text("recurse") == "true", how.text("include"), how.text("exclude")
+    files = listed(reader, directory, recurse=recurse, include=include, exclude=exclude)
+    yield Deployment(directory, _named(item), place, files=files)
+
+
+def _named(item: Object) -> str:
+    return f"Application {item.name}"
+
+
+def _overrides(reader: Reader, directory: str, name: str) -> Iterator[Mapping]:
+    """`.argocd-source.yaml` and `.argocd-source-<application>.yaml`: written by updaters, laid over the source."""
+    for file in (".argocd-source.yaml", f".argocd-source-{name}.yaml"):
+        try:
+            path = reader.resolve(join(directory, file))
+        except OutOfTree:
+            continue
+        for document in reader.documents(path) if path else ():
+            if isinstance(document, Mapping):
+                yield document
+
+
+def _merged(old: Mapping, new: Mapping) -> Mapping:
+    """A JSON merge patch (RFC 7386)."""
+    entries = dict(old.entries)
+    for key, value in new.entries:
+        before = entries.get(key)
+        entries[key] = _merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return Mapping(list(entries.items()), old.file, old.line)
+
+
+def _overlay(kustomize: Mapping) -> Iterator[tuple[str, Node]]:
+    for key in _FIELDS:
+        value = kustomize.get(key)
+        if value is not None and not (isinstance(value, Scalar) and (value.null or not value.text)):
+            yield key, value
+    images = [image(item) for item in kustomize.items("images") if isinstance(item, Scalar)]
+    if images:
+        yield "images", Sequence(list(images))
+
+
+def image(written: Scalar) -> Mapping:
+    """`name=newName:tag@digest`, as `kustomize edit set image` reads it: an entry of `images:`."""
+    name, equals, rest = written.text.partition("=")
+    new, tag, digest = split(rest if equals else name)
+    parts = {"name": name if equals else new, "newName": new if equals else "", "newTag": tag, "digest": digest}
+    entries: list[tuple[str, Node]] = [
+        (key, Scalar(text, written.file, written.line, written.column)) for key, text in parts.items() if text
+    ]
+    return Mapping(entries, written.file, written.line)
