@@ -13,7 +13,7 @@ from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Absent, Fault, FaultKind, Platform, Resolution, Resolved
 from auditor.model.reference import Digest, Reference
 from auditor.registry import endpoint as endpoints
-from auditor.registry.cache import Asker, CachedAsker, CacheSettings, Nobody
+from auditor.registry.cache import Asker, CachedAsker, Nobody
 from auditor.registry.content import Contents
 from auditor.registry.faults import Failed
 from auditor.registry.forms import Forms
@@ -21,6 +21,7 @@ from auditor.registry.http import Session
 from auditor.registry.manifest import Descriptor
 from auditor.registry.material import Listing
 from auditor.registry.referrers import Referrers
+from auditor.registry.store import CacheSettings
 
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 

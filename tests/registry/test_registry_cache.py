@@ -14,9 +14,10 @@ import pytest
 from auditor.config.rules import RegistrySettings
 from auditor.model.evidence import Fault, FaultKind, Refused, Resolved, Signed
 from auditor.model.reference import Digest, Reference
-from auditor.registry.cache import Cache, CachedAsker, CacheSettings
+from auditor.registry.cache import CachedAsker
 from auditor.registry.client import RegistryClient, open_registry
 from auditor.registry.http import Answer, Keep, Question
+from auditor.registry.store import Cache, CacheSettings
 from fixtures.registry import OciRegistry, Quirks
 from fixtures.sigstore import Sigstore, sig_layer
 from fixtures.sigstore.push import push_signatures
@@ -62,6 +63,18 @@ def test_with_leave_to_be_old_nothing_is_asked(tmp_path: Path, put: Callable[[Oc
                     warm = ask(opened, registry, reference)
                 assert warm.requests == []
                 assert (warm.listing, warm.resolution) == (cold.listing, cold.resolution)
+
+
+def test_refresh_asks_again_and_keeps_the_answers(tmp_path: Path) -> None:
+    with OciRegistry() as registry:
+        put_legacy(registry, "acme/api")
+        reference = registry.reference("acme/api", "1")
+        asked = []
+        for refresh in (False, True, False):
+            kept = CacheSettings(tmp_path, 60, 60, refresh=refresh)
+            with open_registry({}, environ={}, limits=SHORT, cache=kept) as opened:
+                asked.append(len(ask(opened, registry, reference).requests))
+    assert asked[0] == asked[1] > 0 == asked[2]
 
 
 def test_without_leave_a_moved_tag_is_seen_and_a_new_signature_too(tmp_path: Path) -> None:
@@ -191,7 +204,7 @@ def test_many_processes_share_a_folder(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from auditor.registry.cache import Cache
+from auditor.registry.store import Cache
 cache = Cache(Path(sys.argv[1]))
 for number in range(300):
     cache.write(f"k{number % 7}", b"%d" % (number % 7) * 5000)
@@ -211,7 +224,7 @@ def test_a_writer_that_is_killed_leaves_whole_entries_or_none(tmp_path: Path) ->
     script = """
 import sys
 from pathlib import Path
-from auditor.registry.cache import Cache
+from auditor.registry.store import Cache
 cache = Cache(Path(sys.argv[1]))
 sys.stdout.write("ready\\n")
 sys.stdout.flush()
@@ -228,9 +241,8 @@ while True:
             assert process.stdout.readline() == "ready\n"
             time.sleep(0.03 * (round_ + 1))
             process.kill()
-        cache = Cache(tmp_path)
-        assert all(cache.read(f"k{number}") in (None, b"%d" % number * 3_000_000) for number in range(3))
-    cache.clear()
+        assert all(Cache(tmp_path).read(f"k{number}") in (None, b"%d" % number * 3_000_000) for number in range(3))
+    Cache(tmp_path).clear()
     assert entries(tmp_path) == []
 
 
@@ -239,7 +251,7 @@ def test_a_full_disk_costs_nothing_but_requests(tmp_path: Path) -> None:
     script = """
 import resource, signal, sys
 from pathlib import Path
-from auditor.registry.cache import Cache
+from auditor.registry.store import Cache
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 cache = Cache(Path(sys.argv[1]))

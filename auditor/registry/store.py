@@ -1,0 +1,120 @@
+"""The folder where bytes outlive a run: entries under a key, whole or not there at all.
+
+Writing is atomic: several processes may share a folder, and one that is killed leaves no half entry. Each entry carries its own
+checksum, which is compared whenever it is read. A folder that cannot be written or an entry that is damaged costs a request,
+nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_VERSION: Final = "v1"
+_TEMPORARY: Final = ".new"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """Where bytes are kept, and how old (seconds) answers about tags and listings may be.
+
+    `refresh`: what was kept before is not used, only replaced.
+    """
+
+    folder: Path
+    tag_seconds: float = 0.0
+    listing_seconds: float = 0.0
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache holds: entries, and bytes on disk."""
+
+    entries: int
+    size: int
+
+
+class Cache:
+    """The folder. Thread-safe and safe for concurrent processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / _VERSION
+
+    def read(self, key: str) -> bytes | None:
+        """An entry, None if there is none or it is damaged (then it is removed)."""
+        path = self._path(key)
+        try:
+            stored = path.read_bytes()
+        except OSError:
+            return None
+        checksum, _, content = stored.partition(b"\n")
+        if hashlib.sha256(content).hexdigest().encode() == checksum:
+            return content
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return None
+
+    def write(self, key: str, content: bytes) -> None:
+        """Keep an entry. Where that fails (no space, no permission) nothing is kept."""
+        path = self._path(key)
+        made = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_TEMPORARY}")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made.write_bytes(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+            made.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                made.unlink()
+
+    def info(self) -> CacheInfo:
+        """How much there is."""
+        sizes = [size for _, size, _ in self._entries()]
+        return CacheInfo(len(sizes), sum(sizes))
+
+    def clear(self) -> CacheInfo:
+        """Remove everything; what there was."""
+        info = self.info()
+        for _, _, path in self._entries():
+            path.unlink(missing_ok=True)
+        return info
+
+    def trim(self, most: int) -> None:
+        """Remove the entries that were written longest ago until at most `most` bytes are left."""
+        entries = sorted(self._entries())
+        over = sum(size for _, size, _ in entries) - most
+        for _, size, path in entries:
+            if over <= 0:
+                return
+            with contextlib.suppress(OSError):
+                path.unlink()
+            over -= size
+
+    def _entries(self) -> Iterator[tuple[float, int, Path]]:
+        """When it was written, its size and path, for every file, those included that a killed process has left."""
+        try:
+            folders = [entry.path for entry in os.scandir(self._folder) if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            return
+        for folder in folders:
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                yield from (found for entry in entries if (found := _about(entry)) is not None)
+
+    def _path(self, key: str) -> Path:
+        name = hashlib.sha256(key.encode()).hexdigest()
+        return self._folder / name[:2] / name[2:]
+
+
+def _about(entry: os.DirEntry[str]) -> tuple[float, int, Path] | None:
+    """None for what is no file, or not there any more: other processes clear and trim as well."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+        return (status.st_mtime, status.st_size, Path(entry.path)) if entry.is_file(follow_symlinks=False) else None
+    except OSError:
+        return None
