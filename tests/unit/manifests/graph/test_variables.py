@@ -1,0 +1,68 @@
+"""Variables filled in as Flux does. The expectations follow the test table of fluxcd/pkg/envsubst."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.manifests.graph.envsubst import expand
+
+VALUES = {"TAG": "v1.2", "HOST": "ghcr.io", "EMPTY": "", "MIXED": "aBc"}
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("${HOST}/acme/api:${TAG}", "ghcr.io/acme/api:v1.2"),
+        ("${NONE:=a}", "a"),
+        ("${NONE:-a}", "a"),
+        ("${NONE=a}", "a"),
+        ("${NONE-a}", "a"),
+        ("${EMPTY:=a}", "a"),
+        ("${EMPTY=a}", ""),
+        ("${EMPTY}", ""),
+        ("${TAG:=a}", "v1.2"),
+        ("${NONE:=${TAG}}", "v1.2"),
+        ("${NONE:=${OTHER:=b}}", "b"),
+        ("${MIXED^^}", "ABC"),
+        ("${MIXED,,}", "abc"),
+        ("${MIXED^}", "ABc"),
+        ("${TAG:1}", "1.2"),
+        ("${TAG:1:1}", "1"),
+        ("${TAG#v}", "1.2"),
+        ("${TAG%.2}", "v1"),
+        ("${TAG/v/x}", "x1.2"),
+        ("${TAG//1/0}", "v0.2"),
+        ("$${TAG}", "${TAG}"),
+        ("$TAG", "$TAG"),
+        ("${TAG", "${TAG"),
+        ("a:b", "a:b"),
+    ],
+)
+def test_what_is_filled_in(text: str, filled: str) -> None:
+    assert expand(text, VALUES.get).text == filled
+
+
+@pytest.mark.parametrize("text", ["${NONE}", "${NONE^^}", "${TAG#*.}", "${1A}", "${}", "${A B}", "a${NONE}b"])
+def test_what_is_not_known_stays_as_it_is_written(text: str) -> None:
+    assert expand(text, VALUES.get).text == text
+
+
+def test_names_in_order_and_unknown_ones() -> None:
+    done = expand("${HOST}/${NONE}:${TAG}${OTHER:=x}", VALUES.get)
+    assert (done.names, done.unknown) == (("HOST", "TAG"), ("NONE",))
+
+
+def test_a_value_is_not_filled_in_again() -> None:
+    assert expand("${A}", {"A": "${B}", "B": "x"}.get).text == "${B}"
+
+
+def test_defaults_inside_of_defaults_end() -> None:
+    text = "${A:=" * 5000 + "x" + "}" * 5000
+    assert "${A" in expand(text, {}.get).text
+
+
+@given(st.text(alphabet="${}AB:=-x#%/^,0 "))
+def test_every_text_is_read(text: str) -> None:
+    assert isinstance(expand(text, {"A": "1", "B": ""}.get).text, str)
