@@ -86,7 +86,7 @@ def loaded(*command: str) -> set[str]:
     code = (
         "import sys\nfrom auditor.cli.main import run\nsys.argv = ['auditor', *sys.argv[1:]]\n"
         "try:\n    run()\nexcept SystemExit:\n    pass\n"
-        "print('\\n' + ' '.join({name.split('.')[0] for name in sys.modules}))"
+        "print('\\n' + ' '.join({name.split('.')[0] for name, module in sys.modules.items() if module}))"
     )
     done = subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
