@@ -18,11 +18,11 @@ from auditor.config.load import load_rules
 from auditor.config.rules import Rules
 from auditor.errors import ConfigurationError, SourceError
 from auditor.judge.ask import Ask, DontAsk, questions
-from auditor.judge.compare import Comparison, common, compare
+from auditor.judge.compare import Comparison, common, compare, surviving
 from auditor.judge.file import judge_file
 from auditor.judge.findings.gaps import Touched
 from auditor.judge.findings.settings import rule_changes
-from auditor.judge.governing import label, parse
+from auditor.judge.governing import Governing, parse
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import Judged, judge
 from auditor.manifests.inventory import Inventory, Shared, inventory
@@ -36,6 +36,7 @@ from auditor.model.report import Report, Run, TrustUsed
 from auditor.model.use import Use, Via
 from auditor.source.change import Change
 from auditor.source.differ import differing
+from auditor.source.tree import Tree
 from auditor.stopwatch import Stopwatch
 from auditor.version import __version__
 
@@ -140,7 +141,9 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
         reach = changed if world.renderers else None
         before = tuple(read(tree, changed=reach) for tree in change.merge_bases)
         after = read(change.head, before=before[0] if before else None, changed=reach)
-    comparison = _compare(before, after, change.scope, rules)
+        tip = None if change.base is None or _is_merge_base(change.base, change) else read(change.base, changed=reach)
+        uses = _Uses(before, tip, after, changed or frozenset())
+    comparison = _compare(uses, change.scope, rules)
     answers = _ask(_asks(comparison, rules), rules, world)
     with world.watch.lap("judging"):
         changes = rules_file.changes(rules, changed or frozenset(), world.today)
@@ -170,9 +173,26 @@ def _changed(change: Change) -> frozenset[str] | None:
     return frozenset().union(*(differing(tree, change.head) for tree in change.merge_bases))
 
 
-def _compare(before: tuple[Inventory, ...], after: Inventory, scope: str, rules: Rules) -> Comparison:
-    known = common(tuple(_in_scope(each.uses, scope) for each in before)) if before else None
-    return compare(known, _in_scope(after.uses, scope), lambda use: label(use, rules))
+def _is_merge_base(base: Tree, change: Change) -> bool:
+    return any(tree.label == base.label for tree in change.merge_bases)
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """What each merge base, base's tip (None where it is the merge base) and head deploy, and the paths that differ."""
+
+    before: tuple[Inventory, ...]
+    tip: Inventory | None
+    after: Inventory
+    changed: frozenset[str]
+
+
+def _compare(uses: _Uses, scope: str, rules: Rules) -> Comparison:
+    after = _in_scope(uses.after.uses, scope)
+    known = common(tuple(_in_scope(each.uses, scope) for each in uses.before)) if uses.before else None
+    if known is not None and uses.tip is not None:
+        known = surviving(known, _in_scope(uses.tip.uses, scope), after, uses.changed)
+    return compare(known, after, Governing(rules).label)
 
 
 def _touched(changed: frozenset[str] | None, before: tuple[Inventory, ...]) -> Touched | None:

@@ -60,6 +60,19 @@ def test_rules_come_from_the_tip_of_base_and_uses_from_the_merge_base(house: Hou
     assert ran.rules == [], "the rules were changed on base, not by this change"
 
 
+def test_an_image_that_base_took_out_and_the_change_brings_back_is_new(house: House) -> None:
+    """The merge base had it, but what is merged would deploy what base has revoked since."""
+    house.commit_base({"old.yaml": house.images.pod("unsigned")})
+    house.git("mv", "old.yaml", "moved.yaml")
+    house.commit({"note.txt": "moved"})
+    house.git("checkout", "--quiet", "main")
+    (house.repo / "old.yaml").unlink()
+    house.commit({"note.txt": "revoked"})
+    house.git("checkout", "--quiet", "change")
+    ran = house.check()
+    assert (ran.status, ran.verdicts) == (1, {"unsigned": "unsigned"})
+
+
 def test_head_is_the_working_tree_with_untracked_files(house: House) -> None:
     house.commit_base()
     repositories.write(house.repo, {"new.yaml": house.images.pod("unsigned"), ".gitignore": "ignored/\n"})
