@@ -11,6 +11,7 @@ _SPECIAL: Final = frozenset("\\.+()|[]{}^$*?-&~")
 _DEEPEST: Final = 16
 
 
+@lru_cache(maxsize=65_536)  # fifty policies ask the same of one image
 def matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches. Raises InvalidPattern for what is no glob."""
     return _compiled(pattern).fullmatch(text) is not None

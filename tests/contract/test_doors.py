@@ -15,9 +15,11 @@ PACKAGE = ROOT / "auditor"
 
 DOORS = {
     "argparse": "auditor/cli",
+    "cel": "auditor/policies/kyverno/cel.py",
     "cryptography": "auditor/signatures",
     "git": "auditor/source/commands.py",
     "httpx": "auditor/registry",
+    "jmespath": "auditor/policies/kyverno/conditions.py",
     "pathspec": "auditor/manifests",
     "platformdirs": "auditor/signatures",
     "re2": "auditor/config/names.py",

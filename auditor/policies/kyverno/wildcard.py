@@ -14,6 +14,7 @@ from auditor.config.names import InvalidPattern, compile_regex
 _LITERAL: Final = frozenset("\\.+()|[]{}^$")
 
 
+@lru_cache(maxsize=65_536)  # fifty policies ask the same of one image
 def matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches. Raises InvalidPattern for a pattern that is too long."""
     return _matcher(pattern)(text)
