@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
+from collections.abc import Mapping as PathMapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,18 +14,18 @@ from typing import Any
 import pytest
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import inventory as module
 from auditor.manifests import kinds
 from auditor.manifests.extract import extract
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.helm.render import Release
 from auditor.manifests.inventory import Inventory, inventory
-from auditor.manifests.nodes import Mapping
 from auditor.manifests.render.sandbox import Failed
 from auditor.manifests.rendering import rendering
 from auditor.model.place import Place
 from auditor.model.use import Confidence, Sort, Use
 from auditor.source.folder import FolderTree
+from auditor.source.memory import MemoryTree
+from auditor.source.tree import Entry
 from tests.support.renderers import renderers
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,7 +50,24 @@ def truth(name: str) -> dict[str, Any]:
 @cache
 def found(name: str) -> Inventory:
     tree = FolderTree(CORPUS / "repos" / name)
-    return inventory(tree, ManifestSettings(), every=True, renderers=renderers("kustomize", "helm"))
+    return inventory(tree, ManifestSettings(), every=True, renderers=replace(renderers("kustomize"), helm=None))
+
+
+class Added(FolderTree):
+    """A folder with a few more files, and without writing them."""
+
+    def __init__(self, path: Path, files: dict[str, bytes]) -> None:
+        super().__init__(path)
+        self._more = MemoryTree(files, "more")
+
+    def entries(self) -> PathMapping[str, Entry]:
+        return {**super().entries(), **self._more.entries()}
+
+    def content_id(self, path: str) -> str:
+        return self._more.content_id(path) if path in self._more.entries() else super().content_id(path)
+
+    def read(self, path: str) -> bytes:
+        return self._more.read(path) if path in self._more.entries() else super().read(path)
 
 
 def by_root(name: str) -> dict[str | None, list[Use]]:
@@ -80,7 +99,7 @@ def lines(uses: list[Use]) -> dict[str, set[tuple[str, int]]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_root_is_exact_and_every_image_at_its_line(name: str) -> None:
     uses = by_root(name)
-    problems = []
+    problems: list[tuple[str, str, object]] = []
     for row in truth(name)["kustomize"]:
         if row["status"] == "ok" and row["images"]:
             own = uses[row["root"] or "."]
@@ -129,22 +148,22 @@ def test_an_app_of_apps_gives_every_applications_images_at_their_lines() -> None
     """Sixty applications, most of whose tags stand in files without an extension that templates read."""
     if APPS not in NAMES:
         pytest.skip(f"{APPS} is not in the corpus")
-    reader = Reader(FolderTree(CORPUS / "repos" / APPS), kinds.load({}), Shared())
     rows = [row for row in truth(APPS)["helm"] if row.get("application") and row["status"] == "ok"]
-    uses: dict[str | None, list[Use]] = defaultdict(list)
-    with rendering(reader, renderers("helm"), "1.33.0", None) as opened:
-        assert opened.charts.helm is not None
-        scan = module._Scan(reader, opened, every=False, spare=False)
-        layers = tuple(
-            next(one for one in reader.documents(path) if isinstance(one, Mapping)) for path in rows[0]["rendered_with"]
-        )
-        top = rows[0]["rendered_by"]
-        for item in opened.charts.helm.render(Release(top, Place(top), layers=layers)):
-            for use in scan._made(item, top, 1)[0]:
-                uses[use.root].append(use)
+    top = rows[0]["rendered_by"]
+    helm = {"valueFiles": [f"/{path}" for path in rows[0]["rendered_with"]]}
+    application = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "top"},
+        "spec": {"source": {"path": top, "helm": helm}},
+    }
+    tree = Added(CORPUS / "repos" / APPS, {"top.yaml": json.dumps(application).encode()})
+    uses = defaultdict(list)
+    for use in inventory(tree, ManifestSettings(include=("top.yaml",)), renderers=renderers("helm")).uses:
+        uses[use.root].append(use)
     problems: list[tuple[str, str, object]] = []
     for row in rows:
-        own = uses[f"{top}/{row['application']}"]
+        own = uses[f"top.yaml/top/{row['application']}"]
         if certain(own) != set(row["images"]):
             problems.append((row["application"], "images", certain(own) ^ set(row["images"])))
         problems += [(row["application"], "place", place) for place in missed_places(row, lines(own))]
