@@ -87,12 +87,19 @@ def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place
         node = _merged(node, extra)
     if has_kustomization(reader, directory):
         overlay = Mapping(list(_overlay(node.mapping("kustomize"))), item.file, item.line)
-        yield Deployment(directory, _named(item), place, overlay)
+        yield Deployment(directory, _named(item), place, overlay, f"{item.prefix}{_path_of(source)}.kustomize")
         return
     how = node.mapping("directory")
     recurse, include, exclude = how.text("recurse") == "true", how.text("include"), how.text("exclude")
     files = listed(reader, directory, recurse=recurse, include=include, exclude=exclude)
     yield Deployment(directory, _named(item), place, files=files)
+
+
+def _path_of(source: Source) -> str:
+    """The key path of a source."""
+    beside = source.spec.items("sources")
+    index = next((index for index, one in enumerate(beside) if one is source.node), None)
+    return "spec.source" if index is None else f"spec.sources[{index}]"
 
 
 def _named(item: Object) -> str:

@@ -32,6 +32,8 @@ class Deployment:
     owner: str
     place: Place
     overlay: Mapping = field(default_factory=Mapping)
+    above: str = ""
+    """The key path under which the lists of the overlay are written: `spec`."""
     values: Values[str, Scalar] | None = None
     files: tuple[str, ...] | None = None
 
@@ -59,7 +61,12 @@ class Deployment:
         node = Mapping(entries, kustomization.node.file, kustomization.node.line)
         for key, value in self.overlay.entries:
             node.entries = _put(node, key, value)
-        return replace(kustomization, node=node)
+        return replace(kustomization, node=node, paths=dict(self._paths()))
+
+    def _paths(self) -> Iterator[tuple[int, str]]:
+        for key, value in self.overlay.entries:
+            for index, item in enumerate(value.items if isinstance(value, Sequence) else []):
+                yield id(item), f"{self.above}.{key}[{index}]"
 
     def _keys(self) -> set[str]:
         return {key for key, _ in self.overlay.entries}

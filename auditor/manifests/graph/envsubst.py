@@ -19,6 +19,8 @@ Values: TypeAlias = Callable[[str], str | None]
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SLICE: Final = re.compile(r":\s*(\d+)(?::(\d+))?")
+_MOST: Final = 1024 * 1024
+"""Characters of a text after its variables are filled in: a manifest of Kubernetes has no more."""
 _NESTED: Final = 8
 """Defaults inside of defaults: one level is real."""
 
@@ -33,21 +35,24 @@ class Expanded:
 
 
 def expand(text: str, values: Values) -> Expanded:
-    """Fill in every variable of a text that has a value or a default."""
+    """Fill in every variable of a text that has a value or a default. A text that would grow too large stays as it is."""
     run = _Run(values)
-    return Expanded(run.text(text, 0), tuple(run.names), tuple(run.unknown))
+    made = run.text(text, 0)
+    return Expanded(made, tuple(run.names), tuple(run.unknown)) if run.room >= 0 else Expanded(text)
 
 
 class _Run:
     def __init__(self, values: Values) -> None:
         self._values = values
+        self.room = _MOST
+        """Characters that may still be filled in."""
         self.names: list[str] = []
         self.unknown: list[str] = []
 
     def text(self, text: str, depth: int) -> str:
         parts: list[str] = []
         position = 0
-        while (start := text.find("${", position)) >= 0:
+        while (start := text.find("${", position)) >= 0 and self.room >= 0:
             end = _closing(text, start + 2)
             if end is None:
                 break
@@ -55,6 +60,7 @@ class _Run:
                 parts += [text[position : start - 1], text[start : end + 1]]
             else:
                 inner = self._variable(text[start + 2 : end], depth)
+                self.room -= len(inner or "")
                 parts += [text[position:start], text[start : end + 1] if inner is None else inner]
             position = end + 1
         return "".join(parts) + text[position:]

@@ -61,7 +61,7 @@ def deployments(
     overlay = Mapping(list(_overlay(spec)), item.file, item.line)
     files = None if has_kustomization(reader, directory) else generated(reader, directory)
     for values in settings.of(item, root, above.values if above else None):
-        yield Deployment(directory, _named(item), place, overlay, values, files)
+        yield Deployment(directory, _named(item), place, overlay, f"{item.prefix}spec", values, files)
 
 
 def _is_here(reader: Reader, directory: str, source: Mapping) -> bool:

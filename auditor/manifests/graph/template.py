@@ -18,7 +18,8 @@ from auditor.model.use import Via
 Parameters: TypeAlias = Values[str, Scalar]
 """By dotted name: `path.basename`, `values.tag`, `path.segments[1]`."""
 
-_HOLE: Final = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
+_MOST: Final = 1024 * 1024
+"""Characters of a text after its parameters are filled in."""
 _FIELD: Final = re.compile(r"\.?[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*", re.ASCII)
 _INDEX: Final = re.compile(r"index\s+(\.[\w.-]+)\s+(\d+|\"[^\"]*\")", re.ASCII)
 _CHANGES: Final[Values[str, Callable[[str], str]]] = {
@@ -76,16 +77,19 @@ def _scalar(node: Scalar, parameters: Parameters) -> Scalar:
 
 
 def _text(text: str, parameters: Parameters) -> tuple[str, list[Scalar]]:
+    """The text, and the parameters in it. One that would grow too large stays as it is."""
     used: list[Scalar] = []
-
-    def one(match: re.Match[str]) -> str:
-        value = _value(match[1], parameters)
-        if value is None:
-            return match[0]
-        used.append(value)
-        return value.text
-
-    return (_HOLE.sub(one, text), used) if "{{" in text else (text, used)
+    parts: list[str] = []
+    position = room = 0
+    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start)) >= 0:
+        value = _value(text[start + 2 : end].strip("- \t\n"), parameters)
+        made = text[start : end + 2] if value is None else value.text
+        used += [value] if value is not None else []
+        parts += [text[position:start], made]
+        position, room = end + 2, room + len(made)
+        if room > _MOST:
+            return text, []
+    return ("".join(parts) + text[position:], used) if used else (text, used)
 
 
 def _value(expression: str, parameters: Parameters) -> Scalar | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping as Paths
+from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.manifests import yaml
@@ -31,6 +32,8 @@ class Kustomization:
     path: str
     node: Mapping
     problems: tuple[yaml.Broken, ...] = ()
+    paths: Paths[int, str] = field(default_factory=dict)
+    """Key paths of elements that are written elsewhere, in what deploys the kustomization, by the element's `id`."""
 
     @property
     def is_component(self) -> bool:
@@ -42,14 +45,14 @@ class Kustomization:
         for key in keys:
             for index, item in enumerate(self.node.items(key)):
                 if isinstance(item, Scalar) and item.text:
-                    yield item, f"{key}[{index}]"
+                    yield item, self.paths.get(id(item), f"{key}[{index}]")
 
     def entries(self, *keys: str) -> Iterator[tuple[Mapping, str]]:
         """The mappings of lists under these keys, each with its key path."""
         for key in keys:
             for index, item in enumerate(self.node.items(key)):
                 if isinstance(item, Mapping):
-                    yield item, f"{key}[{index}]"
+                    yield item, self.paths.get(id(item), f"{key}[{index}]")
 
 
 def join(directory: str, path: str) -> str:

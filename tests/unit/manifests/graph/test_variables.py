@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auditor.manifests.graph.envsubst import expand
 
-VALUES = {"TAG": "v1.2", "HOST": "ghcr.io", "EMPTY": "", "MIXED": "aBc"}
+VALUES = {"TAG": "v1.2", "HOST": "ghcr.io", "EMPTY": "", "MIXED": "aBc", "OUTER": "${TAG}", "LONG": "x" * 100_000}
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,19 @@ def test_names_in_order_and_unknown_ones() -> None:
 
 
 def test_a_value_is_not_filled_in_again() -> None:
-    assert expand("${A}", {"A": "${B}", "B": "x"}.get).text == "${B}"
+    assert expand("${OUTER}", VALUES.get).text == "${TAG}"
 
 
 def test_defaults_inside_of_defaults_end() -> None:
-    text = "${A:=" * 5000 + "x" + "}" * 5000
-    assert "${A" in expand(text, {}.get).text
+    text = "${NONE:=" * 5000 + "x" + "}" * 5000
+    assert "${NONE" in expand(text, VALUES.get).text
+
+
+def test_a_text_that_would_grow_without_end_stays_as_it_is() -> None:
+    text = "${LONG}" * 10_000
+    assert expand(text, VALUES.get).text == text
 
 
 @given(st.text(alphabet="${}AB:=-x#%/^,0 "))
 def test_every_text_is_read(text: str) -> None:
-    assert isinstance(expand(text, {"A": "1", "B": ""}.get).text, str)
+    assert isinstance(expand(text.replace("A", "TAG").replace("B", "EMPTY"), VALUES.get).text, str)

@@ -1,0 +1,228 @@
+"""What Argo CD deploys of a tree: Applications, the sets that make them, and Fleet bundles beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from auditor.config.rules import ManifestSettings
+from auditor.limits import Limits
+from auditor.manifests.inventory import Inventory, inventory
+from auditor.model.use import Via
+from auditor.source.memory import MemoryTree
+
+HERE = "https://github.com/acme/fleet"
+KUSTOMIZATION = {"apps/kustomization.yaml": "resources: [pod.yaml]\n"}
+
+
+def pod(image: str, name: str = "web") -> str:
+    body = f"spec: {{containers: [{{name: app, image: '{image}'}}]}}"
+    return f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n{body}\n"
+
+
+def app(path: str, more: str = "", *, name: str = "web", url: str = HERE) -> str:
+    return (
+        f"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}}}\n"
+        f"spec:\n  source:\n    repoURL: {url}\n    path: '{path}'\n{more}"
+    )
+
+
+def app_set(generators: str, path: str, more: str = "", *, go: bool = False, **spec: str) -> str:
+    extra = "".join(f"  {key}: {value}\n" for key, value in spec.items())
+    return (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: all}\n"
+        f"spec:\n  goTemplate: {str(go).lower()}\n{extra}  generators: {generators}\n"
+        f"  template:\n    metadata: {{name: x}}\n    spec:\n      source:\n        repoURL: {HERE}\n"
+        f"        path: '{path}'\n{more}"
+    )
+
+
+def read(files: Mapping[str, str], **options: object) -> Inventory:
+    tree = MemoryTree({path: text.encode() for path, text in files.items()}, "tree")
+    return inventory(tree, ManifestSettings(), **options)  # type: ignore[arg-type]
+
+
+def images(found: Inventory, root: str | None = "apps") -> set[str]:
+    return {use.reference for use in found.uses if use.root == root}
+
+
+@pytest.mark.parametrize(
+    ("image", "deployed"),
+    [
+        ("nginx:2", "nginx:2"),
+        ("nginx=ghcr.io/acme/nginx:2", "ghcr.io/acme/nginx:2"),
+        ("nginx=ghcr.io/acme/nginx", "ghcr.io/acme/nginx:1"),
+        ("nginx=registry.acme.example:5000/nginx:2", "registry.acme.example:5000/nginx:2"),
+        (f"nginx@sha256:{'0' * 64}", f"nginx@sha256:{'0' * 64}"),
+    ],
+)
+def test_images_as_the_command_line_writes_them(image: str, deployed: str) -> None:
+    on_top = app("apps", f"    kustomize:\n      images:\n        - {image}\n")
+    found = read({**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1"), "a.yaml": on_top})
+    (use,) = found.uses
+    assert (use.reference, str(use.place), str(use.base)) == (deployed, "a.yaml:10", "apps/pod.yaml:4")
+
+
+def test_a_directory_of_manifests_and_what_is_below() -> None:
+    files = {
+        "apps/a.yaml": pod("a:1"),
+        "apps/x/b.json": '{"kind": "Pod", "apiVersion": "v1", "spec": {"image": "b:1"}}',
+    }
+    assert images(read({**files, "k.yaml": app("apps")})) == {"a:1"}
+    assert images(read({**files, "k.yaml": app("apps")}), None) == {"b:1"}
+    assert images(read({**files, "k.yaml": app("apps", "    directory: {recurse: true}\n")})) == {"a:1", "b:1"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "chosen"),
+    [
+        ("include: 'a.yaml'", {"a:1"}),
+        ("exclude: '{a,b}.yaml'", {"c:1"}),
+        ("include: '*.yaml', exclude: a*", {"b:1", "c:1"}),
+    ],
+)
+def test_what_is_chosen_of_a_directory(choice: str, chosen: set[str]) -> None:
+    files = {f"apps/{name}.yaml": pod(f"{name}:1", name) for name in "abc"}
+    found = read({**files, "k.yaml": app("apps", f"    directory: {{{choice}}}\n")})
+    assert images(found) == chosen
+    assert images(found, None) == {"a:1", "b:1", "c:1"} - chosen
+
+
+def test_a_pattern_that_would_take_long() -> None:
+    pattern = "*a" * 400
+    files = {f"apps/{'a' * 200}.yaml": pod("a:1"), "k.yaml": app("apps", f"    directory: {{include: '{pattern}'}}\n")}
+    assert {use.reference for use in read(files).uses} == {"a:1"}
+
+
+def test_what_an_updater_wrote_beside_it() -> None:
+    files = {**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1"), "a.yaml": app("apps")}
+    written = "kustomize: {images: ['nginx:3']}\n"
+    assert images(read({**files, "apps/.argocd-source-web.yaml": written})) == {"nginx:3"}
+    assert images(read({**files, "apps/.argocd-source-other.yaml": written})) == {"nginx:1"}
+    assert images(read({**files, "apps/.argocd-source.yaml": written})) == {"nginx:3"}
+
+
+def test_an_application_of_applications() -> None:
+    files = {"root.yaml": app("clusters", name="root"), "clusters/web.yaml": app("apps"), "apps/a.yaml": pod("a:1")}
+    found = read(files)
+    assert images(found) == {"a:1"}
+    assert found.roots == ("apps", "clusters")
+
+
+def test_applications_in_a_circle_end() -> None:
+    files = {"a/x.yaml": app("b", name="b"), "b/x.yaml": app("a", name="a"), "b/p.yaml": pod("p:1")}
+    assert images(read(files), "b") == {"p:1"}
+
+
+def test_other_repositories_revisions_and_plugins_are_named() -> None:
+    other = app("deploy", url="https://github.com/acme/other")
+    assert [gap.what for gap in read({"a.yaml": other}).gaps] == ["deployed from elsewhere"]
+    tagged = app("apps", "    targetRevision: v1.2.0\n")
+    found = read({"a.yaml": tagged, "apps/a.yaml": pod("a:1")})
+    assert images(found) == {"a:1"}
+    assert [gap.what for gap in found.gaps] == ["deployed at another revision"]
+    plugin = app("apps", "    plugin: {name: tanka}\n")
+    assert [gap.what for gap in read({"a.yaml": plugin, "apps/a.yaml": pod("a:1")}).gaps] == ["plugin"]
+
+
+def test_the_top_of_the_tree_counts_only_for_its_own_address() -> None:
+    files = {"apps/a.yaml": pod("a:1"), "top.yaml": pod("t:1"), "a.yaml": app("apps")}
+    same = app(".", name="top", url="git@github.com:acme/fleet.git")
+    assert images(read({**files, "b.yaml": same}), ".") == {"t:1"}
+    other = app(".", name="top", url="https://github.com/acme/other")
+    assert images(read({**files, "b.yaml": other}), ".") == set()
+
+
+# ── sets ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WEB = {"apps/web/kustomization.yaml": "resources: [p.yaml]\n", "apps/web/p.yaml": pod("nginx")}
+TAG = "        kustomize:\n          images:\n            - nginx=nginx:{{%s}}\n"
+
+
+def test_a_list() -> None:
+    made = app_set(
+        "[{list: {elements: [{dir: apps/web, tag: '3'}, {dir: apps/web, tag: '4'}]}}]", "{{dir}}", TAG % "tag"
+    )
+    found = read({**WEB, "s.yaml": made})
+    assert images(found, "apps/web") == {"nginx:3", "nginx:4"}
+    assert {use.via for use in found.uses} == {Via.IMAGES_ENTRY}
+    assert not found.gaps
+
+
+@pytest.mark.parametrize(
+    ("go", "path"),
+    [
+        (False, "{{path}}"),
+        (False, "apps/{{path.basename}}"),
+        (False, "{{path[0]}}/{{path[1]}}"),
+        (True, "{{.path.path}}"),
+        (True, "apps/{{ .path.basename | lower }}"),
+        (True, "apps/{{ index .path.segments 1 }}"),
+        (True, '{{ .none | default "apps" }}/{{.path.basename}}'),
+    ],
+)
+def test_directories_of_the_tree(go: bool, path: str) -> None:
+    git = f"[{{git: {{repoURL: {HERE}, directories: [{{path: 'apps/*'}}, {{path: apps/old, exclude: true}}]}}}}]"
+    files = {**WEB, "apps/old/p.yaml": pod("old:1"), "apps/web/x/deep.yaml": pod("deep:1")}
+    found = read({**files, "s.yaml": app_set(git, path, go=go)})
+    assert images(found, "apps/web") == {"nginx"}
+    assert images(found, None) == {"old:1", "deep:1"}
+
+
+def test_files_of_the_tree() -> None:
+    git = f"[{{git: {{repoURL: {HERE}, files: [{{path: 'clusters/**/config.json'}}]}}}}]"
+    config = {"clusters/a/b/config.json": '{"app": {"tag": "7"}}', "clusters/config.json": '{"app": {"tag": "8"}}'}
+    found = read({**WEB, **config, "s.yaml": app_set(git, "apps/web", TAG % "app.tag")})
+    assert images(found, "apps/web") == {"nginx:7", "nginx:8"}
+    assert {str(use.place) for use in found.uses} == {"clusters/a/b/config.json:1", "clusters/config.json:1"}
+
+
+def test_a_matrix_whose_second_part_uses_the_first() -> None:
+    one = f"{{git: {{repoURL: {HERE}, directories: [{{path: 'apps/*'}}]}}}}"
+    two = "{list: {elements: [{tag: 'x-{{path.basename}}'}]}}"
+    made = app_set(f"[{{matrix: {{generators: [{one}, {two}]}}}}]", "{{path}}", TAG % "tag")
+    assert images(read({**WEB, "s.yaml": made}), "apps/web") == {"nginx:x-web"}
+
+
+def test_a_merge() -> None:
+    one = "{list: {elements: [{name: a, tag: '1'}, {name: b, tag: '2'}]}}"
+    two = "{list: {elements: [{name: b, tag: '9'}]}}"
+    made = app_set(f"[{{merge: {{mergeKeys: [name], generators: [{one}, {two}]}}}}]", "apps/web", TAG % "tag")
+    assert images(read({**WEB, "s.yaml": made}), "apps/web") == {"nginx:1", "nginx:9"}
+
+
+def test_what_only_a_controller_knows_leaves_a_gap() -> None:
+    found = read({**WEB, "s.yaml": app_set("[{clusters: {}}]", "apps/{{name}}")})
+    assert "unrendered" in {gap.rule for gap in found.gaps}
+    assert images(found, "apps/web") == {"nginx"}
+    fixed = read({**WEB, "s.yaml": app_set("[{clusters: {}}]", "apps/web", TAG % "metadata.labels.tag")})
+    assert images(fixed, "apps/web") == {"nginx:{{metadata.labels.tag}}"}
+    assert {gap.rule for gap in fixed.gaps} == {"templated-reference"}
+
+
+def test_generators_that_explode_end() -> None:
+    many = ", ".join(f"{{n: '{index}'}}" for index in range(50))
+    part = f"{{list: {{elements: [{many}]}}}}"
+    made = app_set(f"[{{matrix: {{generators: [{', '.join([part] * 8)}]}}}}]", "apps/web", TAG % "n")
+    found = read({**WEB, "s.yaml": made}, limits=Limits(applications=100))
+    assert "too many Applications" in {gap.what for gap in found.gaps}
+    assert images(found, "apps/web") == {f"nginx:{index}" for index in range(50)}
+
+
+def test_a_set_that_makes_nothing_is_told() -> None:
+    git = f"[{{git: {{repoURL: {HERE}, directories: [{{path: 'none/*'}}]}}}}]"
+    assert "generator without a result" in {gap.what for gap in read({"s.yaml": app_set(git, "{{path}}")}).gaps}
+
+
+# ── Fleet ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_bundle_names_kustomizations() -> None:
+    bundle = "kustomize: {dir: base}\ntargetCustomizations:\n  - {name: prod, kustomize: {dir: over}}\n"
+    files = {"b/fleet.yaml": bundle, "b/base/kustomization.yaml": "resources: [p.yaml]\n", "b/base/p.yaml": pod("a:1")}
+    files["b/over/kustomization.yaml"] = "resources: [../base]\nimages: [{name: a, newTag: '2'}]\n"
+    found = read(files)
+    assert (images(found, "b/base"), images(found, "b/over")) == ({"a:1"}, {"a:2"})
+    missing = read({"b/fleet.yaml": "kustomize: {dir: nowhere}\n"})
+    assert [str(gap.place) for gap in missing.gaps] == ["b/fleet.yaml:1"]
