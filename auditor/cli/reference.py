@@ -35,6 +35,8 @@ def _command(name: str, command: Parser) -> Iterator[str]:
         rows = [_row(action) for action in group._group_actions if action.dest != "help"]  # noqa: SLF001
         if rows:
             yield from (_title(group), "| | | twin |", "|---|---|---|", *rows, "")
+    for inner, parser_of_its_own in command.commands().items():
+        yield from _command(f"{name} {inner}", parser_of_its_own)
 
 
 def _title(group: argparse._ArgumentGroup) -> str:

@@ -32,6 +32,7 @@ LANGUAGE: Final = Language(
     overlaps=True,
     attestations=True,
     claim_patterns=True,
+    repository=True,
 )
 _HEAD: Final = """package auditor
 
@@ -85,6 +86,19 @@ pulled(identity) if regex.match(pull_ref, identity.subject)
 pulled(identity) if regex.match(pull_claim, identity.claims.sourceRepositoryRef)
 
 pulled(identity) if regex.match(pull_claim, identity.claims.githubWorkflowRef)
+
+workflow(subject) := split(subject, "/.github/workflows/")[0] if {
+	contains(subject, "/.github/workflows/")
+	not contains(substring(subject, 8, -1), "//")
+}
+
+workflow(subject) := concat("", [substring(subject, 0, 8), split(substring(subject, 8, -1), "//")[0]]) if {
+	contains(substring(subject, 8, -1), "//")
+}
+
+owner(address) := concat("/", array.slice(split(lower(address), "/"), 0, 4))
+
+called_by_a_stranger(identity) if owner(workflow(identity.subject)) != owner(identity.claims.sourceRepositoryURI)
 """
 
 
@@ -156,6 +170,10 @@ def _keyless(pattern: KeylessSigner) -> Iterator[str]:
         yield f"trigger(signature.identity) in {{{events}}}"
     elif not names_pull_request(pattern):
         yield "not pulled(signature.identity)"
+    if pattern.same_owner:
+        yield "not called_by_a_stranger(signature.identity)"
+    if pattern.same_repository:
+        yield "workflow(signature.identity.subject) == signature.identity.claims.sourceRepositoryURI"
     if pattern.require_trigger and pattern.events is None:
         yield "trigger(signature.identity)"
     if pattern.not_before:

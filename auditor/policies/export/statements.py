@@ -13,6 +13,7 @@ from auditor.errors import AuditorError
 from auditor.model.identity import CLAIM_NAMES
 from auditor.policies.export.overlap import overlap
 
+_ONLY: Final = "export with --identity-only to leave that to auditor"
 _HELP: Final = "say it in auditor.yaml in a way that the language knows, or keep this rule for `auditor check` alone"
 
 
@@ -61,7 +62,7 @@ class Said:
 
     statements: tuple[Statement, ...]
     rules: Rules
-    any_event: bool = False
+    identity_only: bool = False
     header: tuple[str, ...] = field(default=())
 
     def pem(self, signer: KeySigner) -> str:
@@ -72,27 +73,30 @@ class Said:
 ALL_CLAIMS: Final = frozenset(CLAIM_NAMES.values())
 
 
-def statements(rules: Rules, language: Language, *, any_event: bool = False) -> Said:
-    """What the rules say. `any_event`: whoever exports takes signatures of pull requests into the bargain.
+def statements(rules: Rules, language: Language, *, identity_only: bool = False) -> Said:
+    """What the rules say. Raises Unsayable with every reason.
 
-    Raises Unsayable with every reason.
+    `identity_only`: whoever exports knows that the other language looks at no more than issuer and subject, and takes
+    signatures of pull requests, and of strangers who call a workflow, into the bargain.
     """
     reasons = [*_about_the_whole(rules, language)]
     said = []
     for rule in rules.images:
-        reasons += _about_entry(rule, rules, language, any_event=any_event)
+        reasons += _about_entry(rule, rules, language, identity_only=identity_only)
         said.append(_statement(rule, rules))
     if not language.overlaps:
         reasons += _overlaps(said)
     if reasons:
         raise Unsayable(language.name, tuple(dict.fromkeys(reasons)))
-    return Said(tuple(said), rules, any_event, _header(rules, any_event=any_event))
+    return Said(tuple(said), rules, identity_only, _header(rules, identity_only=identity_only))
 
 
-def _header(rules: Rules, *, any_event: bool) -> tuple[str, ...]:
+def _header(rules: Rules, *, identity_only: bool) -> tuple[str, ...]:
     lines = [f"Written by auditor from {rules.source}. Change that file, and write this one anew."]
-    if any_event:
-        lines.append("Signatures made by pull requests pass here; they do not in auditor.")
+    if identity_only:
+        lines.append(
+            "Signatures by pull requests, and by strangers who call these workflows, pass here; not in auditor."
+        )
     return tuple(lines)
 
 
@@ -106,7 +110,7 @@ def _about_the_whole(rules: Rules, language: Language) -> Iterator[str]:
             yield f"trust root {setting.name} is a private one"
 
 
-def _about_entry(rule: ImageRule, rules: Rules, language: Language, *, any_event: bool) -> Iterator[str]:
+def _about_entry(rule: ImageRule, rules: Rules, language: Language, *, identity_only: bool) -> Iterator[str]:
     if rule.within:
         yield f"{rule.label}: `in:` speaks of files, and the cluster has none"
     if rule.platforms is not PlatformMode.INDEX:
@@ -119,11 +123,11 @@ def _about_entry(rule: ImageRule, rules: Rules, language: Language, *, any_event
     for signer in _signers(rule, rules):
         for pattern in signer.patterns:
             if isinstance(pattern, KeylessSigner):
-                for reason in _about_signer(pattern, language, any_event=any_event):
+                for reason in _about_signer(pattern, language, identity_only=identity_only):
                     yield f"signer {signer.name}: {reason}"
 
 
-def _about_signer(signer: KeylessSigner, language: Language, *, any_event: bool) -> Iterator[str]:
+def _about_signer(signer: KeylessSigner, language: Language, *, identity_only: bool) -> Iterator[str]:
     for claim, wanted in signer.claims.items():
         if claim in language.claims and wanted.kind is not TextKind.EXACT and not language.claim_patterns:
             yield f"the claim {claim} is a pattern, and there it is compared exactly"
@@ -131,14 +135,27 @@ def _about_signer(signer: KeylessSigner, language: Language, *, any_event: bool)
             yield f"the claim {claim} is not compared there: write the subject instead of a shorthand"
     if (signer.not_before or signer.not_after) and not language.days:
         yield "not-before and not-after are days of the log"
-    if (signer.same_repository or signer.same_owner) and not language.repository:
-        yield "the workflow's own repository or owner cannot be compared with the source's: write the subject"
+    if signer.same_repository and not language.repository:
+        yield "the workflow's own repository cannot be compared with the source repository: write the subject"
     if signer.trust not in {None, "public-good"}:
         yield f"it is tied to the trust root {signer.trust}"
     if signer.events is not None and not language.events:
         yield "`events:` names triggers"
-    elif signer.events is None and not language.no_pull_requests and not any_event and not names_pull_request(signer):
-        yield "that no pull request may sign cannot be said: name `events:` where they can, or export with --any-event"
+    if not identity_only and _may_be_a_workflow(signer):
+        yield from _about_the_caller(signer, language)
+
+
+def _about_the_caller(signer: KeylessSigner, language: Language) -> Iterator[str]:
+    """What auditor asks of a workflow without being told to."""
+    if signer.events is None and not language.no_pull_requests and not names_pull_request(signer):
+        yield f"that no pull request may sign cannot be said: {_ONLY}"
+    if signer.same_owner and not language.repository:
+        yield f"that no stranger may call the workflow cannot be said: {_ONLY}"
+
+
+def _may_be_a_workflow(signer: KeylessSigner) -> bool:
+    """A mail address is nobody's workflow: its certificates tell of no event."""
+    return signer.subject.kind is TextKind.REGEX or "://" in signer.subject.text
 
 
 def names_pull_request(signer: KeylessSigner) -> bool:

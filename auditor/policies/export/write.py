@@ -19,9 +19,9 @@ TARGETS: Final[Mapping[str, tuple[Language, Callable[[Said], str]]]] = {
 }
 
 
-def export(rules: Rules, target: str, *, any_event: bool = False) -> str:
+def export(rules: Rules, target: str, *, identity_only: bool = False) -> str:
     """The rules in another language. Raises Unsayable with every reason, UsageError for an unknown language."""
     if target not in TARGETS:
         raise UsageError(f"unknown language {target!r}", help=f"one of {', '.join(TARGETS)}")
     language, write = TARGETS[target]
-    return write(statements(rules, language, any_event=any_event))
+    return write(statements(rules, language, identity_only=identity_only))
