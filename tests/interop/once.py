@@ -33,7 +33,7 @@ def told(module: str, folders: pytest.TempPathFactory, *programs: str) -> Any:
 
 def _run(module: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", module], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
+        [sys.executable, "-m", module], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-6000:]
     return done.stdout
