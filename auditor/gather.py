@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar, assert_never
 
 from auditor.judge.ask import Ask
@@ -40,13 +40,29 @@ class Verifier(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Listings:
+    """Raw signatures by repository (normalised) and digest, for policies that examine them on grounds of their own.
+
+    `repositories` are others than the image's in which policies look for its signatures.
+    """
+
+    repositories: frozenset[str] = frozenset()
+    found: dict[tuple[str, Digest], Listing] = field(default_factory=dict)
+
+
 def gather(
-    questions: Iterable[Ask], registry: Registry, verifier: Callable[[], Verifier], *, jobs: int
+    questions: Iterable[Ask],
+    registry: Registry,
+    verifier: Callable[[], Verifier],
+    *,
+    jobs: int,
+    listings: Listings | None = None,
 ) -> Mapping[str, Evidence]:
     """Evidence by the text of the reference, with at most `jobs` questions under way at once.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
-    takes longer than a round trip. What it raises, this raises. Where this raises (an interrupt, no trust roots), what
+    takes longer than a round trip. What it raises, this raises. `listings` takes the raw signatures on the way. Where this raises (an interrupt, no trust roots), what
     is under way is ended and nothing more is begun.
     """
     asked = tuple(questions)
@@ -55,7 +71,7 @@ def gather(
     pool = ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor")
     try:
         loaded = pool.submit(verifier)
-        work = _Gathering(registry, loaded)
+        work = _Gathering(registry, loaded, listings)
         answers = {ask.text: pool.submit(work.evidence, ask) for ask in asked}
         loaded.result()
         evidence = {text: answer.result() for text, answer in answers.items()}
@@ -72,8 +88,9 @@ def gather(
 class _Gathering:
     """One run's answers so far: each digest of each repository is listed and judged once."""
 
-    def __init__(self, registry: Registry, verifier: Future[Verifier]) -> None:
+    def __init__(self, registry: Registry, verifier: Future[Verifier], listings: Listings | None) -> None:
         self._registry = registry
+        self._listings = listings
         self._verifier = verifier
         self._resolved = _Once[Reference, Resolution]()
         self._judged = _Once[tuple[str, Digest, bool], tuple[Signature, ...]]()
@@ -111,10 +128,20 @@ class _Gathering:
 
     def _judge(self, ask: Ask, digest: Digest) -> tuple[Signature, ...]:
         listing: Listing = self._registry.signatures(ask.reference, digest, every=ask.every)
+        if self._listings is not None:
+            self._keep(self._listings, ask.reference.name, digest, listing)
         if not listing.materials:
             return listing.faults
         verifier = self._verifier.result()
         return (*(verifier.verify(material, digest) for material in listing.materials), *listing.faults)
+
+    def _keep(self, listings: Listings, name: str, digest: Digest, listing: Listing) -> None:
+        """Remember what was listed, and list the same digest where policies look for its signatures."""
+        listings.found[name, digest] = listing
+        for repository in listings.repositories - {name}:
+            listings.found[repository, digest] = self._registry.signatures(
+                Reference.parse(repository), digest, every=True
+            )
 
     def _platforms(self, ask: Ask, digest: Digest) -> tuple[Platform, ...] | Fault:
         """Each platform manifest with its own signatures."""

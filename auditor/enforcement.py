@@ -1,0 +1,64 @@
+"""The cluster's own policies in a run: read from the revision that judges, ruling on the same raw signatures as the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from auditor.config.rules import Rules, TrustSetting
+from auditor.gather import Listings
+from auditor.model.evidence import Evidence
+from auditor.model.use import Use
+from auditor.policies.found import find_policies
+from auditor.policies.ruling import Engine, Judgment, Policy
+from auditor.source.tree import Tree
+
+if TYPE_CHECKING:
+    from auditor.policies.versions import Versions
+
+_PUBLIC_GOOD: Final = "public-good"
+
+
+@dataclass(frozen=True, slots=True)
+class Enforced:
+    """The policies of a tree."""
+
+    policies: tuple[Policy, ...] = ()
+
+    @property
+    def repositories(self) -> frozenset[str]:
+        """Where they look for signatures beside the image's own repository."""
+        return frozenset().union(*(policy.repositories for policy in self.policies))
+
+    @property
+    def files(self) -> frozenset[str]:
+        """Files that hold policies over workloads. Flux's verify what they themselves fetch, and change with every version."""
+        return frozenset(policy.place.file for policy in self.policies if policy.engine is not Engine.FLUX)
+
+    def rule(
+        self, uses: Iterable[Use], evidence: Mapping[str, Evidence], listings: Listings, rules: Rules, now: datetime
+    ) -> Mapping[str, tuple[Judgment, ...]]:
+        """What each policy says of each image, by the reference as written."""
+        if not self.policies:
+            return {}
+        # The arithmetic of signatures is loaded only where a policy rules.
+        from auditor.policies.proofs import Proofs  # noqa: PLC0415
+        from auditor.policies.table import table  # noqa: PLC0415
+        from auditor.signatures.trust import load_trust  # noqa: PLC0415
+
+        public = next((each for each in rules.trust if each.kind == _PUBLIC_GOOD), None)
+        # Asked for by the rules it is at hand already; else the embedded copy does, and nobody is asked.
+        trust = load_trust((public or TrustSetting(_PUBLIC_GOOD, _PUBLIC_GOOD),), now=now, offline=True)
+        return table(self.policies, uses, evidence, listings.found, Proofs(trust.roots[0], now))
+
+
+def enforced(tree: Tree, rules: Rules, versions: Versions | None = None) -> Enforced:
+    """The policies that a tree holds, or that `policies:` names in it."""
+    found = find_policies(tree, rules.policies)
+    if not found.objects and not found.mistakes:
+        return Enforced()
+    from auditor.policies.load import load_policies  # noqa: PLC0415 - a tree without policies needs no engine
+
+    return Enforced(load_policies(found, versions).policies)
