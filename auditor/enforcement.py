@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from auditor.config.rules import Rules, TrustSetting
 from auditor.gather import Listings
+from auditor.judge.findings.policy import gate_findings
 from auditor.model.evidence import Evidence
+from auditor.model.finding import Finding
 from auditor.model.use import Use
 from auditor.policies.found import find_policies
 from auditor.policies.ruling import Engine, Judgment, Policy
@@ -23,9 +25,10 @@ _PUBLIC_GOOD: Final = "public-good"
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
-    """The policies of a tree."""
+    """The policies of a tree: those that rule on images, and Rego over the result of the run, content by path."""
 
     policies: tuple[Policy, ...] = ()
+    rego: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -35,7 +38,8 @@ class Enforced:
     @property
     def files(self) -> frozenset[str]:
         """Files that hold policies over workloads. Flux's verify what they themselves fetch, and change with every version."""
-        return frozenset(policy.place.file for policy in self.policies if policy.engine is not Engine.FLUX)
+        own = frozenset(policy.place.file for policy in self.policies if policy.engine is not Engine.FLUX)
+        return own | self.rego.keys()
 
     def rule(
         self, uses: Iterable[Use], evidence: Mapping[str, Evidence], listings: Listings, rules: Rules, now: datetime
@@ -53,12 +57,24 @@ class Enforced:
         trust = load_trust((public or TrustSetting(_PUBLIC_GOOD, _PUBLIC_GOOD),), now=now, offline=True)
         return table(self.policies, uses, evidence, listings.found, Proofs(trust.roots[0], now))
 
+    def gate(self, document: Mapping[str, Any], rules: Rules) -> tuple[Finding, ...]:
+        """What Rego (`package auditor`) says of a run, given as JSON v1."""
+        if not self.rego:
+            return ()
+        from auditor.policies.rego.evaluate import Rego  # noqa: PLC0415
+        from auditor.policies.rego.gate import ask_gate  # noqa: PLC0415
+
+        with Rego() as rego:
+            said = ask_gate(self.rego, document, rego)
+        return tuple(gate_findings(said, rules)) if said is not None else ()
+
 
 def enforced(tree: Tree, rules: Rules, versions: Versions | None = None) -> Enforced:
     """The policies that a tree holds, or that `policies:` names in it."""
     found = find_policies(tree, rules.policies)
+    rego = {each.file: each.content for each in found.rego}
     if not found.objects and not found.mistakes:
-        return Enforced()
+        return Enforced(rego=rego)
     from auditor.policies.load import load_policies  # noqa: PLC0415 - a tree without policies needs no engine
 
-    return Enforced(load_policies(found, versions).policies)
+    return Enforced(load_policies(found, versions).policies, rego)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
+from auditor.config.rules import Rules
 from auditor.judge.findings.subject import WAIVE, Draft, Subject, level
 from auditor.judge.words import cut, listed
 from auditor.model.finding import Finding
+from auditor.model.place import Place
 from auditor.model.report import PolicyVerdict
 from auditor.model.use import Use
 from auditor.model.verdict import Verdict
 from auditor.policies.inspected import resource_of
+from auditor.policies.rego.gate import Said
 from auditor.policies.ruling import Judgment, NotReadable, Policy, Ruling
 
 _REFUSED: Final = frozenset(
@@ -72,6 +76,24 @@ def unreadable_policies(subjects: Iterable[Subject]) -> Iterator[Finding]:
                     place=policy.place,
                     owner=policy.name,
                 )
+
+
+def gate_findings(said: Said, rules: Rules) -> Iterator[Finding]:
+    """What a Rego policy says of a whole run: what it denies, what it warns of, or that nobody could evaluate it."""
+    if said.unevaluated is not None:
+        yield _gate_finding("policy-not-evaluable", said, f"cannot be evaluated: {cut(said.unevaluated)}.", rules)
+    for word in said.words:
+        rule = "policy-failed" if word.denies else "policy-warned"
+        yield replace(
+            _gate_finding(rule, said, f"{'denies' if word.denies else 'warns'}: {cut(word.message)}", rules),
+            image=word.image,
+            place=word.place or Place(said.file),
+        )
+
+
+def _gate_finding(rule: str, said: Said, what: str, rules: Rules) -> Finding:
+    advice = "Do as the policy says, or change the policy in a change of its own: this one is judged by base's."
+    return Finding(rule, level(rule, rules), f"{said.policy} {what}", advice, Place(said.file), owner=said.policy)
 
 
 def policy_disagreement(subject: Subject) -> Draft | None:

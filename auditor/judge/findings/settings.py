@@ -47,6 +47,12 @@ def rule_changes(base: Rules, head: Rules | str, changed: frozenset[str] = froze
     return (*_changed_files(base, head), *_added_waivers(base, head))
 
 
+def policy_changes(base: Rules, files: frozenset[str], changed: frozenset[str]) -> tuple[Finding, ...]:
+    """`rules-changed` for each file of the cluster's own policies that the change changes; base's judge it."""
+    message = "This change changes {}, which holds policies of the cluster."
+    return tuple(_finding(base, path, message.format(path), _EFFECT) for path in sorted(files & changed))
+
+
 def _unloadable(base: Rules, why: str, changed: frozenset[str]) -> Iterator[Finding]:
     message = f"The rules of this change cannot be loaded: {cut(why)}. After the merge every run would end with exit status 2."
     yield _finding(base, base.source, message, "Mend the rules file before the merge.")
