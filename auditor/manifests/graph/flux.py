@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from auditor.manifests.files import Reader
+from auditor.manifests.graph import artifacts
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.directories import generated, has_kustomization, normal
 from auditor.manifests.graph.settings import Settings
@@ -55,13 +56,18 @@ def deployments(
         yield unrendered(place, "path out of the tree", f"{_named(item)} deploys {path.text if path else ''!r}")
         return
     source = spec.mapping("sourceRef")
-    if not _is_here(reader, directory, source):
+    here: tuple[str, ...] = (directory,) if _is_here(reader, directory, source) else ()
+    if source.text("kind") == "ExternalArtifact":
+        here = (
+            artifacts.directories(source.text("name"), directory, item, root, reader=reader, settings=settings) or here
+        )
+    if not here:
         yield _elsewhere(item, place, directory, source)
-        return
     overlay = Mapping(list(_overlay(spec)), item.file, item.line)
-    files = None if has_kustomization(reader, directory) else generated(reader, directory)
-    for values in settings.of(item, root, above.values if above else None):
-        yield Deployment(directory, _named(item), place, overlay, f"{item.prefix}spec", values, files)
+    for one in here:
+        files = None if has_kustomization(reader, one) else generated(reader, one)
+        for values in settings.of(item, root, above.values if above else None):
+            yield Deployment(one, _named(item), place, overlay, f"{item.prefix}spec", values, files)
 
 
 def _is_here(reader: Reader, directory: str, source: Mapping) -> bool:

@@ -23,6 +23,7 @@ from auditor.model.place import Place
 from auditor.source.tree import EntryKind, Unreadable
 
 _KINDS = ("ConfigMap", "Secret")
+_LOOKED_FOR = (*_KINDS, "ArtifactGenerator")
 _ENCRYPTED = "ENC["
 
 
@@ -83,8 +84,8 @@ class Settings:
         held = self._held(kind, name)
         if not held:
             return [{}]
-        best = max(_nearness(path, root, item.file) for path, _ in held)
-        return [values for path, values in held if _nearness(path, root, item.file) == best]
+        best = max(nearness(path, root, item.file) for path, _ in held)
+        return [values for path, values in held if nearness(path, root, item.file) == best]
 
     def _held(self, kind: str, name: str) -> list[tuple[str, dict[str, Scalar]]]:
         key = kind, name
@@ -93,15 +94,18 @@ class Settings:
         return self._found[key]
 
     def _written(self, kind: str, name: str) -> Iterator[tuple[str, dict[str, Scalar]]]:
+        for item in self.objects(kind, name):
+            if item.name == name:
+                yield item.file, dict(self._values(item, encoded=kind == "Secret"))
+
+    def objects(self, kind: str, word: str) -> Iterator[Object]:
+        """The objects of a kind in files that hold a word: ConfigMaps, Secrets and ArtifactGenerators."""
         for path, content in self._files().items():
-            if name.encode() not in content:
+            if word.encode("utf-8", "surrogatepass") not in content:
                 continue
             for document in self.reader.documents(path):
-                if not isinstance(document, Mapping):
-                    continue
-                for item in objects(document, path):
-                    if item.kind == kind and item.name == name:
-                        yield path, dict(self._values(item, encoded=kind == "Secret"))
+                if isinstance(document, Mapping):
+                    yield from (item for item in objects(document, path) if item.kind == kind)
 
     def _files(self) -> dict[str, bytes]:
         if self._candidates is None:
@@ -109,7 +113,9 @@ class Settings:
             for path, entry in self.reader.files.items():
                 if entry.kind is EntryKind.FILE and path.lower().endswith(MANIFESTS):
                     content = self._content(path)
-                    if len(content) <= self.reader.limits.rules_bytes and any(k.encode() in content for k in _KINDS):
+                    if len(content) <= self.reader.limits.rules_bytes and any(
+                        k.encode() in content for k in _LOOKED_FOR
+                    ):
                         self._candidates[path] = content
         return self._candidates
 
@@ -146,7 +152,7 @@ class Settings:
             self.gaps.append(gap)
 
 
-def _nearness(path: str, root: str, file: str) -> int:
+def nearness(path: str, root: str, file: str) -> int:
     """How many directories a path has in common with what deploys it: its root, or its own file."""
     return max(_common(path, f"{root}/x" if root != "." else "x"), _common(path, file))
 

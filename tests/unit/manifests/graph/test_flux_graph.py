@@ -265,3 +265,23 @@ def test_what_is_put_on_top_is_no_use_where_it_is_written() -> None:
     assert [(use.reference, use.root) for use in read(files).uses] == [("b:2", "apps")]
     elsewhere = {"c.yaml": flux("nowhere", patches=patch)}
     assert [(use.reference, use.root) for use in read(elsewhere).uses] == [("b:2", None)]
+
+
+def test_an_artifact_that_is_made_of_the_tree() -> None:
+    def generator(cluster: str) -> str:
+        return (
+            "apiVersion: source.extensions.fluxcd.io/v1beta1\nkind: ArtifactGenerator\nmetadata: {name: g}\n"
+            "spec:\n  sources: [{alias: repo, kind: GitRepository, name: flux-system}]\n"
+            "  artifacts:\n    - name: apps\n      copy:\n"
+            f"        - {{from: '@repo/apps/{cluster}/**', to: '@artifact/cluster/'}}\n"
+        )
+
+    files = {f"{name}/g.yaml": generator(name) for name in ("prod", "test")}
+    files |= {
+        f"{name}/k.yaml": flux("./cluster").replace("GitRepository", "ExternalArtifact").replace("flux-system", "apps")
+        for name in ("prod", "test")
+    }
+    files |= {f"apps/{name}/p.yaml": pod(f"{name}:${{TAG:=1}}") for name in ("prod", "test")}
+    found = read(files)
+    assert (images(found, "apps/prod"), images(found, "apps/test")) == ({"prod:${TAG:=1}"}, {"test:${TAG:=1}"})
+    assert {gap.rule for gap in found.gaps} == {"templated-reference"}  # without postBuild nothing is filled in
