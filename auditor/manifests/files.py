@@ -36,6 +36,8 @@ class Part:
     uses: tuple[Use, ...]
     gaps: tuple[Gap, ...]
     seen: tuple[tuple[str, str], ...] = ()
+    exact: str | None = None
+    """The root, where a program built it: its uses are all there are, and none too many."""
 
 
 class OutOfTree(Exception):  # noqa: N818 - a fact about one path, turned into a gap by whoever asked

@@ -33,7 +33,7 @@ from auditor.model.place import Place
 from auditor.model.use import Use
 from auditor.source.tree import EntryKind, Tree
 
-__all__ = ["Inventory", "Shared", "inventory"]
+__all__ = ["Inventory", "Shared", "comparable", "inventory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Inventory:
     loose: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     """Kustomizations that are read only as something of the tree deploys them."""
+    exact: frozenset[str] = frozenset()
+    """Roots that a program built: their uses are all there are, and none too many."""
 
 
 def inventory(
@@ -98,8 +100,23 @@ def inventory(
     gaps |= dict.fromkeys(foreign(reader, Chosen.of(settings)))
     ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(
-        tuple(ordered), tuple(sorted(gaps, key=lambda gap: gap.place)), plan.roots, tuple(scan.loose), plan.named
+        tuple(ordered),
+        tuple(sorted(gaps, key=lambda gap: gap.place)),
+        plan.roots,
+        tuple(scan.loose),
+        plan.named,
+        frozenset(part.exact for part in parts if part.exact),
     )
+
+
+def comparable(before: Inventory, after: Inventory) -> tuple[Use, ...]:
+    """The uses of base that a use of head may be the same as.
+
+    Our own reading of a root may have an image too many. Where head's is exact and base's could not be built, base's tells
+    nothing: all that head deploys there is new.
+    """
+    doubtful = after.exact - before.exact
+    return tuple(use for use in before.uses if use.root not in doubtful)
 
 
 def _earlier(before: Inventory | None) -> Before:
@@ -223,7 +240,8 @@ class _Scan:
                 uses.extend(found)
                 gaps.extend(holes)
         gaps = [gap if gap.root else replace(gap, root=root) for gap in gaps]
-        return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()))
+        exact = root if root in self._rendering.exact else None
+        return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()), exact)
 
     # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

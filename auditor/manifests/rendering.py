@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from collections.abc import Mapping as Paths
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +66,8 @@ class Rendering:
     kustomize: Kustomize | None = None
     changed: frozenset[str] | None = None
     renderers: Renderers | None = None
+    exact: set[str] = field(default_factory=set)
+    """Roots that kustomize built."""
 
     @property
     def identity(self) -> str:
@@ -89,6 +91,7 @@ class Rendering:
             why = f"kustomize does not build {root}, so what it deploys is our own reading of it: {error}"
             gap = unrendered(place, "kustomization", why[: self.reader.limits.text])
             return own, [*gaps, gap]
+        self.exact.add(root)
         kept = [gap for gap in gaps if gap.rule != "unparsable-file"]
         return [self._with_values(pair, built) for pair in exact], kept
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.inventory import Inventory, Shared, inventory
+from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.manifests.render import kustomize as module
 from auditor.model.use import Via
 from auditor.source.memory import MemoryTree
@@ -152,3 +152,19 @@ def test_only_what_a_change_reaches_is_rendered(monkeypatch: pytest.MonkeyPatch)
     assert {use.reference for use in before.uses} - {use.reference for use in after.uses} == {"ghcr.io/acme/api:v0"}
     take(files)
     assert built == ["other", "other"], "the same closure is rendered once"
+
+
+def test_an_image_too_many_in_base_hides_nothing() -> None:
+    """Base does not build, and our reading of it has the image that a patch would have replaced. Head deploys it."""
+    patch = DEPLOYMENT.replace("ghcr.io/acme/api:v1", "ghcr.io/acme/api:v7")
+    broken = {**BASE, "base/kustomization.yaml": "resources: [api.yaml]\npatches: [{path: p.yaml}]\nnoSuchField: 1\n"}
+    shared, programs = Shared(), renderers("kustomize")
+
+    def take(files: Mapping[str, str]) -> Inventory:
+        tree = MemoryTree({path: text.encode() for path, text in files.items()}, "test")
+        return inventory(tree, ManifestSettings(), shared, renderers=programs)
+
+    before, after = take({**broken, "base/p.yaml": patch}), take(BASE)
+    assert comparable(before, after) == ()
+    assert comparable(after, after) == after.uses
+    assert comparable(before, before) == before.uses, "read in the same way, they are compared"
