@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from auditor.config.files import Read
 from auditor.config.load import load_rules
-from auditor.config.rules import Rules
+from auditor.config.rules import RegistrySettings, Rules
 from auditor.errors import ConfigurationError, SourceError
 from auditor.judge.ask import Ask, DontAsk, questions
 from auditor.judge.compare import Comparison, common, compare, surviving
@@ -41,6 +41,8 @@ from auditor.stopwatch import Stopwatch
 from auditor.version import __version__
 
 if TYPE_CHECKING:
+    from auditor.registry.material import Registry
+    from auditor.registry.store import CacheSettings
     from auditor.signatures.verify import Verifier
 
 COMMAND_LINE = Place("command line")
@@ -60,6 +62,8 @@ class World:
     jobs: int = 64
     fail_on: Level = Level.ERROR
     exit_zero: bool = False
+    cache: CacheSettings | None = None
+    """Where registries' answers are kept between runs; None keeps nothing."""
     renderers: Renderers | None = None
     """Programs that render trees; None reads them by this program alone."""
 
@@ -189,7 +193,7 @@ class _Uses:
 
 def _compare(uses: _Uses, scope: str, rules: Rules) -> Comparison:
     after = _in_scope(uses.after.uses, scope)
-    known = common(tuple(_in_scope(each.uses, scope) for each in uses.before)) if uses.before else None
+    known = common(tuple(_in_scope(comparable(each, uses.after), scope) for each in uses.before)) if uses.before else None
     if known is not None and uses.tip is not None:
         known = surviving(known, _in_scope(uses.tip.uses, scope), after, uses.changed)
     return compare(known, after, Governing(rules).label)
@@ -245,12 +249,26 @@ def verify_file(name: str, artifact: bytes | Digest, bundle: bytes, rules: Rules
 def _judge_references(
     references: Iterable[str], rules: Rules, world: World, *, whatever: bool = False
 ) -> tuple[Judged, Answers]:
-    """`whatever`: ask about each reference, also where no rule needs to know."""
+    """`whatever`: ask about each reference, also where no rule needs to know. `oci:PATH` is every image of that layout."""
+    references, layouts, rules = _in_layouts(tuple(references), rules)
     uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
     comparison = compare(None, uses)
-    answers = _ask(_asks(comparison, rules, whatever=whatever), rules, world)
+    answers = _ask(_asks(comparison, rules, whatever=whatever), rules, world, layouts)
     with world.watch.lap("judging"):
         return judge(comparison, answers.evidence, rules, world.today), answers
+
+
+def _in_layouts(
+    references: tuple[str, ...], rules: Rules
+) -> tuple[tuple[str, ...], Mapping[Reference, Registry], Rules]:
+    """The images of layouts, who answers for each, and rules that let them be asked about: the folder is asked, no host."""
+    if not any(text.startswith("oci:") for text in references):
+        return references, {}, rules
+    from auditor.registry.beside import open_references  # noqa: PLC0415
+
+    found, layouts = open_references(references)
+    named = {image.host: RegistrySettings(image.host) for image in layouts} | dict(rules.registries)
+    return found, layouts, replace(rules, registries=named)
 
 
 # ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -284,11 +302,15 @@ class Answers:
     notes: tuple[str, ...] = ()
 
 
-def _ask(asks: list[Ask], rules: Rules, world: World) -> Answers:
+def _ask(
+    asks: list[Ask], rules: Rules, world: World, layouts: Mapping[Reference, Registry] = MappingProxyType({})
+) -> Answers:
+    """`layouts`: references that are not asked for at a registry."""
     if not asks:
         return Answers()
     # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
     from auditor.gather import gather  # noqa: PLC0415
+    from auditor.registry.beside import Beside  # noqa: PLC0415
     from auditor.registry.client import open_registry  # noqa: PLC0415
     from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
 
@@ -304,9 +326,13 @@ def _ask(asks: list[Ask], rules: Rules, world: World) -> Answers:
         notes.extend(trust.notes)
         return Verifier(trust, rules.keys)
 
-    opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)
+    opened = (
+        OfflineRegistry()
+        if world.offline and world.cache is None
+        else open_registry(rules.registries, environ=world.environ, cache=world.cache, offline=world.offline)
+    )
     with world.watch.lap("registries and signatures"), opened as registry:
-        evidence = gather(asks, registry, verifier, jobs=world.jobs)
+        evidence = gather(asks, Beside(registry, layouts), verifier, jobs=world.jobs)
         return Answers(evidence, tuple(trusted), (*notes, *registry.notes()))
 
 

@@ -37,7 +37,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--head", metavar="REV", help="the change (default: the working tree)")
     parser.add_argument(
-        "--image", action=Several, default=Listed(), metavar="REF", help="judge this image only; repeatable"
+        "--image",
+        action=Several,
+        default=Listed(),
+        metavar="REF",
+        help="judge this image (or oci:FOLDER) only; repeatable",
     )
     add_render_option(parser)
     add_judging_options(parser)

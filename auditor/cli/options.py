@@ -152,7 +152,18 @@ def add_judging_options(parser: argparse.ArgumentParser) -> None:
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """How registries are asked."""
     group = parser.add_argument_group("network")
-    group.add_argument("--offline", action="store_true", help="ask nobody: what would need an answer is unjudged")
+    group.add_argument("--offline", action="store_true", help="ask nobody: judge from the cache, the rest is unjudged")
+    group.add_argument(
+        "--tag-ttl",
+        type=_age,
+        default=0.0,
+        metavar="AGE",
+        help="believe what a tag named for so long: 90s, 10m, 12h, 7d",
+    )
+    group.add_argument(
+        "--listing-ttl", type=_age, default=0.0, metavar="AGE", help="believe a list of signatures for so long"
+    )
+    group.add_argument("--refresh", action="store_true", help="use nothing from the cache, and replace what is there")
     group.add_argument("--jobs", type=_jobs, default=None, metavar="N", help="requests under way at once (default 64)")
     group.add_argument("--timings", action="store_true", help="say on standard error what took how long")
 
@@ -161,6 +172,21 @@ def _level(text: str) -> Level:
     if text not in {"error", "warning", "note"}:
         raise argparse.ArgumentTypeError(f"{text!r} is none of error, warning, note")
     return Level(text)
+
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _age(text: str) -> float:
+    """Seconds: a number with a unit, or a bare 0."""
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s" if text == "0" else "")
+    if not (number.isascii() and number.isdigit() and unit) or len(number) > _LONGEST_AGE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age such as 90s, 10m, 12h or 7d")
+    return float(int(number) * _UNITS[unit])
+
+
+_LONGEST_AGE: Final = 6
+"""Digits of an age."""
 
 
 def _jobs(text: str) -> int:

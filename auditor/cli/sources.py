@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from auditor.cli.options import Environment
 from auditor.config.load import RULES_FILES
@@ -26,6 +26,9 @@ from auditor.source.memory import MemoryTree
 from auditor.source.tree import Tree, Unreadable
 from auditor.stopwatch import Stopwatch
 
+if TYPE_CHECKING:
+    from auditor.registry.store import CacheSettings
+
 _STANDARD_INPUT: Final = "-"
 _STANDARD_INPUT_NAME: Final = "standard-input.yaml"
 
@@ -37,11 +40,30 @@ def world(options: argparse.Namespace, environment: Environment) -> World:
         now=datetime.now(UTC),
         watch=Stopwatch(time.monotonic),
         offline=getattr(options, "offline", False),
+        cache=_cache(options),
         jobs=getattr(options, "jobs", None) or DEFAULT.connections,
         fail_on=getattr(options, "fail_on", Level.ERROR),
         exit_zero=getattr(options, "exit_zero", False),
         renderers=_renderers(getattr(options, "render", "never"), environment),
     )
+
+
+def cache_folder() -> Path:
+    """Where answers of registries are kept: the user's own cache, never a folder of the repository."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("auditor") / "registry"
+
+
+def _cache(options: argparse.Namespace) -> CacheSettings | None:
+    """What may be kept; None for a command that asks no registry."""
+    if not hasattr(options, "tag_ttl"):
+        return None
+    from auditor.registry.store import CacheSettings
+
+    if options.offline and options.refresh:
+        raise UsageError("--refresh asks again, --offline asks nobody", help="leave out one of them")
+    return CacheSettings(cache_folder(), options.tag_ttl, options.listing_ttl, refresh=options.refresh)
 
 
 def _renderers(render: str, environment: Environment) -> Renderers | None:

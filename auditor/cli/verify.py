@@ -32,7 +32,12 @@ def add(commands: Any) -> None:
             "catalogue of known publishers; an image nobody speaks about is described (exit 3)."
         ),
     )
-    parser.add_argument("image", nargs="*", metavar="IMAGE", help="a reference, as manifests write it")
+    parser.add_argument(
+        "image",
+        nargs="*",
+        metavar="IMAGE",
+        help="a reference, as manifests write it, or oci:FOLDER for the images of an OCI layout",
+    )
     group = parser.add_argument_group("identity (as in cosign; patterns are anchored at both ends)")
     group.add_argument("--certificate-identity", metavar="SUBJECT", help="the subject, exactly")
     group.add_argument("--certificate-identity-regexp", metavar="RE2", help="the subject, as an RE2 pattern")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from auditor.model.evidence import Fault, Platform, Resolution
 from auditor.model.reference import Digest, Reference
+from auditor.registry.layout import open_layout
 from auditor.registry.material import Listing, Registry
+
+LAYOUT: Final = "oci:"
+"""How a reference on the command line begins that is a folder, as in skopeo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +45,17 @@ class Beside:
 
     def _of(self, reference: Reference) -> Registry:
         return self.layouts.get(reference, self.registry)
+
+
+def open_references(texts: Iterable[str]) -> tuple[tuple[str, ...], Mapping[Reference, Registry]]:
+    """References as given, `oci:PATH` replaced by the images in that layout; and which layout has them. Raises UsageError."""
+    found: list[str] = []
+    layouts: dict[Reference, Registry] = {}
+    for text in texts:
+        if not text.startswith(LAYOUT):
+            found.append(text)
+            continue
+        layout, images = open_layout(Path(text.removeprefix(LAYOUT)))
+        found += map(str, images)
+        layouts.update(dict.fromkeys(images, layout))
+    return tuple(found), layouts
