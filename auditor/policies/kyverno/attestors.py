@@ -17,11 +17,13 @@ from auditor.policies.found import Found
 from auditor.policies.kyverno.names import repository_of
 from auditor.policies.kyverno.wildcard import expression, invalid, matches
 from auditor.policies.proofs import Grounds
+from auditor.policies.versions import Kyverno
 
 DEEPEST: Final = 8
 """Attestors inside attestors: real policies have one level."""
 _PEM_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 _SECRET: Final = re.compile(r"k8s://(?:([^/]+)/)?([^/]+)")
+_IGNORED: Final = "Kyverno before 1.13.5 ignores subjectRegExp and issuerRegExp (CVE-2025-29778)"
 _WAYS: Final = ("keys", "certificates", "keyless", "attestor")
 EXTENSIONS: Final = MappingProxyType(
     {
@@ -114,6 +116,8 @@ class Entry:
     repository: str | None = None
     unclear: str | None = None
     nested: AttestorSet | None = None
+    lax: str | None = None
+    """Why some releases of this version take more than is written: a refusal is not certain then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +137,9 @@ class AttestorSet:
 class Reader:
     """Reads attestors of one policy; what Kyverno would refuse is added to `mistakes`."""
 
-    def __init__(self, found: Found, *, bundle: bool = False) -> None:
+    def __init__(self, found: Found, *, bundle: bool = False, version: Kyverno = Kyverno.V1_19) -> None:
         self._found = found
+        self._version = version
         self._bundle = bundle
         self.mistakes: list[Mistake] = []
 
@@ -243,7 +248,8 @@ class Reader:
         if self._bundle:
             return self._bundled(field, who, shared, unclear, attestation=attestation)
         grounds = self._grounds(field, fulcio=roots.encode() if roots else None, key=None, attestation=attestation)
-        return Entry(field.place, grounds, who, shared.annotations, shared.repository, unclear=unclear)
+        lax = _IGNORED if self._version is Kyverno.V1_13 and (who.subject_regexp or who.issuer_regexp) else None
+        return Entry(field.place, grounds, who, shared.annotations, shared.repository, unclear=unclear, lax=lax)
 
     def _bundled(self, field: Cursor, who: Who, shared: _Shared, unclear: str | None, *, attestation: bool) -> Entry:
         """For bundles the public root alone counts, and SCTs are never checked."""

@@ -63,6 +63,7 @@ class _Prepared:
 def _prepared(text: str) -> _Prepared:
     import cel  # noqa: PLC0415 - as above
 
+    text = _IMAGES_OPTIONAL.sub(r"images.\1", text)  # these three lists are always there
     bare = _TEXT.sub("''", text)
     trails = tuple((each[1], tuple(step.strip() for step in each[2].split(".")[1:])) for each in _CHAIN.finditer(bare))
     facts = (trails, len(_MACRO.findall(bare)), bare.count(",") + 1, _OPTIONAL.search(bare) is not None)
@@ -81,7 +82,7 @@ def problem_with(text: str) -> str | None:
         return "empty"
     if not installed():
         return None
-    prepared = _prepared(_IMAGES_OPTIONAL.sub(r"images.\1", text))
+    prepared = _prepared(text)
     return None if prepared.optional else " ".join(prepared.problem.split())[:200] or None
 
 
@@ -91,7 +92,7 @@ def evaluate(text: str, known: Mapping[str, Any], functions: Mapping[str, Callab
         raise Unknown("the extra `kyverno` is not installed")
     if len(text) > _LONGEST:
         raise Unknown(f"longer than {_LONGEST} characters")
-    prepared = _prepared(_IMAGES_OPTIONAL.sub(r"images.\1", text))
+    prepared = _prepared(text)
     _check_known(prepared, known)
     _check_cost(prepared, known)
     import cel  # noqa: PLC0415 - as above

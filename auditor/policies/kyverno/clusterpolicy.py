@@ -242,8 +242,10 @@ def _mentions(patterns: Iterable[str], name: str) -> bool:
 def _answer(entry: Verification, image: Inspected, resource: Resource, proofs: Proofs) -> Answer:
     bench = Bench(image, proofs, bundle=entry.bundle)
     answers = [bench.signed(entry.sets)] if entry.sets else []
-    known = request(resource)
-    return all_of([*answers, *(each.holds(bench, known) for each in entry.attestations)])
+    if entry.attestations:
+        known = request(resource)
+        answers += [each.holds(bench, known) for each in entry.attestations]
+    return all_of(answers)
 
 
 def _doubtful(ruling: Ruling) -> Ruling:

@@ -24,7 +24,7 @@ def load_kyverno(found: Found, versions: Versions) -> tuple[tuple[Policy, ...], 
     exceptions = tuple(Cursor.at(each) for each in found.of(_CLASSIC, "PolicyException"))
     registry = _default_registry(found) if classic else DEFAULT_REGISTRY
     for each in classic:
-        policy, wrong = read_policy(each, found, exceptions, registry)
+        policy, wrong = read_policy(each, found, exceptions, registry, versions.kyverno)
         policies.append(policy)
         mistakes.extend(wrong)
     exceptions = tuple(Cursor.at(each) for each in found.of(_CEL, "PolicyException"))

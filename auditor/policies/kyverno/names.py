@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from auditor.model.reference import Reference
@@ -15,6 +16,7 @@ from auditor.model.reference import Reference
 DEFAULT_REGISTRY: Final = "docker.io"
 
 
+@lru_cache(maxsize=16_384)  # every policy asks for the name of the same image
 def name_of(text: str, registry: str = DEFAULT_REGISTRY) -> str:
     """The normalised name of a reference as written: no `library/` is added, and a digest drops the tag.
 

@@ -17,6 +17,7 @@ from auditor.policies.kyverno.conditions import expressions, problem_with
 from auditor.policies.kyverno.exceptions import exceptions_to
 from auditor.policies.kyverno.match import Autogen, Scope
 from auditor.policies.ruling import Engine, NotReadable, Policy
+from auditor.policies.versions import Kyverno
 
 VERSIONS: Final = frozenset({"v1", "v2beta1", "v2"})
 _ACTIONS: Final = {"enforce": True, "audit": False}
@@ -30,13 +31,13 @@ def verifies_images(found: Object) -> bool:
 
 
 def read_policy(
-    found: Object, tree: Found, exceptions: tuple[Cursor, ...], registry: str
+    found: Object, tree: Found, exceptions: tuple[Cursor, ...], registry: str, version: Kyverno = Kyverno.V1_19
 ) -> tuple[Policy, tuple[Mistake, ...]]:
     """One policy and what is wrong with it; with any mistake it is not evaluable."""
     policy = Cursor.at(found)
     name = f"{found.kind}/{found.name}"
     place = policy.place
-    reading = _Reading(policy, tree)
+    reading = _Reading(policy, tree, version)
     read = reading.policy(name, exceptions, registry)
     mistakes = list(reading.mistakes)
     if (filled := templated(found)) is not None:
@@ -52,7 +53,8 @@ def read_policy(
 class _Reading:
     """One policy on its way from nodes to values."""
 
-    def __init__(self, policy: Cursor, tree: Found) -> None:
+    def __init__(self, policy: Cursor, tree: Found, version: Kyverno) -> None:
+        self._version = version
         self._policy = policy
         self._tree = tree
         self.mistakes: list[Mistake] = []
@@ -119,7 +121,7 @@ class _Reading:
         if mutates and not (enforce if action is None else action):
             self.mistakes.append(item.mistake("with the action Audit `mutateDigest` must be false"))
         bundle = kind == "SigstoreBundle"
-        reader = Reader(self._tree, bundle=bundle)
+        reader = Reader(self._tree, bundle=bundle, version=self._version)
         sets = reader.sets(item["attestors"], item)
         attestations = tuple(self._attestation(each, item, reader) for each in item["attestations"])
         self.mistakes.extend(reader.mistakes)

@@ -57,7 +57,10 @@ class Bench:
         found = self.outcomes(entry, kind)
         if isinstance(found, Answer):
             return found
-        return _bundled(entry, found) if self.bundle else _classic(entry, found)
+        answer = _bundled(entry, found) if self.bundle else _classic(entry, found)
+        if answer.holds is False and entry.lax and any(isinstance(each, Accepted) for each in found):
+            return Answer(None, f"{entry.lax}; as written: {answer.why}")
+        return answer
 
     def outcomes(self, entry: Entry, kind: type[Material]) -> list[Outcome] | Answer:
         """What each signature of the form is worth to the entry; an answer where that cannot be asked."""

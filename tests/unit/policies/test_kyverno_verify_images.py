@@ -10,9 +10,13 @@ import pytest
 from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Form, Unreadable
 from auditor.model.reference import Reference
 from auditor.model.report import PolicyVerdict
+from auditor.policies.found import find_policies
 from auditor.policies.inspected import Containers, Inspected, Resource
+from auditor.policies.load import load_policies
+from auditor.policies.versions import Kyverno, Versions
 from auditor.registry.material import Listing
 from auditor.signatures.root import Root
+from auditor.source.memory import MemoryTree
 from fixtures.sigstore import Sigstore, bundle, github, sig_layer
 from fixtures.sigstore.keys import derive, pem
 from fixtures.sigstore.material import as_material
@@ -481,6 +485,15 @@ def test_attestors_that_contain_themselves_or_nest_without_end() -> None:
 def test_a_catastrophic_expression_ends() -> None:
     text = policy(f"{{keyless: {{subjectRegExp: '^(a+)+$', {LOG}}}}}")
     assert verdict(text, sig()) is FAIL
+
+
+@pytest.mark.parametrize(("version", "expected"), [("1.13", UNKNOWN), ("1.17", FAIL), ("1.19", FAIL)])
+def test_expressions_that_older_releases_ignore(version: str, expected: PolicyVerdict) -> None:
+    text = policy(f"{{keyless: {{subjectRegExp: '^nobody$', {LOG}}}}}")
+    found = find_policies(MemoryTree({"p.yaml": text.encode()}, "test"))
+    loaded = load_policies(found, Versions(Kyverno(version)))
+    assert said(loaded, image_of(IMAGE, [sig()], resources=(POD,)), PUBLIC)[0] is expected
+    assert said(loaded, image_of(IMAGE, [], resources=(POD,)), PUBLIC)[0] is FAIL
 
 
 def test_the_flat_form_of_old() -> None:
