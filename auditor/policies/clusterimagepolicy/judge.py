@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from auditor.model.evidence import Absent
@@ -160,8 +161,14 @@ class NoMatch:
 
 def seen(image: Inspected) -> str | None:
     """The name that globs are matched with; None for what the controller does not take for an image name."""
+    repository = _repository(image.text)
+    return None if repository is None else f"{repository}@{image.digest or _NO_DIGEST}"
+
+
+@lru_cache(maxsize=65536)
+def _repository(text: str) -> str | None:
+    """Every policy asks for the name of every image."""
     try:
-        reference = names.parse(image.text)
+        return names.repository(names.parse(text))
     except InvalidReference:
         return None
-    return names.pinned_name(reference, image.digest or _NO_DIGEST)
