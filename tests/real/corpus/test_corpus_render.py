@@ -78,8 +78,14 @@ def by_root(name: str) -> dict[str | None, list[Use]]:
 
 
 def certain(uses: list[Use]) -> set[str]:
-    """What stands under keys that hold images: the truth has nothing else."""
-    return {use.reference for use in uses if use.confidence is not Confidence.LOW and use.sort is Sort.IMAGE}
+    """What stands under keys that hold images: the truth has nothing else, and no settings of ConfigMaps."""
+    return {
+        use.reference
+        for use in uses
+        if use.confidence is not Confidence.LOW
+        and use.sort is Sort.IMAGE
+        and not (use.workload and use.workload.kind == "ConfigMap")
+    }
 
 
 def missed_places(row: dict[str, Any], ours: dict[str, set[tuple[str, int]]]) -> list[dict[str, Any]]:
