@@ -7,6 +7,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,13 @@ class Cost:
 
 
 def run(arguments: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | None = None, exits: int = 0) -> Cost:
-    """Run once. Raises RuntimeError with the program's output where it does not exit as expected."""
+    """Run once, with an empty cache where no environment is given.
+
+    Raises RuntimeError with the program's output where it does not exit as expected.
+    """
+    if environ is None:
+        with tempfile.TemporaryDirectory() as cache:
+            return run(arguments, stdin=stdin, environ=os.environ | {"XDG_CACHE_HOME": cache}, exits=exits)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     with subprocess.Popen(
@@ -30,7 +37,7 @@ def run(arguments: Sequence[str], *, stdin: str = "", environ: Mapping[str, str]
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=dict(os.environ if environ is None else environ),
+        env=dict(environ),
         text=True,
     ) as process:
         output, _ = process.communicate(stdin)

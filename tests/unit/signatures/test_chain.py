@@ -27,6 +27,8 @@ KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("root", "midd
 class CA:
     """How a CA certificate is made; the default is a good one."""
 
+    constrained: bool = True
+    used: bool = True
     authority: bool = True
     critical: bool = True
     cert_sign: bool = True
@@ -48,8 +50,10 @@ def certificate(subject: str, issuer: str, profile: CA | None, signer: str | Non
     )
     if profile is not None:
         constraints = x509.BasicConstraints(profile.authority, profile.path_length if profile.authority else None)
-        builder = builder.add_extension(constraints, critical=profile.critical)
-        builder = builder.add_extension(_usage(cert_sign=profile.cert_sign), critical=True)
+        if profile.constrained:
+            builder = builder.add_extension(constraints, critical=profile.critical)
+        if profile.used:
+            builder = builder.add_extension(_usage(cert_sign=profile.cert_sign), critical=True)
         if profile.usages is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage(profile.usages), critical=False)
         for extension, critical in profile.more:
@@ -82,6 +86,8 @@ GOOD = CA()
 CONSTRAINTS = x509.NameConstraints([x509.DNSName("acme.example")], None)
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 BAD = {
+    "no word of being an authority": CA(constrained=False),
+    "no word of what its key is for": CA(used=False),
     "no authority": CA(authority=False),
     "constraints that nobody has to heed": CA(critical=False),
     "a key that signs no certificates": CA(cert_sign=False),

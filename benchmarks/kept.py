@@ -1,0 +1,65 @@
+"""What a cache saves: the gate over pinned images, cold, warm, and with leave to believe old listings.
+
+    python -m benchmarks.kept [--images 500] [--latency 0.05] [--repeat 3]
+
+Whole processes; what starting costs (the same command for one image, warm) is shown by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from benchmarks.gate import write_rules
+from benchmarks.measure import Cost, auditor, median, run
+from benchmarks.table import Table
+from benchmarks.world import Served, pods, serve
+
+AGES = ("--tag-ttl", "1h", "--listing-ttl", "1h")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    title = f"{options.images} pinned images, {options.latency * 1000:.0f} ms before each answer"
+    table = Table(title, ("form", "run", "wall s", "CPU s", "requests per image"))
+    for form in ("legacy", "bundle"):
+        with serve(form, options.images, latency=options.latency) as served:
+            for row in measured(served, options.repeat):
+                table.add(form, *row)
+    table.show()
+
+
+def measured(served: Served, repeat: int) -> list[tuple[str, float, float, float]]:
+    """Each kind of run: its name, wall time, CPU and requests per image."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rules = write_rules(folder, served.images)
+        environ = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
+
+        def check(images: tuple[str, ...], *arguments: str) -> Cost:
+            command = auditor("check", "-", "--config", str(rules), "-f", "json", *arguments)
+            return run(command, stdin=pods(images), environ=environ)
+
+        every = served.images.pinned
+        rows = []
+        for row, images, arguments in (
+            ("cold", every, (*AGES, "--refresh")),
+            ("warm", every, ()),
+            ("warm, old listings believed", every, AGES),
+            ("the same, one image", every[:1], AGES),
+        ):
+            served.requests()
+            cost = median(repeat, lambda: check(images, *arguments))  # noqa: B023 - called at once
+            rows.append((row, cost.wall, cost.cpu, served.requests() / repeat / len(images)))
+        return rows
+
+
+if __name__ == "__main__":
+    main()
