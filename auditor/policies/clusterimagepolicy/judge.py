@@ -40,7 +40,7 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class CipPolicy:
-    """One ClusterImagePolicy, ready to judge."""
+    """One ClusterImagePolicy without mistakes, ready to judge."""
 
     policy: ClusterImagePolicy
     roots: Mapping[str, TrustRoot]
@@ -75,9 +75,6 @@ class CipPolicy:
 
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """What the controller would say when this resource is admitted."""
-        if self.policy.mistakes:
-            first = self.policy.mistakes[0]
-            return unknown(f"the controller refuses this policy: {first}", first.place)
         speaks = self.matches(image, resource)
         if speaks is None:
             return unknown(f"whether it matches {resource} depends on what the tree does not tell")
@@ -122,11 +119,15 @@ class CipPolicy:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """`no-match-policy` of the controller's ConfigMap: what becomes of images that no policy matches."""
+    """`no-match-policy` of the controller's ConfigMap: what becomes of images that no policy matches.
+
+    Not `complete`: there are policies that nobody can read, and that may match.
+    """
 
     action: str
     place: Place
     policies: tuple[CipPolicy, ...]
+    complete: bool
 
     @property
     def engine(self) -> Engine:
@@ -145,10 +146,10 @@ class NoMatch:
 
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:  # noqa: ARG002 - the protocol's shape
         """What the controller would say."""
-        matched = [each.matches(image, resource) for each in self.policies if not each.policy.mistakes]
+        matched = [each.matches(image, resource) for each in self.policies]
         if any(matched):
             return skipped("a policy matches the image")
-        if None in matched or any(each.policy.mistakes for each in self.policies):
+        if None in matched or not self.complete:
             return unknown("whether a policy matches the image cannot be told")
         match self.action:
             case "allow":

@@ -11,7 +11,7 @@ from auditor.policies.clusterimagepolicy.trust_root import read_trust_root
 from auditor.policies.cursor import Mistake
 from auditor.policies.found import Found, templated
 from auditor.policies.rego.evaluate import Rego
-from auditor.policies.ruling import Policy
+from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Versions
 
 GROUP: Final = "policy.sigstore.dev"
@@ -36,11 +36,18 @@ def load_clusterimagepolicies(
         return None if held is None else {key: text.encode() for key, text in held.items()}
 
     policies: list[CipPolicy] = []
+    refused: list[NotReadable] = []
     for each in found.of(GROUP, "ClusterImagePolicy"):
         policy = read_policy(each, texts, _outside(each.version, templated(each)))
-        policies.append(CipPolicy(policy, roots, rego))
         mistakes.extend(policy.mistakes)
-    return (*policies, *_no_match(found, tuple(policies))), tuple(mistakes)
+        if policy.mistakes:
+            first = policy.mistakes[0]
+            why = f"the controller refuses this policy: {first}"
+            refused.append(NotReadable(Engine.POLICY_CONTROLLER, policy.title, first.place, why))
+        else:
+            policies.append(CipPolicy(policy, roots, rego))
+    others = _no_match(found, tuple(policies), complete=not refused)
+    return (*policies, *refused, *others), tuple(mistakes)
 
 
 def _outside(version: str, template: Place | None) -> str | None:
@@ -50,9 +57,9 @@ def _outside(version: str, template: Place | None) -> str | None:
     return None if version in _VERSIONS else f"there is no version {version} of this kind"
 
 
-def _no_match(found: Found, policies: tuple[CipPolicy, ...]) -> tuple[NoMatch, ...]:
+def _no_match(found: Found, policies: tuple[CipPolicy, ...], *, complete: bool) -> tuple[NoMatch, ...]:
     held = found.config_map(_CONFIG, NAMESPACE) if policies else None
     if held is None:
         # The default is to deny; whether the controller is set up so is not in the tree: the lint `policy-gap` tells.
         return ()
-    return (NoMatch(held.get("no-match-policy", "deny"), policies[0].place, policies),)
+    return (NoMatch(held.get("no-match-policy", "deny"), policies[0].place, policies, complete),)

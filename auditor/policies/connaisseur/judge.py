@@ -87,7 +87,6 @@ class ConnaisseurPolicy:
     entries: tuple[Entry, ...]
     validators: Mapping[str, Validator]
     warns: bool
-    unclear: str | None
 
     @property
     def engine(self) -> Engine:
@@ -113,8 +112,6 @@ class ConnaisseurPolicy:
         """What Connaisseur would say; it asks about pods and what makes them."""
         if resource.named and not resource.lists:
             return skipped("no container runs it")
-        if self.unclear:
-            return unknown(f"the values cannot be evaluated: {self.unclear}", self.where)
         try:
             entry = governing(((each.pattern, each) for each in self.entries), full_name(image.text))
         except InvalidReference as problem:

@@ -13,7 +13,7 @@ from auditor.policies import gobwas
 from auditor.policies.connaisseur.judge import ConnaisseurPolicy, Entry, TrustRoot, Validator
 from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.found import Found, connaisseur_values, templated
-from auditor.policies.ruling import Policy
+from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Versions
 
 
@@ -25,8 +25,12 @@ def load_connaisseur(found: Found, _versions: Versions) -> tuple[tuple[Policy, .
         values = connaisseur_values(each)
         if values is not None:
             policy, wrong = _read(each, values)
-            policies.append(policy)
             mistakes.extend(wrong)
+            if wrong:
+                why = f"the values cannot be evaluated: {wrong[0]}"
+                policies.append(NotReadable(Engine.CONNAISSEUR, policy.name, wrong[0].place, why))
+            else:
+                policies.append(policy)
     return tuple(policies), tuple(mistakes)
 
 
@@ -46,7 +50,6 @@ def _read(found: Object, values: Cursor) -> tuple[ConnaisseurPolicy, tuple[Mista
         entries=entries,
         validators=validators,
         warns=values["features"]["detectionMode"].yes,
-        unclear=str(wrong[0]) if wrong else None,
     )
     return policy, tuple(wrong)
 
