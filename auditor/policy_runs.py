@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from auditor.config.rules import TrustSetting
 from auditor.manifests.inventory import inventory
 from auditor.model.evidence import Evidence, Resolved
+from auditor.model.place import Place
 from auditor.model.reference import Digest, Reference
 from auditor.model.report import Report, Run
-from auditor.pipeline import RulesFile, World
+from auditor.pipeline import RulesFile
 from auditor.policies.cases import Case, Outcome, outcomes
+from auditor.policies.cursor import Mistake
 from auditor.policies.export.write import export
-from auditor.policies.found import find_policies
+from auditor.policies.found import Found, find_policies
 from auditor.policies.inspected import Inspected
 from auditor.policies.lint.run import lint
 from auditor.policies.load import Loaded, load_policies
+from auditor.policies.rego.evaluate import Rego
+from auditor.policies.rego.gate import unreadable
 from auditor.policies.ruling import side_by_side
 from auditor.registry.material import Listing, Registry
 from auditor.source.change import Change
 from auditor.version import __version__
+from auditor.world import World
 
 
 def lint_policies(change: Change, rules_file: RulesFile, world: World) -> Report:
@@ -40,10 +45,18 @@ def lint_policies(change: Change, rules_file: RulesFile, world: World) -> Report
     )
     return Report(
         run,
-        findings=lint(found.objects, loaded.mistakes, uses, rules.levels),
+        findings=lint(found.objects, (*loaded.mistakes, *_rego_mistakes(found)), uses, rules.levels),
         fail_on=world.fail_on,
         exit_zero=world.exit_zero,
     )
+
+
+def _rego_mistakes(found: Found) -> Iterator[Mistake]:
+    if found.rego:
+        with Rego() as rego:
+            wrong = unreadable({each.file: each.content for each in found.rego}, rego)
+        if wrong is not None:
+            yield Mistake(Place(wrong[0]), wrong[1])
 
 
 def export_rules(rules_file: RulesFile, world: World, target: str, *, identity_only: bool) -> str:

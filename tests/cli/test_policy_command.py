@@ -94,3 +94,13 @@ def test_export_says_it_or_says_why_not(house: House) -> None:
     for target in ("kyverno", "imagevalidatingpolicy", "clusterimagepolicy", "rego", "cosign"):
         ran = house.run("policy", "export", "--to", target).clean_of_tracebacks()
         assert (ran.status, "oncall@acme" in ran.out) == (0, True), ran.err
+
+
+def test_rego_that_does_not_compile_is_a_mistake_of_its_file(house: House) -> None:
+    rules = house.images.rules("policies: ['policies/**']\n")
+    house.commit_base({"auditor.yaml": rules, "policies/gate.rego": 'package auditor\ndeny contains "x" if not typo\n'})
+    ran = house.run("policy", "lint", "-f", "json").clean_of_tracebacks()
+    (found,) = json.loads(ran.out)["findings"]
+    assert (ran.status, found["rule"], found["file"]) == (3, "policy-not-evaluable", "policies/gate.rego")
+    house.commit({"policies/gate.rego": 'package auditor\ndeny contains "x" if input.images\n'})
+    assert house.run("policy", "lint").clean_of_tracebacks().status == 0

@@ -65,6 +65,22 @@ def ask_gate(modules: Mapping[str, bytes], document: Mapping[str, Any], rego: Re
     return Said(f"rego/{file}", file, tuple(words))
 
 
+def unreadable(modules: Mapping[str, bytes], rego: Rego) -> tuple[str, str] | None:
+    """The file and the reason, where modules that hold a gate do not compile; None where they do, or hold none."""
+    texts = {path: content.decode("utf-8", "replace") for path, content in sorted(modules.items())}
+    own = [path for path, text in texts.items() if PACKAGE.search(text)]
+    if not own:
+        return None
+    old = next((path for path, text in texts.items() if _V0_BODY.search(COMMENT_OR_TEXT.sub('""', text))), None)
+    if old is not None:
+        return old, "Rego v1 needs `if` before the body of a rule"
+    answer = rego.query(list(texts.items()), {}, "1 == 1")
+    if isinstance(answer, Unevaluated):
+        named = next((path for path in texts if answer.why.startswith(f"{path}: ")), own[0])
+        return named, answer.why
+    return None
+
+
 def _words(said: list[Json], *, denies: bool) -> Iterator[Word]:
     for item in said:
         if isinstance(item, dict):

@@ -148,3 +148,62 @@ def test_expressions_that_match_more(expression: str, loose: bool) -> None:
     line = next(each for each in text.splitlines() if "subject:" in each)
     changed = text.replace(line, f"          subjectRegExp: '{expression}'")
     assert ("policy-unanchored-regex" in {each.rule for each in found({"a.yaml": changed.encode()})}) is loose
+
+
+FLUX = """apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata: {name: app}
+spec:
+  url: oci://ghcr.io/acme/app
+  verify: VERIFY
+"""
+CLUSTER_POLICY = """apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: signed}
+spec:
+  validationFailureAction: ACTION
+  rules:
+  - name: signed
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    verifyImages:
+    - {imageReferences: ["ghcr.io/acme/*"], mutateDigest: false, ENTRY}
+"""
+
+
+@pytest.mark.parametrize(
+    ("verify", "rules"),
+    [
+        ("{provider: cosign}", {"policy-any-identity"}),
+        ("{provider: cosign, secretRef: {name: keys}}", set()),
+        ("{matchOIDCIdentity: [{issuer: '^https://a\\.b$', subject: '^https://a\\.b/c$'}]}", set()),
+        ("{matchOIDCIdentity: [{issuer: 'https://a\\.b', subject: '^https://a\\.b/c$'}]}", {"policy-unanchored-regex"}),
+        (
+            "{matchOIDCIdentity: [{issuer: '^a$', subject: '^b$'}, {issuer: '^a$', subject: '^c$'}]}",
+            {"policy-many-identities"},
+        ),
+        ("{matchOIDCIdentity: [{issuer: '.*', subject: '.*'}]}", {"policy-any-identity", "policy-unanchored-regex"}),
+    ],
+)
+def test_flux(verify: str, rules: set[str]) -> None:
+    assert {each.rule for each in found({"a.yaml": FLUX.replace("VERIFY", verify).encode()})} == rules
+
+
+KEYLESS = "attestors: [{entries: [{keyless: {issuer: a, subject: b, rekor: {url: 'https://r'%s}}}]}]"
+
+
+@pytest.mark.parametrize(
+    ("action", "entry", "rules"),
+    [
+        ("Enforce", KEYLESS % "", set()),
+        ("enforce", KEYLESS % "", set()),
+        ("Audit", KEYLESS % "", {"policy-enforces-nothing"}),
+        ("Audit", "failureAction: Enforce, " + KEYLESS % "", set()),
+        ("Enforce", "required: true", {"policy-enforces-nothing"}),
+        ("Enforce", KEYLESS % ", ignoreTlog: true", {"policy-log-unchecked"}),
+        ("Enforce", "type: SigstoreBundle, repository: ghcr.io/acme/s, " + KEYLESS % "", {"policy-ignored-field"}),
+    ],
+)
+def test_cluster_policies(action: str, entry: str, rules: set[str]) -> None:
+    text = CLUSTER_POLICY.replace("ACTION", action).replace("ENTRY", entry)
+    rest = {each.rule for each in found({"a.yaml": text.encode()})} - {"policy-not-evaluable"}
+    assert rest == rules | {"policy-deprecated-kind"}
