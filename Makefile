@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest -n auto
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	--all-extras --group dev --custom-compile-command "make lock"
 
-.PHONY: help setup demo test test-offline lint format bench mutants fuzz lock clean
+.PHONY: help setup demo test test-offline lint format bench interop-full mutants fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ fuzz: $(INSTALLED) ## Try MUTATIONS altered signatures from SEED on, and EXAMPLE
 	@echo "SEED=$(SEED) MUTATIONS=$(MUTATIONS) EXAMPLES=$(EXAMPLES)"
 	@AUDITOR_SEED=$(SEED) AUDITOR_MUTATIONS=$(MUTATIONS) $(PYTEST) tests/property/signatures/test_mutations.py
 	@AUDITOR_EXAMPLES=$(EXAMPLES) $(PYTEST) --hypothesis-seed=$(SEED) tests/property/signatures/test_parsers.py tests/property/registry
+
+interop-full: $(INSTALLED) ## Beside other people's programs, Rekor v1 on Trillian and PostgreSQL among them; needs Go
+	@tests/interop/stack/build-rekor1.sh
+	@$(PYTEST) -m interop tests/interop tests/interop/full_rekor1.py
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of everything
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock

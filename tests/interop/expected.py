@@ -6,7 +6,7 @@ python -m tests.interop.expected > docs/reference/interop.md
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Final
 
 CASES: Final = {
@@ -86,6 +86,31 @@ DIFFERENCES: Final = {
 }
 """Cosign 3.1.3 and 2.6.5, by column and case."""
 
+REKOR1_CASES: Final = {
+    "first": "cosign 3, a bundle; entry 0 of a fresh log",
+    "bundle": "cosign 3, a bundle",
+    "attested": "cosign 3, an attestation in a bundle, nothing else",
+    "legacy": "cosign 2, the tag `.sig` with a signed entry timestamp",
+    "legacy-wrong": "the same by another repository",
+    "legacy-att": "cosign 2, an attestation under the tag `.att`, nothing else",
+    "classic": "cosign 3 in the old format, with a signed entry timestamp",
+    "tampered": "the good bundle, one bit of its signature turned",
+    "moved": "the good bundle beside another image",
+}
+REKOR1_VERDICTS: Final = {
+    "first": "verified",
+    "bundle": "verified",
+    "attested": "attestation-only",
+    "legacy": "verified",
+    "legacy-wrong": "wrong-signer",
+    "legacy-att": "attestation-only",
+    "classic": "verified",
+    "tampered": "invalid",
+    "moved": "invalid",
+}
+REKOR1_DIFFERENCES: Final = {("cosign3", "attested"): _ATTESTED, ("cosign2", "attested"): _ATTESTED}
+"""With Rekor v1, which gives its entries a time, cosign 2 and 3 agree."""
+
 COLUMNS: Final = ("cosign3", "cosign3 no log", "cosign2", "cosign2 no log")
 """How cosign is asked about the right identity."""
 
@@ -100,29 +125,46 @@ of GitHub Actions; then they and the auditor are asked about one identity, under
 """
 
 
+_REKOR1_PAGE: Final = """
+## With the older log
+
+The same with Rekor 1.5.4 on Trillian 1.8.0 and PostgreSQL, by `make interop-full`.
+
+"""
+
+
 def table() -> str:
     """The page."""
-    causes = list(dict.fromkeys(DIFFERENCES[key] for key in DIFFERENCES if key[0] in COLUMNS))
-    rows = [
-        ("image", "auditor", "cosign 3", "cosign 3, no log", "cosign 2", "cosign 2, no log"),
-        ("---",) * (len(COLUMNS) + 2),
-        *_rows(causes),
-    ]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
+    causes = list(dict.fromkeys(cause for (column, _), cause in DIFFERENCES.items() if column in COLUMNS))
     notes = [f"{number}. {cause[0].upper()}{cause[1:]}." for number, cause in enumerate(causes, 1)]
-    return _PAGE + "\n".join([*lines, "", *notes, ""])
+    heads = ("image", "auditor", "cosign 3", "cosign 3, no log", "cosign 2", "cosign 2, no log")
+    verdicts = {case: ours for case, (ours, _, _) in VERDICTS.items()}
+    newer = _grid(heads, [_row(COLUMNS, (case, CASES[case], verdicts[case]), DIFFERENCES, causes) for case in CASES])
+    old = [
+        _row(("cosign3", "cosign2"), (case, text, REKOR1_VERDICTS[case]), REKOR1_DIFFERENCES, causes)
+        for case, text in REKOR1_CASES.items()
+    ]
+    return _PAGE + newer + "\n" + "\n".join(notes) + "\n" + _REKOR1_PAGE + _grid((*heads[:3], heads[4]), old)
 
 
-def _rows(causes: list[str]) -> Iterator[tuple[str, ...]]:
-    for case, (verdict, _, _) in VERDICTS.items():
-        yield (CASES[case], f"`{verdict}`", *(_cell(column, case, causes) for column in COLUMNS))
+def _grid(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in (heads, ("---",) * len(heads), *rows))
 
 
-def _cell(column: str, case: str, causes: list[str]) -> str:
-    ours = VERDICTS[case][0] == "verified"
-    cause = DIFFERENCES.get((column, case))
-    accepted = ours if cause is None else not ours
-    return ("accepts" if accepted else "refuses") + (f" ({causes.index(cause) + 1})" if cause else "")
+def _row(
+    columns: tuple[str, ...],
+    said: tuple[str, str, str],
+    differences: Mapping[tuple[str, str], str],
+    causes: list[str],
+) -> tuple[str, ...]:
+    """A row of case, text and our verdict: in each column whether cosign accepts, and the number of the cause if we don't agree."""
+    case, text, verdict = said
+    cells = []
+    for column in columns:
+        cause = differences.get((column, case))
+        accepted = (verdict == "verified") is (cause is None)
+        cells.append(("accepts" if accepted else "refuses") + (f" ({causes.index(cause) + 1})" if cause else ""))
+    return (text, f"`{verdict}`", *cells)
 
 
 if __name__ == "__main__":
