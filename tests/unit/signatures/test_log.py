@@ -137,6 +137,8 @@ def test_index_without_a_promise_must_be_the_proofs() -> None:
     signed = scene.stack.attest(scene.digest, scene.claimant, scene.at, REKOR_V2)
     assert signed.entry is not None
     moved = replace(signed, entry=replace(signed.entry, index=signed.entry.index + 1))
-    signature = verifier_of(made_root(scene.stack)).verify(as_material(bundle(moved)), Digest.parse(scene.digest))
-    assert isinstance(signature, Refused)
-    assert signature.step is Step.LOG
+    for ask_sigstore in (True, False):
+        verifier = verifier_of(made_root(scene.stack), ask_sigstore=ask_sigstore)
+        signature = verifier.verify(as_material(bundle(moved)), Digest.parse(scene.digest))
+        assert isinstance(signature, Refused)
+        assert signature.step is Step.LOG
