@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Final
 
 from auditor.config.rules import Rules, TrustSetting
 from auditor.gather import Listings
 from auditor.judge.findings.policy import gate_findings
+from auditor.judge.waivers import excuse
 from auditor.model.evidence import Evidence
-from auditor.model.finding import Finding
+from auditor.model.finding import Level
+from auditor.model.report import Report
 from auditor.model.use import Use
 from auditor.policies.found import find_policies
 from auditor.policies.ruling import Engine, Judgment, Policy
@@ -57,16 +59,18 @@ class Enforced:
         trust = load_trust((public or TrustSetting(_PUBLIC_GOOD, _PUBLIC_GOOD),), now=now, offline=True)
         return table(self.policies, uses, evidence, listings.found, Proofs(trust.roots[0], now))
 
-    def gate(self, document: Mapping[str, Any], rules: Rules) -> tuple[Finding, ...]:
-        """What Rego (`package auditor`) says of a run, given as JSON v1."""
+    def gate(self, report: Report, rules: Rules, today: date) -> Report:
+        """The report with what Rego (`package auditor`) says of it, read as JSON v1. Waivers hold for that as well."""
         if not self.rego:
-            return ()
+            return report
         from auditor.policies.rego.evaluate import Rego  # noqa: PLC0415
         from auditor.policies.rego.gate import ask_gate  # noqa: PLC0415
+        from auditor.report.json_v1 import document  # noqa: PLC0415
 
         with Rego() as rego:
-            said = ask_gate(self.rego, document, rego)
-        return tuple(gate_findings(said, rules)) if said is not None else ()
+            said = ask_gate(self.rego, document(report), rego)
+        found = (excuse(each, rules, today) for each in (gate_findings(said, rules) if said is not None else ()))
+        return replace(report, findings=(*report.findings, *(each for each in found if each.level is not Level.OFF)))
 
 
 def enforced(tree: Tree, rules: Rules, versions: Versions | None = None) -> Enforced:

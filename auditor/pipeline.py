@@ -7,70 +7,46 @@ and prints nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
+from auditor.answers import Answers, ask, asks
 from auditor.config.files import Read
 from auditor.config.load import load_rules
 from auditor.config.rules import RegistrySettings, Rules
+from auditor.enforcement import enforced
 from auditor.errors import ConfigurationError, SourceError
-from auditor.judge.ask import Ask, DontAsk, questions
+from auditor.gather import Listings
 from auditor.judge.compare import Comparison, common, compare, surviving
 from auditor.judge.file import judge_file
 from auditor.judge.findings.gaps import Touched
-from auditor.judge.findings.settings import rule_changes
-from auditor.judge.governing import Governing, parse
+from auditor.judge.findings.settings import policy_changes, rule_changes
+from auditor.judge.governing import Governing
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import Judged, judge
-from auditor.manifests.inventory import Inventory, Shared, inventory
-from auditor.manifests.render.tools import Renderers
-from auditor.model.evidence import Evidence
+from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.model.reference import Digest, Reference
-from auditor.model.report import Report, Run, TrustUsed
+from auditor.model.report import Report, Run
 from auditor.model.use import Use, Via
 from auditor.source.change import Change
 from auditor.source.differ import differing
 from auditor.source.tree import Tree
-from auditor.stopwatch import Stopwatch
 from auditor.version import __version__
+from auditor.world import World
 
 if TYPE_CHECKING:
     from auditor.registry.material import Registry
-    from auditor.registry.store import CacheSettings
-    from auditor.signatures.verify import Verifier
 
 COMMAND_LINE = Place("command line")
 """Where a reference stands that nobody wrote into a file."""
 _NO_RENDERERS: Final[Mapping[str, str | None]] = MappingProxyType({"helm": None, "kustomize": None})
 """Trees are read by this program alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a run is given: `now` in UTC, `watch` for what takes how long, `jobs` questions under way at once."""
-
-    environ: Mapping[str, str]
-    now: datetime
-    watch: Stopwatch
-    offline: bool = False
-    jobs: int = 64
-    fail_on: Level = Level.ERROR
-    exit_zero: bool = False
-    cache: CacheSettings | None = None
-    """Where registries' answers are kept between runs; None keeps nothing."""
-    renderers: Renderers | None = None
-    """Programs that render trees; None reads them by this program alone."""
-
-    @property
-    def today(self) -> date:
-        """The day (UTC) on which waivers are in force or not."""
-        return self.now.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +124,15 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
         tip = None if change.base is None or _is_merge_base(change.base, change) else read(change.base, changed=reach)
         uses = _Uses(before, tip, after, changed or frozenset())
     comparison = _compare(uses, change.scope, rules)
-    answers = _ask(_asks(comparison, rules), rules, world)
+    with world.watch.lap("policies"):
+        policies = enforced(change.base or change.head, rules, world.versions)
+        listings = Listings(policies.repositories)
+    answers = ask(asks(comparison, rules, enforced=bool(policies.policies)), rules, world, listings=listings)
     with world.watch.lap("judging"):
-        changes = rules_file.changes(rules, changed or frozenset(), world.today)
+        changes = (
+            *rules_file.changes(rules, changed or frozenset(), world.today),
+            *policy_changes(rules, policies.files, changed or frozenset()),
+        )
         judged = judge(
             comparison,
             answers.evidence,
@@ -159,12 +141,14 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
             gaps=_gaps_in_scope(after.gaps, change.scope),
             touched=_touched(changed, before),
             others=(*rules.findings, *changes),
+            policies=policies.rule(comparison.added, answers.evidence, listings, rules, world.now),
         )
-    return replace(
+    report = replace(
         _report(_run("check", change, world, answers), judged, world),
         gaps=_gaps_in_scope(after.gaps, change.scope),
         empty=change.base is None and not comparison.added,
     )
+    return policies.gate(report, rules, world.today)
 
 
 def _changed(change: Change) -> frozenset[str] | None:
@@ -193,7 +177,9 @@ class _Uses:
 
 def _compare(uses: _Uses, scope: str, rules: Rules) -> Comparison:
     after = _in_scope(uses.after.uses, scope)
-    known = common(tuple(_in_scope(comparable(each, uses.after), scope) for each in uses.before)) if uses.before else None
+    known = (
+        common(tuple(_in_scope(comparable(each, uses.after), scope) for each in uses.before)) if uses.before else None
+    )
     if known is not None and uses.tip is not None:
         known = surviving(known, _in_scope(uses.tip.uses, scope), after, uses.changed)
     return compare(known, after, Governing(rules).label)
@@ -253,7 +239,7 @@ def _judge_references(
     references, layouts, rules = _in_layouts(tuple(references), rules)
     uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
     comparison = compare(None, uses)
-    answers = _ask(_asks(comparison, rules, whatever=whatever), rules, world, layouts)
+    answers = ask(asks(comparison, rules, whatever=whatever), rules, world, layouts)
     with world.watch.lap("judging"):
         return judge(comparison, answers.evidence, rules, world.today), answers
 
@@ -271,69 +257,7 @@ def _in_layouts(
     return found, layouts, replace(rules, registries=named)
 
 
-# ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _asks(comparison: Comparison, rules: Rules, *, whatever: bool = False) -> list[Ask]:
-    """The questions whose answers the judge will want to know."""
-    asks = []
-    for text, question in questions(comparison, rules).items():
-        reference = parse(text)
-        match question:
-            case Ask():
-                asks.append(
-                    replace(question, signatures=question.signatures or whatever, every=question.every or whatever)
-                )
-            case DontAsk() if whatever and isinstance(reference, Reference):
-                asks.append(Ask(text, reference, every=True))
-            case DontAsk():
-                pass
-            case _:
-                assert_never(question)
-    return asks
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Evidence by reference, the trust roots that it rests on, and what else the registries said."""
-
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)
-    trust: tuple[TrustUsed, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _ask(
-    asks: list[Ask], rules: Rules, world: World, layouts: Mapping[Reference, Registry] = MappingProxyType({})
-) -> Answers:
-    """`layouts`: references that are not asked for at a registry."""
-    if not asks:
-        return Answers()
-    # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
-    from auditor.gather import gather  # noqa: PLC0415
-    from auditor.registry.beside import Beside  # noqa: PLC0415
-    from auditor.registry.client import open_registry  # noqa: PLC0415
-    from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
-
-    trusted: list[TrustUsed] = []
-    notes: list[str] = []
-
-    def verifier() -> Verifier:
-        from auditor.signatures.trust import load_trust  # noqa: PLC0415
-        from auditor.signatures.verify import Verifier  # noqa: PLC0415
-
-        trust = load_trust(rules.trust, now=world.now, offline=world.offline)
-        trusted.extend(trust.used)
-        notes.extend(trust.notes)
-        return Verifier(trust, rules.keys)
-
-    opened = (
-        OfflineRegistry()
-        if world.offline and world.cache is None
-        else open_registry(rules.registries, environ=world.environ, cache=world.cache, offline=world.offline)
-    )
-    with world.watch.lap("registries and signatures"), opened as registry:
-        evidence = gather(asks, Beside(registry, layouts), verifier, jobs=world.jobs)
-        return Answers(evidence, tuple(trusted), (*notes, *registry.notes()))
+# ── shared ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _in_scope(uses: Iterable[Use], scope: str) -> tuple[Use, ...]:

@@ -18,13 +18,14 @@ from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT
 from auditor.manifests.render.tools import Renderers, find_renderers
 from auditor.model.finding import Level
-from auditor.pipeline import RulesFile, World
+from auditor.pipeline import RulesFile
 from auditor.source.change import Change, open_change
 from auditor.source.files import Folder
 from auditor.source.links import read_file
 from auditor.source.memory import MemoryTree
 from auditor.source.tree import Tree, Unreadable
 from auditor.stopwatch import Stopwatch
+from auditor.world import World
 
 if TYPE_CHECKING:
     from auditor.registry.store import CacheSettings

@@ -1,0 +1,98 @@
+"""From what a change deploys to what the world says of it: which questions, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, assert_never
+
+from auditor.config.rules import Rules
+from auditor.judge.ask import Ask, DontAsk
+from auditor.judge.ask import questions as all_questions
+from auditor.judge.compare import Comparison
+from auditor.judge.governing import parse
+from auditor.judge.hosts import Hosts
+from auditor.model.evidence import Evidence
+from auditor.model.reference import Reference
+from auditor.model.report import TrustUsed
+from auditor.world import World
+
+if TYPE_CHECKING:
+    from auditor.gather import Listings
+    from auditor.registry.material import Registry
+    from auditor.signatures.verify import Verifier
+
+
+def asks(comparison: Comparison, rules: Rules, *, whatever: bool = False, enforced: bool = False) -> list[Ask]:
+    """The questions whose answers the judge will want to know.
+
+    `whatever`: about each reference, also where no rule needs to know. `enforced`: policies of the cluster rule too, on all
+    forms of signatures, wherever the host may be asked.
+    """
+    hosts = Hosts(rules)
+    asked = []
+    for text, question in all_questions(comparison, rules).items():
+        reference = parse(text)
+        match question:
+            case Ask():
+                more = whatever or enforced
+                asked.append(replace(question, signatures=question.signatures or more, every=question.every or more))
+            case DontAsk() if whatever and isinstance(reference, Reference):
+                asked.append(Ask(text, reference, every=True))
+            case DontAsk(fault=None) if (
+                enforced and isinstance(reference, Reference) and not hosts.refusal(reference.host)
+            ):
+                asked.append(Ask(text, reference, every=True))
+            case DontAsk():
+                pass
+            case _:
+                assert_never(question)
+    return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Evidence by reference, the trust roots that it rests on, and what else the registries said."""
+
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    trust: tuple[TrustUsed, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def ask(
+    questions: list[Ask],
+    rules: Rules,
+    world: World,
+    layouts: Mapping[Reference, Registry] = MappingProxyType({}),
+    listings: Listings | None = None,
+) -> Answers:
+    """Ask the registries. `layouts`: references that are not asked for at one; `listings` takes the raw signatures."""
+    if not questions:
+        return Answers()
+    # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
+    from auditor.gather import gather  # noqa: PLC0415
+    from auditor.registry.beside import Beside  # noqa: PLC0415
+    from auditor.registry.client import open_registry  # noqa: PLC0415
+    from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
+
+    trusted: list[TrustUsed] = []
+    notes: list[str] = []
+
+    def verifier() -> Verifier:
+        from auditor.signatures.trust import load_trust  # noqa: PLC0415
+        from auditor.signatures.verify import Verifier  # noqa: PLC0415
+
+        trust = load_trust(rules.trust, now=world.now, offline=world.offline)
+        trusted.extend(trust.used)
+        notes.extend(trust.notes)
+        return Verifier(trust, rules.keys)
+
+    opened = (
+        OfflineRegistry()
+        if world.offline and world.cache is None
+        else open_registry(rules.registries, environ=world.environ, cache=world.cache, offline=world.offline)
+    )
+    with world.watch.lap("registries and signatures"), opened as registry:
+        evidence = gather(questions, Beside(registry, layouts), verifier, jobs=world.jobs, listings=listings)
+        return Answers(evidence, tuple(trusted), (*notes, *registry.notes()))

@@ -1,0 +1,40 @@
+"""What a run is given: everything that is in no tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from auditor.manifests.render.tools import Renderers
+from auditor.model.finding import Level
+from auditor.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from auditor.policies.versions import Versions
+    from auditor.registry.store import CacheSettings
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a run is given: `now` in UTC, `watch` for what takes how long, `jobs` questions under way at once."""
+
+    environ: Mapping[str, str]
+    now: datetime
+    watch: Stopwatch
+    offline: bool = False
+    jobs: int = 64
+    fail_on: Level = Level.ERROR
+    exit_zero: bool = False
+    cache: CacheSettings | None = None
+    """Where registries' answers are kept between runs; None keeps nothing."""
+    renderers: Renderers | None = None
+    """Programs that render trees; None reads them by this program alone."""
+    versions: Versions | None = None
+    """Of the engines whose policies rule; None takes the newest that are read."""
+
+    @property
+    def today(self) -> date:
+        """The day (UTC) on which waivers are in force or not."""
+        return self.now.date()
