@@ -30,6 +30,11 @@ _FLUX: Final = b"toolkit.fluxcd.io"
 _CONNAISSEUR: Final = (b"validators", b"trustRoots")
 _VALUES: Final = ((), ("spec", "values"), ("spec", "source", "helm", "valuesObject"))
 """Where the values of a chart stand: in a file of their own, in a HelmRelease, in an Application of Argo CD."""
+_POLICY_KIND: Final = re.compile(
+    rb"""^["' \t{-]*kind["']?:[ \t]*["']?(?:((?:Cluster)?Policy)|(?:Namespaced)?ImageValidatingPolicy|ClusterImagePolicy|TrustRoot)\b""",
+    re.MULTILINE,
+)
+"""Kinds of policies; the first ones are about signatures only with `verifyImages`."""
 _CONFIGURATION: Final = (b"ConfigMap", b"Secret")
 _HELM: Final = re.compile(
     r"\{\{-|-\}\}|\{\{\s*(?:\.|\$|(?:include|template|if|else|end|range|with|define|toYaml|tpl|printf|quote|default)\b)"
@@ -93,7 +98,7 @@ def find_policies(tree: Tree, globs: Iterable[str] = (), limits: Limits = DEFAUL
     The tree is base's: what a change does to policies takes effect when it is merged.
     """
     patterns = tuple(PathPattern.parse(glob) for glob in globs)
-    reader = _Reader(tree, _is_wanted, limits)
+    reader = _Reader(tree, _is_wanted, limits, meant=bool(patterns))
     paths = [path for path in reader.files() if not patterns or any(each.matches(path) for each in patterns)]
     found = tuple(
         each
@@ -107,7 +112,11 @@ def find_policies(tree: Tree, globs: Iterable[str] = (), limits: Limits = DEFAUL
 class _Reader:
     """Reads the wanted documents of files. What cannot be read becomes a mistake."""
 
-    def __init__(self, tree: Tree, want: Callable[[bytes], bool], limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, tree: Tree, want: Callable[[bytes], bool], limits: Limits = DEFAULT, *, meant: bool = False
+    ) -> None:
+        """`meant`: somebody said that these files are policies, so that each one that does not parse is a mistake."""
+        self._meant = meant
         self._tree = tree
         self._want = want
         self._limits = limits
@@ -142,6 +151,8 @@ class _Reader:
     def _objects(self, path: str, content: bytes) -> Iterator[Object]:
         for document in yaml.documents(content, path, want=self._want, limits=self._limits):
             if isinstance(document, yaml.Broken):
+                if not self._meant and not _looks_like_a_policy(document.content):
+                    continue  # charts mention engines in many templates; the reading of manifests lists what does not parse
                 why = "it is a template" if b"{{" in document.content else document.why
                 self.mistakes.append(Mistake(Place(path, document.line), f"the policy file does not parse: {why}"))
                 continue
@@ -172,6 +183,12 @@ def templated(found: Object) -> Place | None:
         if "{{" in scalar.text and _HELM.search(scalar.text):
             return scalar.place()
     return None
+
+
+def _looks_like_a_policy(content: bytes) -> bool:
+    """Whether a text that does not parse says that it is a policy about signatures."""
+    kind = _POLICY_KIND.search(content)
+    return kind is not None and (not kind[1] or b"verifyImages" in content)
 
 
 def _is_wanted(content: bytes) -> bool:

@@ -12,7 +12,7 @@ from auditor.policies.cursor import Mistake
 from auditor.policies.flux import load_flux
 from auditor.policies.found import Found
 from auditor.policies.kyverno.load import load_kyverno
-from auditor.policies.ruling import Policy
+from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Versions
 
 
@@ -33,6 +33,9 @@ def load_policies(found: Found, versions: Versions | None = None) -> Loaded:
     """Read every policy that was found. Raises nothing: what cannot be read is a policy that is not evaluable."""
     policies: list[Policy] = []
     mistakes = list(found.mistakes)
+    policies.extend(
+        NotReadable(Engine.UNKNOWN, f"Policy/{each.place.file}", each.place, each.message) for each in mistakes
+    )
     for load in _ENGINES:
         more, wrong = load(found, versions or Versions())
         policies.extend(more)

@@ -23,6 +23,7 @@ class Engine(StrEnum):
     FLUX = "flux"
     CONNAISSEUR = "connaisseur"
     REGO = "rego"
+    UNKNOWN = "unknown"  # whoever would enforce a file that does not parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,21 @@ def test_anchors_that_contain_themselves_are_mistakes() -> None:
     assert [(each.place.file, "contains itself" in each.message) for each in found.mistakes] == [("p.yaml", True)]
 
 
+def test_a_template_is_a_mistake_where_it_is_a_policy_or_meant_to_be_one() -> None:
+    chart = b"{{- if .Values.x }}\napiVersion: kyverno.io/v1\nkind: %b\n{{- end }}\n%b"
+    tree = MemoryTree(
+        {
+            "a.yaml": chart % (b"ClusterPolicy", b"verifyImages:"),
+            "b.yaml": chart % (b"ClusterPolicy", b""),
+            "c.yaml": chart % (b"Deployment", b""),
+            "d.yaml": chart % (b"ImageValidatingPolicy", b""),
+        },
+        "t",
+    )
+    assert [each.place.file for each in find_policies(tree).mistakes] == ["a.yaml", "d.yaml"]
+    assert [each.place.file for each in find_policies(tree, ["c.yaml"]).mistakes] == ["c.yaml"]
+
+
 @pytest.mark.slow
 def test_ten_thousand_policies_are_read_in_seconds() -> None:
     documents = b"---\n".join(POLICY.replace(b"signed", b"signed-%d" % number) for number in range(10_000))

@@ -465,10 +465,14 @@ def test_a_mistake_has_its_line_and_never_passes(text: str, line: int, words: st
 
 
 def test_a_file_that_does_not_parse_is_named_and_the_rest_is_judged() -> None:
-    broken = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata:\n  name: {{ .Values.name }}-x\n"
+    broken = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata:\n  name: {{ .Values.name }}-x\n# verifyImages\n"
     loaded = load_text(broken, policy(GOOD))
     assert [each.place.file for each in loaded.mistakes] == ["policies/0.yaml"]
-    assert len(loaded.policies) == 1
+    row = judgments(loaded, image_of(IMAGE, [sig()], resources=(POD,)), PUBLIC)
+    assert [(each.policy.name, each.ruling.verdict) for each in row] == [
+        ("Policy/policies/0.yaml", UNKNOWN),
+        ("ClusterPolicy/signed", PASS),
+    ]
 
 
 def test_attestors_that_contain_themselves_or_nest_without_end() -> None:
