@@ -119,7 +119,8 @@ class Deployment:
         if "${" not in node.text:
             return node
         done = expand(node.text, self._text)
-        return node if done.text == node.text else replace(self._scalar(node, "", done.names), inner=node.inner)
+        inner = tuple(self._node(one) for one in node.inner)
+        return node if done.text == node.text else replace(self._scalar(node, "", done.names), inner=inner)
 
 
 _SET = frozenset({"namespace", "namePrefix", "nameSuffix"})

@@ -136,6 +136,7 @@ class _Generators:
     # ── git ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _git(self, body: Mapping) -> Iterator[dict[str, Scalar]]:
+        self.reader.below(".")  # what comes of it depends on every path: nothing of it is shared by other trees
         prefix = body.text("pathParamPrefix")
         directories = [item for item in body.items("directories") if isinstance(item, Mapping)]
         wanted = [_pattern(item.text("path")) for item in directories if item.text("exclude") != "true"]

@@ -60,9 +60,10 @@ def _scalar(node: Scalar, parameters: Parameters) -> Scalar:
     text, used = _text(node.text, parameters)
     if text == node.text:
         return node
+    inner = tuple(filled(one, parameters) for one in node.inner)
     source = next((value for value in reversed(used) if value.file), None)
     if source is None:
-        return replace(node, text=text, inner=())
+        return replace(node, text=text, inner=inner)
     return replace(
         source,
         text=text,
@@ -72,7 +73,7 @@ def _scalar(node: Scalar, parameters: Parameters) -> Scalar:
         via=Via.SUBSTITUTE,
         base=node.place(),
         overrides=None,
-        inner=(),
+        inner=inner,
     )
 
 

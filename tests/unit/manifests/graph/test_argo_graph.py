@@ -8,7 +8,7 @@ import pytest
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import Limits
-from auditor.manifests.inventory import Inventory, inventory
+from auditor.manifests.inventory import Inventory, Shared, inventory
 from auditor.model.use import Via
 from auditor.source.memory import MemoryTree
 
@@ -168,6 +168,18 @@ def test_directories_of_the_tree(go: bool, path: str) -> None:
     found = read({**files, "s.yaml": app_set(git, path, go=go)})
     assert images(found, "apps/web") == {"nginx"}
     assert images(found, None) == {"old:1", "deep:1"}
+
+
+def test_a_directory_that_a_change_adds_is_seen_by_a_set_that_does_not_change() -> None:
+    git = f"[{{git: {{repoURL: {HERE}, directories: [{{path: 'apps/*'}}]}}}}]"
+    helm = "        helm:\n          values: |\n            a: b\n            image: ghcr.io/acme/{{path.basename}}:1\n"
+    files = {**WEB, "sets/kustomization.yaml": "resources: [s.yaml]\n", "sets/s.yaml": app_set(git, "{{path}}", helm)}
+    shared = Shared()
+    before = read(files, shared=shared)
+    assert images(before, "sets") == {"ghcr.io/acme/web:1"}
+    after = read({**files, "apps/new/p.yaml": pod("new:1")}, shared=shared, before=before)
+    assert images(after, "sets") == {"ghcr.io/acme/web:1", "ghcr.io/acme/new:1"}
+    assert images(after, "apps/new") == {"new:1"}
 
 
 def test_files_of_the_tree() -> None:
