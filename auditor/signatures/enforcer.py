@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, Never, TypeAlias, assert_never
+from typing import Final, Never, TypeAlias
 
 from cryptography.x509 import Certificate
 
@@ -22,34 +22,23 @@ from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Form, Step
 from auditor.model.identity import Identity
 from auditor.model.reference import Digest
-from auditor.registry.material import BundleBytes, LegacyAttestation, Material, SimpleSigning
-from auditor.signatures.bundle import bundle_candidate, parse_bundle
-from auditor.signatures.candidate import Candidate, Envelope, LogEntry, Message
+from auditor.registry.material import Material
+from auditor.signatures.candidate import Candidate
 from auditor.signatures.certificate import certificate_der, check_leaf, identity_of
 from auditor.signatures.chain import Issuer, check_chain, issuers_of
+from auditor.signatures.content import NOTHING, Content, read
 from auditor.signatures.encoding import Json, Malformed, Object, decode_base64, object_of, parse_object
-from auditor.signatures.envelope import parse_envelope
 from auditor.signatures.keys import PublicKey, key_id, load_pem_key
-from auditor.signatures.legacy import (
-    annotated_entry,
-    attestation_candidate,
-    has_certificate,
-    signature_of,
-    signing_candidate,
-)
 from auditor.signatures.log import check_in_service, check_inclusion, check_promise, log_of
 from auditor.signatures.log_entry import check_about
 from auditor.signatures.recipe import Recipe, check_signature
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, load_certificate
 from auditor.signatures.sct import check_sct
-from auditor.signatures.simple_signing import check_payload
-from auditor.signatures.statement import PAYLOAD_TYPE, check_subject, read_statement
 from auditor.signatures.timestamp import read_stamps, stamped_times
 
 _log: Final = logging.getLogger(__name__)
 _CHAIN: Final = "dev.sigstore.cosign/chain"
-_NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +69,7 @@ class Accepted:
     form: Form
     identity: Identity | None
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    optional: Mapping[str, Json] = field(default_factory=lambda: _NOTHING)
+    optional: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     predicate: str | None = None
     statement: bytes | None = None
 
@@ -111,25 +100,11 @@ class _Unclear(Exception):  # noqa: N818 - an outcome of one signature, as Refus
     """Nobody can tell from here; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What is signed, before anybody asks by whom."""
-
-    message: Message
-    signature: bytes
-    annotations: Mapping[str, str]
-    candidate: Candidate | None
-    entry: LogEntry | None
-    optional: Mapping[str, Json] = field(default_factory=lambda: _NOTHING)
-    predicate: str | None = None
-    statement: bytes | None = None
-
-
 def examine(material: Material, digest: Digest, terms: Terms, limits: Limits = DEFAULT) -> Outcome:
     """What `material` is worth for `digest` on these terms. Never raises."""
     predicate = None
     try:
-        content = _read(material, digest, limits)
+        content = read(material, digest, limits)
         predicate = content.predicate
         identity = _judge(content, terms)
     except (Refusal, Malformed) as problem:
@@ -146,78 +121,7 @@ def examine(material: Material, digest: Digest, terms: Terms, limits: Limits = D
     )
 
 
-# ── steps 1 to 3: what is signed ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _read(material: Material, digest: Digest, limits: Limits) -> _Content:
-    match material:
-        case SimpleSigning():
-            return _simple_signing(material, digest)
-        case LegacyAttestation():
-            return _attestation(material, digest, limits)
-        case BundleBytes():
-            return _bundle(material, digest, limits)
-        case _:
-            assert_never(material)
-
-
-def _simple_signing(material: SimpleSigning, digest: Digest) -> _Content:
-    if Digest.of(material.payload) != material.layer:
-        refuse(Step.BYTES, "the payload is not the one that the manifest lists")
-    payload = parse_object(material.payload, "the payload")
-    check_payload(payload, digest)
-    optional = payload.get("optional")
-    return _Content(
-        message=Message.of(material.payload),
-        signature=signature_of(material),
-        annotations=material.annotations,
-        candidate=signing_candidate(material) if has_certificate(material.annotations) else None,
-        entry=annotated_entry(material.annotations),
-        optional=optional if isinstance(optional, dict) else _NOTHING,
-    )
-
-
-def _attestation(material: LegacyAttestation, digest: Digest, limits: Limits) -> _Content:
-    if Digest.of(material.envelope) != material.layer:
-        refuse(Step.BYTES, "the envelope is not the one that the manifest lists")
-    envelope = parse_envelope(material.envelope)
-    return _Content(
-        message=Message.of(envelope.pae),
-        signature=envelope.signature,
-        annotations=material.annotations,
-        candidate=attestation_candidate(material, envelope) if has_certificate(material.annotations) else None,
-        entry=annotated_entry(material.annotations),
-        predicate=_predicate(envelope, digest, limits),
-        statement=envelope.payload,
-    )
-
-
-def _bundle(material: BundleBytes, digest: Digest, limits: Limits) -> _Content:
-    bundle = parse_bundle(material.content, limits)
-    envelope = bundle.envelope
-    message = Message.of(envelope.pae) if envelope is not None else Message(bytes.fromhex(digest.hex), None)
-    if bundle.message is not None and not bundle.message.is_over(message):
-        refuse(Step.SUBJECT, "the bundle's message digest is of something else")
-    return _Content(
-        message=message,
-        signature=bundle.signature,
-        annotations={},
-        candidate=bundle_candidate(bundle, bundle.leaf_der, message) if bundle.leaf_der is not None else None,
-        entry=bundle.entries[0] if bundle.entries else None,
-        predicate=_predicate(envelope, digest, limits) if envelope is not None else None,
-        statement=envelope.payload if envelope is not None else None,
-    )
-
-
-def _predicate(envelope: Envelope, digest: Digest, limits: Limits) -> str:
-    if envelope.payload_type != PAYLOAD_TYPE:
-        refuse(Step.SUBJECT, "the envelope's payload is not an in-toto statement")
-    statement = read_statement(parse_object(envelope.payload, "the statement"), limits)
-    check_subject(statement, digest)
-    return statement.predicate
-
-
-def _judge(content: _Content, terms: Terms) -> Identity | None:
+def _judge(content: Content, terms: Terms) -> Identity | None:
     if terms.key is None:
         return _by_certificate(content, terms)
     _by_key(content, terms.key, terms)
@@ -227,7 +131,7 @@ def _judge(content: _Content, terms: Terms) -> Identity | None:
 # ── by a certificate ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _by_certificate(content: _Content, terms: Terms) -> Identity:
+def _by_certificate(content: Content, terms: Terms) -> Identity:
     candidate = content.candidate
     if candidate is None:
         refuse(Step.CHAIN, "it is made with a key, not with a certificate")
@@ -272,7 +176,7 @@ def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
     return times + stamps
 
 
-def _issuer(content: _Content, candidate: Candidate, terms: Terms, times: list[datetime]) -> Issuer:
+def _issuer(content: Content, candidate: Candidate, terms: Terms, times: list[datetime]) -> Issuer:
     """The trusted issuer; cosign completes a pool of roots by the intermediates that the layer carries."""
     leaf = candidate.leaf
     try:
@@ -319,7 +223,7 @@ def _unlogged(terms: Terms) -> Never:
 # ── by a long-lived key ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _by_key(content: _Content, key: PublicKey, terms: Terms) -> None:
+def _by_key(content: Content, key: PublicKey, terms: Terms) -> None:
     if not content.message.signed(key, content.signature):
         refuse(Step.SIGNATURE, "the signature does not verify with the key")
     if terms.stamped:
@@ -337,7 +241,7 @@ def _by_key(content: _Content, key: PublicKey, terms: Terms) -> None:
     _check_about_key(content, key, parse_object(entry.body, "the log entry"))
 
 
-def _check_about_key(content: _Content, key: PublicKey, body: Object) -> None:
+def _check_about_key(content: Content, key: PublicKey, body: Object) -> None:
     """Step 7 for a key: hashedrekord 0.0.1, what cosign logs for simple signing."""
     if (body.get("kind"), body.get("apiVersion")) != ("hashedrekord", "0.0.1"):
         raise _Unclear("log entries of this kind are not judged here for keys")
