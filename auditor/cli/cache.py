@@ -26,11 +26,11 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
     """Say how much is kept; or remove it, and say how much that was."""
-    from auditor.cli.sources import cache_folder
     from auditor.cli.streams import print_out
+    from auditor.folders import cache_folder
     from auditor.registry.store import Cache
 
-    folder = cache_folder()
+    folder = cache_folder("registry")
     cache = Cache(folder)
     try:
         found = cache.clear() if options.action == "clear" else cache.info()

@@ -49,22 +49,16 @@ def world(options: argparse.Namespace, environment: Environment) -> World:
     )
 
 
-def cache_folder() -> Path:
-    """Where answers of registries are kept: the user's own cache, never a folder of the repository."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("auditor") / "registry"
-
-
 def _cache(options: argparse.Namespace) -> CacheSettings | None:
     """What may be kept; None for a command that asks no registry."""
     if not hasattr(options, "tag_ttl"):
         return None
+    from auditor.folders import cache_folder
     from auditor.registry.store import CacheSettings
 
     if options.offline and options.refresh:
         raise UsageError("--refresh asks again, --offline asks nobody", help="leave out one of them")
-    return CacheSettings(cache_folder(), options.tag_ttl, options.listing_ttl, refresh=options.refresh)
+    return CacheSettings(cache_folder("registry"), options.tag_ttl, options.listing_ttl, refresh=options.refresh)
 
 
 def _renderers(render: str, environment: Environment) -> Renderers | None:

@@ -15,10 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from platformdirs import user_cache_path
-
 from auditor.config.rules import TrustSetting
 from auditor.errors import ConfigurationError, Problem
+from auditor.folders import cache_folder
 from auditor.limits import DEFAULT, Limits
 from auditor.model.report import TrustUsed
 from auditor.signatures.encoding import Malformed
@@ -60,7 +59,7 @@ def load_trust(settings: tuple[TrustSetting, ...], *, now: datetime, offline: bo
     Raises ConfigurationError with every setting that cannot be used. An unreachable TUF repository is no error as long as
     there is a copy.
     """
-    place = _Place(now, offline, cache or user_cache_path("auditor") / "tuf")
+    place = _Place(now, offline, cache or cache_folder("tuf"))
     chosen = settings or DEFAULT_TRUST
     # Side by side: where there is no network, the wait for one repository is the wait for all.
     with ThreadPoolExecutor(len(chosen)) as pool:

@@ -21,7 +21,7 @@ DOORS = {
     "httpx": "auditor/registry",
     "jmespath": "auditor/policies/kyverno/conditions.py",
     "pathspec": "auditor/manifests",
-    "platformdirs": "auditor/signatures",
+    "platformdirs": "auditor/folders.py",
     "re2": "auditor/config/names.py",
     "regopy": "auditor/policies/rego/child.py",
     "rfc3161_client": "auditor/signatures",
