@@ -22,7 +22,9 @@ IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "name
 """Keys that are kept where anything beside them is: they name what the image belongs to."""
 PARTS: Final = frozenset({"repository", "repo", "registry", "tag", "digest", "sha", "version", "hub", "reference"})
 """Keys of split maps: kept where anything beside them is, and `repository` in its own right."""
-WHOLE: Final = frozenset({"HelmRelease", "HelmChart", "Kustomization", "OCIRepository", "Application", "ApplicationSet"})
+WHOLE: Final = frozenset(
+    {"HelmRelease", "HelmChart", "Kustomization", "OCIRepository", "Application", "ApplicationSet"}
+)
 """Kinds that deploy a chart or directory: what they say about it is wanted in full."""
 MERGING: Final = frozenset({"$patch", "$retainKeys"})
 _ANNOTATION_LENGTH: Final = 512
