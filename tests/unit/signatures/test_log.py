@@ -102,6 +102,7 @@ def test_checkpoint_with_witnesses_and_more_lines() -> None:
         f"log\n7\n{ROOT}\n\nlog {LINE}\n",
         f"log\n7\n{ROOT}\n\n{LINE} more\n",
         f"log\n7\n{ROOT}\n\n— log\n",
+        f"log\n7\n{ROOT}\n\n{LINE}\n— witness aGk\n",
     ],
 )
 def test_malformed_checkpoint_is_refused(note: str) -> None:

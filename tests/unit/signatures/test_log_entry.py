@@ -125,6 +125,13 @@ def test_no_part_of_an_entry_may_be_anothers(kind: EntryKind) -> None:
     assert bound >= 12
 
 
+def test_certificate_that_is_no_text() -> None:
+    candidate = made(EntryKind.HASHEDREKORD_1)
+    body = json.loads(entry_of(candidate).body)
+    body["spec"]["signature"]["publicKey"]["content"] = "/w=="
+    assert refused(candidate, with_body(entry_of(candidate), body))
+
+
 @pytest.mark.parametrize("kind", list(EntryKind))
 def test_no_part_of_an_entry_may_be_missing_or_doubled(kind: EntryKind) -> None:
     candidate = made(kind)

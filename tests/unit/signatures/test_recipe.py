@@ -14,10 +14,13 @@ from auditor.model.reference import Digest
 from auditor.registry.material import BundleBytes, SimpleSigning
 from auditor.signatures.bundle import bundle_candidate, parse_bundle
 from auditor.signatures.candidate import Candidate, Message
+from auditor.signatures.certificate import load_leaf
+from auditor.signatures.chain import check_chain
 from auditor.signatures.legacy import signing_candidate
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal
 from auditor.signatures.root import Root, parse_root
+from auditor.signatures.sct import check_sct, known_log
 from fixtures.sigstore import REKOR_V1, REKOR_V2, Ceremony, Profile, Stamp, bundle, sig_layer
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
@@ -147,3 +150,17 @@ def test_two_cts_logs_words_are_not_one() -> None:
             verdict = verifier_of(ROOT, ask_sigstore=ask_sigstore).verify(material, DIGEST)
             assert isinstance(verdict, Refused)
             assert (verdict.step, verdict.why) == (Step.CHAIN, "the certificate has 2 CT log timestamps (SCT), not one")
+
+
+def test_timestamp_of_a_ct_log_must_name_the_hash_that_is_checked() -> None:
+    """The byte that names it is not signed (RFC 6962 section 3.2), and the precertificate holds no timestamp."""
+    candidate = candidate_of(layered())
+    leaf = candidate.leaf
+    sct, _ = known_log(leaf, ROOT.ct_logs)
+    issuer = check_chain(leaf, Recipe(ROOT).issuers, [SCENE.at])
+    check_sct(leaf, issuer, ROOT.ct_logs)
+    place = leaf.der.index(sct.log_id) + len(sct.log_id) + 8 + 2
+    assert leaf.der[place] == 4  # SHA-256
+    changed = load_leaf(leaf.der[:place] + b"\x06" + leaf.der[place + 1 :])
+    with pytest.raises(Refusal, match="does not use SHA-256"):
+        check_sct(changed, issuer, ROOT.ct_logs)
