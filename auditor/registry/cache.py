@@ -27,6 +27,8 @@ from auditor.registry.http import Answer, Keep, Question
 from auditor.registry.store import Cache, CacheSettings
 
 _HEADERS: Final = ("content-type", "docker-content-digest", "link", "oci-filters-applied")
+_LEAVE: Final = {Keep.TAG: "--tag-ttl", Keep.LISTING: "--listing-ttl", Keep.NOT: "no circumstances"}
+"""What allows answers that can move to be old."""
 _KEPT_STATUS: Final = frozenset({200, 404})
 
 
@@ -79,7 +81,10 @@ class CachedAsker:
         if stored is not None:
             return stored
         if self._session is None:
-            raise Failed(FaultKind.OFFLINE, f"{question.what}: this run is offline, and the cache does not have it")
+            why = (
+                "the cache does not have it" if age > 0 else f"the cache is believed only under {_LEAVE[question.keep]}"
+            )
+            raise Failed(FaultKind.OFFLINE, f"{question.what}: this run is offline, and {why}")
         answer = self._session.ask(question)
         if age > 0 and _is_worth_keeping(answer, question):
             self._cache.write(key, _encode(answer, self._clock()))

@@ -72,6 +72,7 @@ def test_offline_judges_from_what_was_allowed_to_be_kept(house: House, registry:
     # Without leave to be old nothing is believed, though it is there.
     offline = house.check("--offline")
     assert (offline.status, offline.verdicts) == (3, UNKNOWN)
+    assert "believed only under --tag-ttl" in offline.out
     cleared = house.run("cache", "clear")
     assert (cleared.status, kept(house)) == (0, 0)
     assert house.check("--offline", *ages).verdicts == UNKNOWN
