@@ -6,7 +6,7 @@ and prints nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -27,6 +27,7 @@ from auditor.judge.findings.settings import policy_changes, rule_changes
 from auditor.judge.governing import Governing
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import Judged, judge
+from auditor.manifests.graph.origins import moved, revalued
 from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
@@ -123,6 +124,7 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
         after = read(change.head, before=before[0] if before else None, changed=reach)
         tip = None if change.base is None or _is_merge_base(change.base, change) else read(change.base, changed=reach)
         uses = _Uses(before, tip, after, changed or frozenset())
+        gaps = (*after.gaps, *_turned(change, after, changed or frozenset()))
     comparison = _compare(uses, change.scope, rules)
     with world.watch.lap("policies"):
         policies = enforced(change.base or change.head, rules, world.versions)
@@ -138,17 +140,23 @@ def check(change: Change, rules_file: RulesFile, world: World) -> Report:
             answers.evidence,
             rules,
             world.today,
-            gaps=_gaps_in_scope(after.gaps, change.scope),
+            gaps=_gaps_in_scope(gaps, change.scope),
             touched=_touched(changed, before),
             others=(*rules.findings, *changes),
             policies=policies.rule(comparison.added, answers.evidence, listings, rules, world.now),
         )
     report = replace(
         _report(_run("check", change, world, answers), judged, world),
-        gaps=_gaps_in_scope(after.gaps, change.scope),
+        gaps=_gaps_in_scope(gaps, change.scope),
         empty=change.base is None and not comparison.added,
     )
     return policies.gate(report, rules, world.today)
+
+
+def _turned(change: Change, after: Inventory, changed: frozenset[str]) -> Iterator[Gap]:
+    """What the change makes a deployer deploy that is not in this tree."""
+    yield from moved(change.merge_bases, change.head, changed)
+    yield from revalued(change.head, after.gaps, changed)
 
 
 def _changed(change: Change) -> frozenset[str] | None:

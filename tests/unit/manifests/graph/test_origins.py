@@ -1,0 +1,97 @@
+"""A change that turns a deployer to another repository, revision or values is seen, though the path stays the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditor.manifests.graph.origins import moved, revalued
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+from auditor.source.memory import MemoryTree
+
+APP = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: NAME}
+spec:
+  source: {repoURL: https://github.com/acme/gitops, path: apps, targetRevision: HEAD}
+"""
+WEB = APP.replace("NAME", "web")
+FLUX = """\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: web, namespace: flux-system}
+spec: {path: ./apps, sourceRef: {kind: GitRepository, name: flux-system}}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: flux-system, namespace: flux-system}
+spec: {url: https://github.com/acme/gitops, ref: {branch: main}}
+"""
+
+
+def tree(files: dict[str, str]) -> MemoryTree:
+    return MemoryTree({path: text.encode() for path, text in files.items()}, "memory")
+
+
+def gaps(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    changed = frozenset(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return [gap.rule or "" for gap in moved((tree(before),), tree(after), changed)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(WEB, WEB.replace("acme/gitops", "evil/gitops"), id="another repository"),
+        pytest.param(WEB, WEB.replace("HEAD", "evil"), id="another revision"),
+        pytest.param(FLUX, FLUX.replace("name: flux-system}}", "name: evil}}"), id="another source of Flux"),
+        pytest.param(FLUX, FLUX.replace("acme/gitops", "evil/gitops"), id="another address of Flux's source"),
+        pytest.param(FLUX, FLUX.replace("main", "evil"), id="another branch of Flux's source"),
+    ],
+)
+def test_a_deployer_that_is_turned_elsewhere_is_a_gap(old: str, new: str) -> None:
+    assert gaps({"a.yaml": old}, {"a.yaml": new}) == ["unrendered"]
+    assert gaps({"a.yaml": old}, {"b.yaml": new}) == ["unrendered"], "in another file too"
+
+
+def test_a_new_deployer_of_another_repository_is_a_gap() -> None:
+    other = APP.replace("NAME", "other").replace("acme/gitops", "evil/gitops")
+    assert gaps({"a.yaml": WEB}, {"a.yaml": WEB, "b.yaml": other}) == ["unrendered"]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["git@github.com:acme/gitops.git", "ssh://git@github.com/acme/gitops", "https://github.com/acme/gitops/"],
+)
+def test_a_new_deployer_of_the_same_repository_is_none(spelling: str) -> None:
+    other = APP.replace("NAME", "other").replace("https://github.com/acme/gitops", spelling)
+    assert gaps({"a.yaml": WEB}, {"a.yaml": WEB, "b.yaml": other}) == []
+
+
+def test_what_is_moved_or_edited_elsewhere_is_none() -> None:
+    assert gaps({"a.yaml": WEB}, {"b.yaml": WEB}) == []
+    assert gaps({"a.yaml": WEB}, {"a.yaml": WEB + "  project: default\n"}) == []
+
+
+RELEASE = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web}
+spec: {valuesFrom: [{kind: ConfigMap, name: web-values}]}
+"""
+VALUES = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web-values}\ndata: {values.yaml: 'a: 1'}\n"
+CHART = APP.replace("NAME", "web").replace("path: apps", "chart: web, helm: {valueFiles: [$v/envs/prod.yaml]}")
+
+
+@pytest.mark.parametrize(
+    ("deployer", "files", "changed"),
+    [(RELEASE, {"values.yaml": VALUES}, "values.yaml"), (CHART, {"envs/prod.yaml": "a: 1\n"}, "envs/prod.yaml")],
+)
+def test_values_that_change_in_another_file_are_a_gap_where_the_chart_is_not_rendered(
+    deployer: str, files: dict[str, str], changed: str
+) -> None:
+    head = tree({"web.yaml": deployer, "other.yaml": "a: 1\n", **files})
+    chart = Gap(Place("web.yaml", 4), "helm chart", "not rendered", rule="unrendered")
+    assert [gap.place.file for gap in revalued(head, [chart], frozenset({changed}))] == ["web.yaml"]
+    assert list(revalued(head, [chart], frozenset({"other.yaml"}))) == []
+    assert list(revalued(head, [], frozenset({changed}))) == [], "a chart that is rendered shows what changes"
