@@ -26,7 +26,18 @@ MODULES: Final = [
     *("bundle", "legacy", "envelope", "certificate", "encoding", "keys", "sigstore_python"),
 ]
 UNIT: Final = "tests/unit/signatures/test_"
-QUICK: Final = ("certificate", "chain", "encoding", "log", "log_entry", "bundle", "legacy", "recipe", "accepted")
+QUICK: Final = (
+    "candidate",
+    "certificate",
+    "chain",
+    "encoding",
+    "log",
+    "log_entry",
+    "bundle",
+    "legacy",
+    "recipe",
+    "accepted",
+)
 TESTS: Final = [
     *(f"{UNIT}{name}.py" for name in (*QUICK, "attacks", "sigstore_python")),
     "tests/property/signatures/test_parsers.py",
