@@ -45,6 +45,12 @@ def add(commands: Any) -> None:
     )
     add_render_option(parser)
     add_judging_options(parser)
+    parser.add_argument(
+        "--kyverno",
+        choices=("1.13", "1.17", "1.19"),
+        default="1.19",
+        help="the version of Kyverno whose policies rule, where versions judge differently",
+    )
     add_network_options(parser)
     add_report_options(parser)
     parser.set_defaults(execute=execute)

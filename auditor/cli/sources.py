@@ -28,6 +28,7 @@ from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
 if TYPE_CHECKING:
+    from auditor.policies.versions import Versions
     from auditor.registry.store import CacheSettings
 
 _STANDARD_INPUT: Final = "-"
@@ -46,7 +47,17 @@ def world(options: argparse.Namespace, environment: Environment) -> World:
         fail_on=getattr(options, "fail_on", Level.ERROR),
         exit_zero=getattr(options, "exit_zero", False),
         renderers=_renderers(getattr(options, "render", "never"), environment),
+        versions=_versions(options),
     )
+
+
+def _versions(options: argparse.Namespace) -> Versions | None:
+    """The engines' versions; None for a command that judges by no policy."""
+    if not hasattr(options, "kyverno"):
+        return None
+    from auditor.policies.versions import Kyverno, Versions
+
+    return Versions(Kyverno(options.kyverno))
 
 
 def _cache(options: argparse.Namespace) -> CacheSettings | None:
