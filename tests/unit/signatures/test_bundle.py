@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +15,11 @@ from auditor.registry.material import LegacyAttestation, SimpleSigning
 from auditor.signatures.bundle import parse_bundle
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.statement import read_statement
-from fixtures.sigstore import BundleVersion, att_layer, bundle, bundle_fields, sig_layer
+from fixtures.sigstore import BundleVersion, Ceremony, Stamp, att_layer, bundle, bundle_fields, sig_layer
+from fixtures.sigstore.keys import derive
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
+from fixtures.sigstore.signed import Signed as Sealed
 from tests.support.signatures import made_root, verifier_of
 
 SCENE = Scene()
@@ -192,3 +194,32 @@ def test_subject_is_compared_exactly(digests: dict[str, Any]) -> None:
     verdict = VERIFIER.verify(as_material(bundle(signed)), DIGEST)
     assert isinstance(verdict, Refused)
     assert verdict.step is Step.SUBJECT
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every JSON object within."""
+    if isinstance(value, dict):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(each)
+
+
+BY_KEY = SCENE.stack.seal_with_key(derive("bundle", "long-lived"), b"artifact", at=SCENE.at)
+STAMPED = SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at, Ceremony(stamp=Stamp.SIGNATURE))
+
+
+@pytest.mark.parametrize("version", [BundleVersion.V0_3, BundleVersion.V0_2])
+@pytest.mark.parametrize("signed", [STAMPED, BLOB, BY_KEY], ids=["stamped", "blob", "by key"])
+def test_a_field_that_nobody_knows_makes_a_bundle_malformed_wherever_it_stands(
+    signed: Sealed, version: BundleVersion
+) -> None:
+    """What is not understood could say anything: also that the signature does not count."""
+    fields = bundle_fields(signed, version)
+    parse_bundle(json.dumps(fields).encode())
+    found = list(objects(fields))
+    assert len(found) >= 10
+    for each in found:
+        each["unknown"] = {}
+        with pytest.raises(Malformed, match="has an unknown field 'unknown'"):
+            parse_bundle(json.dumps(fields).encode())
+        del each["unknown"]
