@@ -211,7 +211,7 @@ def test_timings_are_told_on_standard_error(failing: House) -> None:
     ran = failing.run("check", ".", "--base", "main", "--timings", "-f", "json")
     assert ran.report["run"]["exit"] == 1
     stages = [line.split(" s  ")[1] for line in ran.err.splitlines()]
-    assert stages == ["rules", "manifests", "registries and signatures", "judging", "reports", "together"]
+    assert stages == ["rules", "manifests", "policies", "registries and signatures", "judging", "reports", "together"]
 
 
 # ── what fails ───────────────────────────────────────────────────────────────────────────────────────────────────────────
