@@ -168,7 +168,7 @@ def test_a_damaged_index_is_an_error_with_help(folder: Path) -> None:
 
 def test_a_file_that_git_stores_in_another_encoding_is_not_read_from_the_disk(folder: Path) -> None:
     """Whoever reads blobs deploys the stored UTF-8; a checkout shows letters that no parser knows, so nothing would be found."""
-    files = {"hidden.yaml": "kind: Pod\n".encode("cp037"), "plain.yaml": "1", "sub/x.yaml": "2"}
+    files: dict[str, bytes | str] = {"hidden.yaml": "kind: Pod\n".encode("cp037"), "plain.yaml": "1", "sub/x.yaml": "2"}
     name = commit(folder, {".gitattributes": "hidden.yaml working-tree-encoding=IBM037\n", **files})
     with open_repository(folder) as repository:
         tree, stored = repository.working_tree(), repository.tree(name)
