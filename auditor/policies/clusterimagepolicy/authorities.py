@@ -17,9 +17,9 @@ from auditor.policies.clusterimagepolicy.policy import (
     Script,
     StaticCheck,
 )
-from auditor.policies.clusterimagepolicy.predicates import predicate_type
 from auditor.policies.clusterimagepolicy.trust_root import TrustRoot
 from auditor.policies.inspected import Inspected
+from auditor.policies.predicates import predicate_type
 from auditor.policies.proofs import Grounds, Proofs
 from auditor.policies.rego.compliant import complies
 from auditor.policies.rego.evaluate import Json, Rego, Unevaluated

@@ -13,24 +13,12 @@ from auditor.policies.kyverno import cel
 from auditor.policies.kyverno.constraints import Constraints
 from auditor.policies.kyverno.cosign_attestor import read_attestor
 from auditor.policies.kyverno.imagevalidatingpolicy import Excepted, ImageMatch, ImageValidatingPolicy, Validation
+from auditor.policies.predicates import predicate_type
 from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Kyverno
 
 VERSIONS: Final = frozenset({"v1alpha1", "v1beta1", "v1"})
 _ACTIONS: Final = frozenset({"Deny", "Audit", "Warn"})
-_SHORT: Final = {
-    "custom": "https://cosign.sigstore.dev/attestation/v1",
-    "slsaprovenance": "https://slsa.dev/provenance/v0.2",
-    "slsaprovenance02": "https://slsa.dev/provenance/v0.2",
-    "slsaprovenance1": "https://slsa.dev/provenance/v1",
-    "spdx": "https://spdx.dev/Document",
-    "spdxjson": "https://spdx.dev/Document",
-    "cyclonedx": "https://cyclonedx.org/bom",
-    "link": "https://in-toto.io/Link/v1",
-    "vuln": "https://cosign.sigstore.dev/attestation/vuln/v1",
-    "openvex": "https://openvex.dev/ns",
-}
-"""cosign's short names of predicate types."""
 
 
 def read_cel_policy(
@@ -141,4 +129,4 @@ class _Reading:
 def _predicate(field: Cursor) -> str | None:
     """The predicate type of an in-toto attestation; None for a referrer, which is not evaluated here."""
     kind = field["intoto"]["type"].text
-    return _SHORT.get(kind, kind) or None
+    return predicate_type(kind) or None
