@@ -2,13 +2,15 @@
 
     python -m tests.mutants [--jobs 2] [--only MODULE …] [--list]
 
-Writes docs/mutants.md. Fails if a mutant survives that `equivalent.py` does not explain, or one that it explains does not.
+Writes docs/mutants.md, from the last result of each module, once there is one for all modules as they are now. Fails if a mutant survives that `equivalent.py` does not explain, or one that it explains does not.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from tests.mutants.trial import PACKAGE, begin, run_tests
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 RESULT: Final = PROJECT / "docs" / "mutants.md"
+LAST: Final = PROJECT / ".cache" / "mutants.json"
 MODULES: Final = [
     *("verify", "recipe", "chain", "log", "log_entry", "sct", "timestamp", "statement", "simple_signing", "candidate"),
     *("bundle", "legacy", "envelope", "certificate", "encoding", "keys", "sigstore_python"),
@@ -60,8 +63,7 @@ def main() -> int:
         _say("the tests fail in a second run, without a mutant")
         return 2
     survivors = _tried(found, options.jobs)
-    if options.only == MODULES:
-        RESULT.write_text(_page(found, survivors))
+    _remember(options.only, survivors)
     return _judged(found, survivors)
 
 
@@ -105,6 +107,24 @@ def _tried(found: Sequence[Mutant], jobs: int) -> list[Mutant]:
             survivors.append(mutant)
         _say(f"{'SURVIVED' if code == 0 else 'noticed'} {mutant.name}")
     return [mutant for mutant in found if mutant in survivors]
+
+
+def _remember(modules: Sequence[str], survivors: Sequence[Mutant]) -> None:
+    """Keep the result of each module, with the hash of its source; write the page if there is one for every module."""
+    known = json.loads(LAST.read_text()) if LAST.is_file() else {}
+    for module in modules:
+        names = [mutant.name for mutant in survivors if mutant.module == module]
+        known[module] = {"source": _hash(module), "survivors": names}
+    LAST.parent.mkdir(exist_ok=True)
+    LAST.write_text(json.dumps(known, indent=1))
+    if all(known.get(module, {}).get("source") == _hash(module) for module in MODULES):
+        every = [mutant for module in MODULES for mutant in mutants(module, _source(module))]
+        lived = {name for module in MODULES for name in known[module]["survivors"]}
+        RESULT.write_text(_page(every, [mutant for mutant in every if mutant.name in lived]))
+
+
+def _hash(module: str) -> str:
+    return hashlib.sha256(_source(module).encode()).hexdigest()
 
 
 def _judged(found: Sequence[Mutant], survivors: Sequence[Mutant]) -> int:

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from auditor.limits import Limits
 from auditor.model.evidence import Step
@@ -201,3 +201,27 @@ def test_sigstore_python_is_held_to_the_certificate_that_was_read() -> None:
     _ThisLeaf(mine).verify(mine.certificate)
     with pytest.raises(Refusal, match="another certificate"):
         _ThisLeaf(mine).verify(another.certificate)
+
+
+def without_version(certificate: bytes) -> bytes:
+    """The same certificate as version 1, which must not have extensions; its signature does not hold any more."""
+    version = b"\xa0\x03\x02\x01\x02"
+    assert certificate[:2] == b"\x30\x82"
+    assert certificate[4:6] == b"\x30\x81"
+    shorter = bytearray(certificate.replace(version, b"", 1))
+    shorter[2:4] = (int.from_bytes(shorter[2:4], "big") - len(version)).to_bytes(2, "big")
+    shorter[6] -= len(version)
+    return bytes(shorter)
+
+
+def test_certificate_of_version_1_with_extensions() -> None:
+    good = leaf(*GOOD)
+    check_leaf(good)
+    with pytest.raises(Refusal, match="v3 certificate"):
+        check_leaf(load_leaf(without_version(good.der)))
+
+
+def test_extension_that_cannot_be_read() -> None:
+    broken = x509.UnrecognizedExtension(ExtensionOID.KEY_USAGE, b"no bit string")
+    with pytest.raises(Malformed, match="extensions cannot be read"):
+        leaf((broken, True))
