@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal
 from auditor.signatures.root import Root, parse_root
 from auditor.signatures.sct import check_sct, known_log
-from fixtures.sigstore import REKOR_V1, REKOR_V2, Ceremony, Profile, Stamp, bundle, sig_layer
+from fixtures.sigstore import REKOR_V1, REKOR_V2, Ceremony, Profile, Sigstore, Stamp, bundle, sig_layer
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
 from tests.support.signatures import made_root, verifier_of
@@ -164,3 +165,38 @@ def test_timestamp_of_a_ct_log_must_name_the_hash_that_is_checked() -> None:
     changed = load_leaf(leaf.der[:place] + b"\x06" + leaf.der[place + 1 :])
     with pytest.raises(Refusal, match="does not use SHA-256"):
         check_sct(changed, issuer, ROOT.ct_logs)
+
+
+def test_key_of_one_ct_log_does_not_sign_for_another() -> None:
+    """sigstore-python finds CT logs by the hash of their keys: a root in which an id is another key's is not for it."""
+    document = SCENE.stack.trusted_root()
+    sct, _ = known_log(candidate_of(bundled(REKOR_V1)).leaf, ROOT.ct_logs)
+    (log,) = (each for each in document["ctlogs"] if base64.b64decode(each["logId"]["keyId"]) == sct.log_id)
+    other = Sigstore("sigstore.other.example").trusted_root()["ctlogs"][0]
+    retired = {**log, "logId": {"keyId": base64.b64encode(bytes(32)).decode()}}
+    retired["publicKey"] = {
+        **log["publicKey"],
+        "validFor": {"start": "2020-01-01T00:00:00Z", "end": "2021-01-01T00:00:00Z"},
+    }
+    document["ctlogs"] = [
+        {**log, "publicKey": {**log["publicKey"], "rawBytes": other["publicKey"]["rawBytes"]}},
+        retired,
+    ]
+    root = parse_root(json.dumps(document), "two logs")
+    for ask_sigstore in (True, False):
+        verdict = verifier_of(root, ask_sigstore=ask_sigstore).verify(bundled(REKOR_V1), DIGEST)
+        assert isinstance(verdict, Refused)
+        assert (verdict.step, verdict.why) == (Step.CHAIN, "the certificate's CT log timestamp does not verify")
+
+
+def test_time_of_a_stamp_that_nobody_trusted_made_is_not_told() -> None:
+    """Two stamps, the first by a stranger: the bundle holds by the second, and so does its time."""
+    good = SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2)
+    foreign = SCENE.stranger.stamp(good, SCENE.at + timedelta(minutes=5))
+    alone = verifier_of(ROOT).verify(as_material(bundle(good)), DIGEST)
+    assert isinstance(alone, Signed)
+    for ask_sigstore in (True, False):
+        both = replace(good, stamps=(*foreign, *good.stamps))
+        verdict = verifier_of(ROOT, ask_sigstore=ask_sigstore).verify(as_material(bundle(both)), DIGEST)
+        assert isinstance(verdict, Signed)
+        assert verdict.logged == alone.logged
