@@ -14,8 +14,8 @@ from auditor.model.reference import Digest
 from auditor.signatures.candidate import LogEntry, Proof
 from auditor.signatures.log import included_root, promised, read_checkpoint
 from auditor.signatures.refusal import Refusal
-from fixtures.hostile.signatures.spoil import with_proof
-from fixtures.sigstore import REKOR_V2, bundle
+from fixtures.hostile.signatures.spoil import with_entry, with_proof
+from fixtures.sigstore import REKOR_V2, Ceremony, Stamp, bundle
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.merkle import MerkleTree
 from fixtures.sigstore.rekor import checkpoint, signed_note
@@ -143,3 +143,16 @@ def test_index_without_a_promise_must_be_the_proofs() -> None:
         signature = verifier.verify(as_material(bundle(moved)), Digest.parse(scene.digest))
         assert isinstance(signature, Refused)
         assert signature.step is Step.LOG
+
+
+def test_index_in_a_log_that_is_known_by_its_key_without_a_promise() -> None:
+    scene = Scene()
+    signed = scene.stack.attest(scene.digest, scene.claimant, scene.at, Ceremony(stamp=Stamp.SIGNATURE))
+    assert signed.entry is not None
+    place = signed.entry.proof.index
+    for ask_sigstore in (True, False):
+        verifier = verifier_of(made_root(scene.stack), ask_sigstore=ask_sigstore)
+        for index, accepted in ((place, True), (place + 1, False)):
+            bare = bundle(with_entry(signed, index=index, promise=None, time=None))
+            verdict = verifier.verify(as_material(bare), Digest.parse(scene.digest))
+            assert isinstance(verdict, Signed) == accepted, verdict

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from auditor.model.evidence import Step
+from auditor.model.evidence import Signed, Step
+from auditor.model.reference import Digest
 from auditor.registry.material import BundleBytes, LegacyAttestation, SimpleSigning
 from auditor.signatures.bundle import bundle_candidate, parse_bundle
 from auditor.signatures.candidate import Candidate, LogEntry, Message
@@ -21,6 +22,7 @@ from fixtures.sigstore import Ceremony, EntryKind, Log, Stamp, Stored, att_layer
 from fixtures.sigstore.keys import Algorithm
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
+from tests.support.signatures import made_root, verifier_of
 
 SCENE = Scene()
 
@@ -184,3 +186,18 @@ def test_hash_of_the_entry_need_not_be_the_keys_own() -> None:
 def test_body_that_is_none_is_refused(body: bytes) -> None:
     candidate = made(EntryKind.DSSE_1)
     assert refused(candidate, replace(entry_of(candidate), body=body))
+
+
+@pytest.mark.parametrize("ask_sigstore", [True, False])
+def test_logged_body_that_two_readers_could_read_in_two_ways(*, ask_sigstore: bool) -> None:
+    """The log holds what it was given; what says something twice is refused, whoever vouches for it."""
+    signed = SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at)
+    assert signed.entry is not None
+    verifier = verifier_of(made_root(SCENE.stack), ask_sigstore=ask_sigstore)
+    for body, accepted in (
+        (signed.entry.body, True),
+        (signed.entry.body.replace(b'"kind":"dsse"', b'"kind":"rekord","kind":"dsse"'), False),
+    ):
+        entry = SCENE.stack.rekor.add(signed.entry.kind, body, SCENE.at)
+        verdict = verifier.verify(as_material(bundle(replace(signed, entry=entry))), Digest.parse(SCENE.digest))
+        assert isinstance(verdict, Signed) == accepted, verdict
