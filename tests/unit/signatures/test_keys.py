@@ -47,7 +47,9 @@ def test_other_keys_are_not(key: PublicKeyTypes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no key", encoded(P256, Encoding.DER)[:-1], encoded(P256, Encoding.PEM)[:-40]]
+    "content",
+    [b"", b"no key", encoded(P256, Encoding.DER)[:-1], encoded(P256, Encoding.PEM)[:-40]],
+    ids=["nothing", "words", "cut off", "PEM cut off"],
 )
 def test_what_is_no_key(content: bytes) -> None:
     with pytest.raises(Malformed, match="it is not a public key"):
