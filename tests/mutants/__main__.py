@@ -31,6 +31,7 @@ MODULES: Final = [
 UNIT: Final = "tests/unit/signatures/test_"
 QUICK: Final = (
     "candidate",
+    "keys",
     "certificate",
     "chain",
     "encoding",

@@ -14,8 +14,11 @@ from auditor.model.reference import Digest
 from auditor.signatures.candidate import LogEntry, Proof
 from auditor.signatures.log import included_root, promised, read_checkpoint
 from auditor.signatures.refusal import Refusal
+from auditor.signatures.root import parse_root
 from fixtures.hostile.signatures.spoil import with_entry, with_proof
 from fixtures.sigstore import REKOR_V2, Ceremony, Stamp, bundle
+from fixtures.sigstore.entries import canonical
+from fixtures.sigstore.keys import sign
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.merkle import MerkleTree
 from fixtures.sigstore.rekor import checkpoint, signed_note
@@ -156,3 +159,25 @@ def test_index_in_a_log_that_is_known_by_its_key_without_a_promise() -> None:
             bare = bundle(with_entry(signed, index=index, promise=None, time=None))
             verdict = verifier.verify(as_material(bare), Digest.parse(scene.digest))
             assert isinstance(verdict, Signed) == accepted, verdict
+
+
+def test_retired_log_cannot_promise_for_the_one_in_service() -> None:
+    """As above, for the promise: the log is one whose id is not the hash of its key."""
+    scene = Scene()
+    stack, live, log_id = scene.stack, scene.stack.rekor, bytes(range(32))
+    document = stack.trusted_root()
+    (named,) = (log for log in document["tlogs"] if base64.b64decode(log["logId"]["keyId"]) == live.id)
+    named["logId"] = {"keyId": base64.b64encode(log_id).decode()}
+    signed = stack.attest(scene.digest, scene.claimant, scene.at)
+    assert signed.entry is not None
+    assert signed.entry.time is not None
+    noted = with_proof(signed, checkpoint=signed_note(checkpoint(live.origin, live.tree), live.host, log_id, live.key))
+    body = base64.b64encode(signed.entry.body).decode()
+    fields = {"body": body, "integratedTime": signed.entry.time, "logID": log_id.hex(), "logIndex": signed.entry.index}
+    for ask_sigstore in (True, False):
+        verifier = verifier_of(parse_root(json.dumps(document), "named"), ask_sigstore=ask_sigstore)
+        for key, accepted in ((live.key, True), (stack.retired_rekor.key, False)):
+            stored = bundle(with_entry(noted, log_id=log_id, promise=sign(key, canonical(fields))))
+            verdict = verifier.verify(as_material(stored), Digest.parse(scene.digest))
+            assert isinstance(verdict, Signed) == accepted, verdict
+            assert accepted or (isinstance(verdict, Refused) and verdict.step is Step.TIME)
