@@ -31,7 +31,7 @@ DOORS = {
     "stamina": "auditor/registry",
     "tabulate": "auditor/report",
     "tuf": "auditor/signatures",
-    "yaml": "auditor/manifests/yaml.py",
+    "yaml": "auditor/manifests/yaml/parse.py",
 }
 """Library → the one place that imports it, as `docs/architecture.md` says."""
 GUARDED = {"argparse", "asyncio", "multiprocessing", "pickle", "sqlite3", "urllib.request", "http.server"}

@@ -1,4 +1,4 @@
-"""The only door to a YAML library: bytes → documents as nodes with places.
+"""The only door to a YAML library: bytes → raw documents, whose marks carry the place.
 
 libyaml composes (ten times faster than Python) and keeps the marks. What it refuses and Go's parser accepts is read another
 way: duplicate anchors by composing from events, surrogate pairs in JSON by blanking them. A document that does not parse
@@ -8,8 +8,6 @@ is a `Broken`, and the documents before and after it are still read: `---` at th
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 import io
 import re
@@ -25,9 +23,19 @@ from yaml.nodes import ScalarNode as RawScalar
 from yaml.nodes import SequenceNode as RawSequence
 
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 
-__all__ = ["Broken", "Origin", "RawMapping", "RawNode", "RawScalar", "RawSequence", "Tangled", "documents", "full"]
+__all__ = [
+    "MERGE",
+    "NULL",
+    "TEXT",
+    "Broken",
+    "Origin",
+    "RawMapping",
+    "RawNode",
+    "RawScalar",
+    "RawSequence",
+    "documents",
+]
 
 _SEPARATOR: Final = re.compile(rb"^---(?=[ \t\r\n#]|\Z)", re.MULTILINE)
 _GLUED_COMMENT: Final = re.compile(rb"\A---#[^\n]*")
@@ -35,12 +43,8 @@ _GLUED_COMMENT: Final = re.compile(rb"\A---#[^\n]*")
 _NOTHING: Final = re.compile(rb"(?:[ \t]*(?:[#%][^\n]*)?(?:\r?\n|\Z))*\Z")
 _SURROGATES: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_NULL, _MERGE, _TEXT = "null", "merge", "text"
-_BINARY: Final = "tag:yaml.org,2002:binary"
-
-
-class Tangled(Exception):  # noqa: N818 - a fact about one document, turned into a gap by the reader
-    """A document that is nested too deeply, contains itself, or grows beyond the limit when aliases are followed."""
+NULL, MERGE, TEXT = "null", "merge", "text"
+"""Tags of nodes without an explicit one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,10 @@ class _Loader(CParser):
         """Tag of a node without an explicit one."""
         if kind is RawScalar and implicit[0]:
             if value in _NULLS:
-                return _NULL
+                return NULL
             if value == "<<":
-                return _MERGE
-        return _TEXT
+                return MERGE
+        return TEXT
 
     def descend_resolver(self, current_node: RawNode | None, current_index: object) -> None:
         """Called by libyaml's composer; paths do not change how a node is resolved."""
@@ -184,9 +188,6 @@ def _broken(error: Exception, chunk: bytes, origin: Origin) -> Broken:
     return Broken(origin.line + offset + 1, str(why)[:200], origin.line + 1, chunk)
 
 
-# ── duplicate anchors ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _by_events(chunk: bytes, origin: Origin) -> Iterator[RawDocument | Broken]:
     """Compose as Go does: a later anchor of the same name replaces the earlier one."""
     loader = _Loader(chunk, origin)
@@ -211,12 +212,12 @@ def _node(loader: _Loader, following: object, anchors: dict[str, RawNode]) -> Ra
         scalar = RawScalar(tag, event.value, event.start_mark, event.end_mark, style=event.style)
         return _anchored(scalar, event, anchors)
     if isinstance(following, yaml.SequenceStartEvent):
-        sequence = RawSequence(event.tag or _TEXT, [], event.start_mark, event.end_mark, flow_style=event.flow_style)
+        sequence = RawSequence(event.tag or TEXT, [], event.start_mark, event.end_mark, flow_style=event.flow_style)
         _anchored(sequence, event, anchors)
         while not isinstance(item := loader.get_event(), yaml.SequenceEndEvent):
             sequence.value.append(_node(loader, item, anchors))
         return sequence
-    mapping = RawMapping(event.tag or _TEXT, [], event.start_mark, event.end_mark, flow_style=event.flow_style)
+    mapping = RawMapping(event.tag or TEXT, [], event.start_mark, event.end_mark, flow_style=event.flow_style)
     _anchored(mapping, event, anchors)
     while not isinstance(name := loader.get_event(), yaml.MappingEndEvent):
         key = _node(loader, name, anchors)
@@ -227,155 +228,4 @@ def _node(loader: _Loader, following: object, anchors: dict[str, RawNode]) -> Ra
 def _anchored(node: RawNode, event: Any, anchors: dict[str, RawNode]) -> RawNode:
     if event.anchor is not None:
         anchors[event.anchor] = node
-    return node
-
-
-# ── raw nodes → nodes ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def text_of(raw: RawNode) -> str:
-    """The text of a scalar, `!!binary` decoded as Go's parser does; of a template in braces its text; else empty."""
-    if isinstance(raw, RawScalar):
-        value = cast("str", raw.value)
-        if raw.tag == _BINARY:
-            try:
-                return base64.b64decode(value, validate=False).decode("utf-8", "replace")
-            except (binascii.Error, ValueError):
-                return value
-        return value
-    return template_text(raw) or ""
-
-
-def template_text(raw: RawNode) -> str | None:
-    """`{{ .Values.x }}` unquoted is a mapping whose key is a mapping: what a template looks like to a YAML parser."""
-    if isinstance(raw, RawMapping) and len(raw.value) == 1 and isinstance(raw.value[0][0], RawMapping):
-        inner = raw.value[0][0].value
-        if len(inner) == 1 and isinstance(inner[0][0], RawScalar):
-            return f"{{{{ {inner[0][0].value} }}}}"
-    return None
-
-
-def is_null(raw: RawNode) -> bool:
-    """Whether a scalar is null: `~`, `null`, or nothing at all, unquoted."""
-    return raw.tag == _NULL
-
-
-def scalar(raw: RawNode) -> Scalar:
-    """The scalar with its place; of a block scalar the place of its first text line."""
-    mark = raw.start_mark
-    origin = cast("Origin", mark.name)
-    style = raw.style if isinstance(raw, RawScalar) else None
-    line, column = mark.line, mark.column
-    if origin.flat:
-        line = column = 0
-    elif style in ("|", ">"):
-        line, column = origin.indent(line)
-    return Scalar(
-        text_of(raw),
-        origin.file,
-        origin.line + line + 1,
-        origin.column + column + 1,
-        is_null(raw),
-        style == "|",
-        quoted=bool(style) or raw.tag not in (_TEXT, _NULL),
-    )
-
-
-def mapping_at(raw: RawNode, entries: list[tuple[str, Node]]) -> Mapping:
-    """A mapping with these entries at the place of the raw one."""
-    origin = cast("Origin", raw.start_mark.name)
-    return Mapping(entries, origin.file, origin.line + (0 if origin.flat else raw.start_mark.line) + 1)
-
-
-class Descent:
-    """Bounds a conversion: depth, self-containing anchors, entries merged; each anchored node is converted once."""
-
-    def __init__(self, limits: Limits = DEFAULT, budget: list[int] | None = None) -> None:
-        self._limits = limits
-        self._budget = budget if budget is not None else [limits.yaml_nodes]
-        self._open: set[int] = set()
-        self._done: dict[int, Node | None] = {}
-
-    def fresh(self) -> Descent:
-        """One that remembers nothing, on the same budget: where the same node must be converted in another way."""
-        other = Descent(self._limits, self._budget)
-        other._open = self._open
-        return other
-
-    def enter(self, raw: RawNode) -> None:
-        """Begin with a mapping or sequence. Raises Tangled."""
-        if id(raw) in self._open:
-            raise Tangled("an anchor contains itself")
-        if len(self._open) >= self._limits.yaml_depth:
-            raise Tangled(f"nested more than {self._limits.yaml_depth} deep")
-        self._open.add(id(raw))
-        self._spend(len(raw.value), 0)
-
-    def leave(self, raw: RawNode, node: Node | None) -> Node | None:
-        """Done with it: remembered for its aliases."""
-        self._open.discard(id(raw))
-        self._done[id(raw)] = node
-        return node
-
-    def known(self, raw: RawNode) -> bool:
-        """Whether an alias leads to something that is converted already."""
-        return id(raw) in self._done
-
-    def recall(self, raw: RawNode) -> Node | None:
-        """What it was converted to."""
-        return self._done[id(raw)]
-
-    def pairs(self, raw: RawMapping, depth: int = 0) -> list[tuple[RawNode, RawNode]]:
-        """Keys and values, merge keys (`<<`) flattened. Raises Tangled.
-
-        What the mapping says itself wins. But Kubernetes' reader lets a merge override the keys that are written above it, so
-        both values of those are kept: the overridden one first.
-        """
-        self._spend(0, depth)
-        if not any(key.tag == _MERGE for key, _ in raw.value):
-            return cast("list[tuple[RawNode, RawNode]]", raw.value)
-        own = [(key, value) for key, value in raw.value if key.tag != _MERGE]
-        named = {text_of(key) for key, _ in own}
-        above: set[str] = set()
-        doubtful: list[tuple[RawNode, RawNode]] = []
-        for key, value in raw.value:
-            if key.tag == _MERGE:
-                own.extend(self._merged(value, named, depth + 1))
-                doubtful.extend(pair for pair in self._merged(value, set(), depth + 1) if text_of(pair[0]) in above)
-            else:
-                above.add(text_of(key))
-        return [*doubtful, *own]
-
-    def _spend(self, entries: int, depth: int) -> None:
-        self._budget[0] -= entries
-        if self._budget[0] < 0 or depth > self._limits.yaml_depth:
-            raise Tangled(f"more than {self._limits.yaml_nodes} entries when aliases are followed")
-
-    def _merged(self, value: RawNode, named: set[str], depth: int) -> Iterator[tuple[RawNode, RawNode]]:
-        if isinstance(value, RawSequence):
-            for item in value.value:
-                if isinstance(item, RawMapping):
-                    yield from self._merged(item, named, depth)
-        elif isinstance(value, RawMapping):
-            self._spend(len(value.value), depth)
-            for key, inner in self.pairs(value, depth):
-                if (name := text_of(key)) not in named:
-                    named.add(name)
-                    yield key, inner
-
-
-def full(raw: RawNode, descent: Descent | None = None) -> Node:
-    """The whole document as nodes. Raises Tangled."""
-    descent = descent or Descent()
-    if isinstance(raw, RawScalar) or template_text(raw) is not None:
-        return scalar(raw)
-    if descent.known(raw):
-        return cast("Node", descent.recall(raw))
-    descent.enter(raw)
-    node: Node
-    if isinstance(raw, RawMapping):
-        node = mapping_at(raw, [(text_of(key), full(value, descent)) for key, value in descent.pairs(raw)])
-    else:
-        node = Sequence([full(item, descent) for item in raw.value])
-    descent.leave(raw, node)
     return node

@@ -1,0 +1,108 @@
+"""The references of an object → its uses and gaps, with what the charts that it deploys make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from auditor.manifests.contents import templated
+from auditor.manifests.extract import Found, extract, is_policy
+from auditor.manifests.files import Reader
+from auditor.manifests.helm.deploy import Deployed
+from auditor.manifests.helm.needs import Lookup
+from auditor.manifests.kustomize.gaps import unrendered
+from auditor.manifests.objects import Object
+from auditor.manifests.rendering import Rendering
+from auditor.manifests.text import is_bare_number, is_template
+from auditor.model.gap import Gap
+from auditor.model.place import Place
+from auditor.model.use import Use
+
+_MAKES: Final = re.compile(r"\.(?:generate|mutate)\.")
+"""Where a policy does not judge images but brings them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Makes the uses of objects. `every`: also of what nothing deploys."""
+
+    reader: Reader
+    rendering: Rendering
+    every: bool
+
+    def made(self, item: Object, root: str | None, depth: int) -> tuple[list[Use], list[Gap]]:
+        """The uses of an object of a chart."""
+        references = extract(item, self.reader.kinds)
+        lookup = self.rendering.lookup(())
+        return self.of(item, references, root, deployed=True, lookup=lookup, depth=depth)
+
+    def of(
+        self,
+        item: Object,
+        found: list[Found],
+        root: str | None,
+        *,
+        deployed: bool,
+        lookup: Lookup,
+        depth: int = 0,
+    ) -> tuple[list[Use], list[Gap]]:
+        """The uses of one object. Patterns in policies and what says no kind are deployed by nothing."""
+        if is_policy(item, self.reader.kinds):
+            making = [one for one in found if _MAKES.search(one.path)]
+            found, deployed = (making, deployed) if making and not self.every else (found, False)
+        if not (deployed or self.every):
+            return [], []
+        uses = [use_of(one, item, root, deployed=deployed) for one in found]
+        gaps = templates(found, root) if deployed else []
+        if not deployed:
+            return uses, gaps
+        charts = list(self.rendering.charts.of(item, lookup))
+        if any(made.objects for made in charts) and not any(made.gaps for made in charts):
+            # What is rendered says it all: values by themselves may make other images, or none.
+            uses, gaps = [replace(use, deployed=False) for use in uses if self.every], []
+        for made in charts:
+            inner = _root_of(made, item, root)
+            gaps.extend(replace(gap, root=inner) for gap in made.gaps)
+            if depth >= self.reader.limits.render_depth and made.objects:
+                why = f"charts deploy charts more than {self.reader.limits.render_depth} deep"
+                gaps.append(unrendered(Place(item.file, item.line), "helm chart", why))
+                continue
+            for each in made.objects:
+                more, holes = self.made(each, inner, depth + 1)
+                uses.extend(more)
+                gaps.extend(holes)
+        return uses, gaps
+
+
+def _root_of(made: Deployed, item: Object, root: str | None) -> str | None:
+    """What deploys the objects of a chart: each Application is a root of its own, below what deploys it."""
+    if not made.objects:
+        return root
+    above = root or item.file
+    return f"{above}/{made.name}" if made.name else above
+
+
+def templates(found: Iterable[Found], root: str | None) -> list[Gap]:
+    """A gap for each reference that is filled in later."""
+    return [replace(templated(one, one.scalar.place(one.path)), root=root) for one in found if is_template(one.text)]
+
+
+def use_of(found: Found, item: Object | None, root: str | None, *, deployed: bool = True) -> Use:
+    """What was found in an object, as a use."""
+    scalar = found.scalar
+    return Use(
+        found.text,
+        scalar.place(found.path),
+        item.workload() if item else None,
+        found.container,
+        root,
+        scalar.via,
+        scalar.base,
+        deployed,
+        found.confidence,
+        found.sort,
+        scalar.overrides if found.text == scalar.text else None,
+        is_bare_number(scalar.text) and not scalar.quoted,
+    )
