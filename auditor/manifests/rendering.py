@@ -18,6 +18,7 @@ from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import Reader
 from auditor.manifests.helm.deploy import Charts
 from auditor.manifests.helm.needs import Lookup
+from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm
 from auditor.manifests.kustomize.build import Built
 from auditor.manifests.kustomize.gaps import unrendered
@@ -159,7 +160,8 @@ def rendering(
         end = time.monotonic() + reader.limits.render_seconds_together
         helm = Helm(reader, renderers, stage, folder, end, kube_version) if renderers.helm else None
         kustomize = Kustomize(reader, renderers, stage, folder, end) if renderers.kustomize else None
-        yield Rendering(reader, Charts(reader, helm, changed), kustomize, changed, renderers)
+        remote = Remote(reader, helm, renderers.fetch) if helm and renderers.fetch else None
+        yield Rendering(reader, Charts(reader, helm, remote, changed), kustomize, changed, renderers)
 
 
 __all__ = ["Rendering", "rendering"]

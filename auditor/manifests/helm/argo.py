@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from auditor.manifests.charts import charts_of
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import Absent, nested, typed
@@ -16,6 +17,7 @@ from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
 from auditor.manifests.skeleton import origin_of
+from auditor.model.gap import Gap
 from auditor.source.tree import Unreadable
 
 
@@ -95,6 +97,13 @@ def sources(item: Object) -> Iterator[Source]:
     for node in (spec.mapping("source"), *spec.items("sources")):
         if isinstance(node, Mapping) and node.entries:
             yield Source(item, spec, node)
+
+
+def with_charts(item: Object) -> Iterator[tuple[Source, Gap | None]]:
+    """Every source; those that deploy a chart of a repository with the gap that it is unless it is fetched."""
+    gaps = charts_of(item)
+    for source in sources(item):
+        yield source, next(gaps) if source.node.text("chart") else None
 
 
 def _in_file(reader: Reader, path: str | None, file: Scalar) -> Mapping | Absent:

@@ -18,6 +18,28 @@ _DEPTH: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Needed:
+    """A dependency that is not in the repository: the directory of the chart that needs it, its entry, the lock file."""
+
+    directory: str
+    entry: Mapping
+    locked: Mapping
+
+    @property
+    def text(self) -> str:
+        """`name version from repository`."""
+        source = self.entry.text("repository")
+        parts = (self.entry.text("name"), self.entry.text("version"), f"from {source}" if source else "")
+        return " ".join(filter(None, parts))
+
+    @property
+    def place(self) -> Place:
+        """The line that chooses it."""
+        edit = self.entry.scalar("version") or self.entry.scalar("name")
+        return edit.place("dependencies") if edit else Place(self.entry.file, self.entry.line)
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A chart: its directory in the tree, its own file, and the charts below it by the key of their values.
 
@@ -29,8 +51,8 @@ class Chart:
     about: Mapping
     place: str
     inner: tuple[tuple[str, Chart], ...] = ()
-    absent: tuple[str, ...] = ()
-    """Dependencies that are not in the repository, as `name version from repository`."""
+    absent: tuple[Needed, ...] = ()
+    """Dependencies that are not in the repository."""
 
     @property
     def name(self) -> str:
@@ -59,7 +81,7 @@ class Chart:
         for _, chart in self.inner:
             yield from chart.all()
 
-    def missing(self) -> Iterator[str]:
+    def missing(self) -> Iterator[Needed]:
         """What it and the charts below lack."""
         for chart in self.all():
             yield from chart.absent
@@ -73,15 +95,14 @@ def read_chart(reader: Reader, directory: str, place: str = "", depth: int = 0) 
     about = _document(reader, path)
     place = place or directory
     inner: dict[str, Chart] = {}
-    absent: list[str] = []
+    absent: list[Needed] = []
     for needed in _dependencies(reader, directory, about) if depth < _DEPTH else ():
         key = needed.text("alias") or needed.text("name")
         found = _carried(reader, directory, place, needed, depth)
         if isinstance(found, Chart):
             inner[key] = found
         elif not found:
-            version, source = needed.text("version"), needed.text("repository")
-            absent.append(" ".join(filter(None, (needed.text("name"), version, f"from {source}" if source else ""))))
+            absent.append(Needed(directory, needed, _lock(reader, directory)))
     for name in _bundled(reader, directory) if depth < _DEPTH else ():
         chart = read_chart(reader, join(directory, f"charts/{name}"), f"{place}/charts/{name}", depth + 1)
         if chart is not None and all(known.place != chart.place for known in inner.values()):
@@ -100,6 +121,14 @@ def _dependencies(reader: Reader, directory: str, about: Mapping) -> list[Mappin
     if not found and (path := reader.resolve(join(directory, "requirements.yaml"))):
         found = _document(reader, path).items("dependencies")
     return [item for item in found if isinstance(item, Mapping) and item.text("name")]
+
+
+def _lock(reader: Reader, directory: str) -> Mapping:
+    """`Chart.lock`, or `requirements.lock` (chart API v1)."""
+    for name in ("Chart.lock", "requirements.lock"):
+        if path := reader.resolve(join(directory, name)):
+            return _document(reader, path)
+    return Mapping()
 
 
 def _carried(reader: Reader, directory: str, place: str, needed: Mapping, depth: int) -> Chart | bool:
@@ -132,10 +161,11 @@ def _archives(reader: Reader, directory: str, name: str) -> Iterator[str]:
     return (path for path in reader.below(start) if path.startswith(f"{start}/{name}-") and path.endswith(".tgz"))
 
 
-def defaults(reader: Reader, chart: Chart) -> Mapping:
-    """The values that a chart starts with: its own over those of the charts below. Raises OutOfTree."""
+def defaults(reader: Reader, chart: Chart, instead: Mapping | None = None) -> Mapping:
+    """The values that a chart starts with: its own over those of the charts below. `instead` of its own. Raises OutOfTree."""
     path = reader.resolve(join(chart.directory, "values.yaml"))
     own = _document(reader, path) if path else Mapping()
+    own = own if instead is None else instead
     below = [(key, _named(key, defaults(reader, inner))) for key, inner in chart.inner]
     whole = Mapping()
     for _, layer in below:

@@ -11,8 +11,11 @@ from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import read_chart
 from auditor.manifests.helm.needs import Absent, Lookup
+from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.helm.settings import settings
+from auditor.manifests.helm.sources import of_argo, of_repository
+from auditor.manifests.helm.wanted import Unfetched, Wanted
 from auditor.manifests.kustomize.gaps import chart_gap, unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Mapping, Scalar, scalars
@@ -32,12 +35,23 @@ class Deployed:
     gaps: tuple[Gap, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A release of a chart that is not in the tree. `files`: values files of the chart that stand for its own values."""
+
+    chosen: Wanted | Unfetched
+    release: Release
+    files: tuple[Scalar, ...] = ()
+
+
 @dataclass(slots=True)
 class Charts:
     """Charts of one tree. Without `helm` every chart is a gap. `used`: directories of the charts that something deploys."""
 
     reader: Reader
     helm: Helm | None = None
+    remote: Remote | None = None
+    """Fetches charts that are not in the tree; None where nothing is fetched."""
     changed: frozenset[str] | None = None
     """Paths that a change touches: only what they reach is rendered; None renders all."""
     used: set[str] = field(default_factory=set)
@@ -67,12 +81,14 @@ class Charts:
                 yield posixpath.dirname(path) or ".", Deployed("", (), (each,))
                 continue
             gap = unrendered(each.place, "helm chart", f"{each.title}: its images are unknown")
-            if not each.local or self.helm is None or not self._is_chart(each.directory):
-                yield each.root, Deployed("", (), (gap,))
-                continue
             layers, absent = _parted(each.layers)
             release = Release(each.directory, each.place, each.name, each.namespace, layers)
-            yield each.root, self._rendered("", release, absent, gap)
+            if each.chosen is not None:
+                yield each.root, self._fetched("", Foreign(each.chosen, release), absent, gap)
+            elif self.helm is None or not self._is_chart(each.directory):
+                yield each.root, Deployed("", (), (gap,))
+            else:
+                yield each.root, self._rendered("", release, absent, gap)
 
     def inflated(self, kustomization: Kustomization, entry: Mapping, key_path: str) -> list[Object] | Gap:
         """The objects of an entry of `helmCharts`. Source: kustomize's HelmChartInflationGenerator."""
@@ -81,45 +97,53 @@ class Charts:
         name = entry.text("name") or entry.text("chartName")
         home = kustomization.node.mapping("helmGlobals").text("chartHome") or entry.text("chartHome") or "charts"
         directory = join(kustomization.directory, f"{home}/{name}")
-        if self.helm is None or not self._is_chart(directory):
-            return gap
         layers = [*self._files(kustomization, entry), entry.mapping("valuesInline")]
         if entry.text("valuesMerge") == "merge":
             layers.reverse()
         space = entry.text("namespace") or kustomization.node.text("namespace") or "default"
         release = Release(directory, place, entry.text("releaseName") or name, space, tuple(layers))
-        made = self._rendered("", release, (), gap)
+        if self._is_chart(directory):
+            made = self._rendered("", release, (), gap)
+        else:
+            chosen = of_repository(entry.text("repo"), name, entry.text("version"))
+            made = self._fetched("", Foreign(chosen, release), (), gap)
         return list(made.objects) if not made.gaps else made.gaps[0]
 
     # ── Flux ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _release(self, item: Object, lookup: Lookup) -> Deployed:
         gap = next(charts_of(item))
-        path = flux.chart_path(item)
-        if path is None or self.helm is None or not self._is_chart(path):
+        path, (name, space) = flux.chart_path(item), flux.named(item)
+        layers, absent = _parted(flux.layers(item, lookup))
+        if path is None:
+            chosen = self.remote.sources.of_release(item) if self.remote else Unfetched("")
+            release = Release("", gap.place, name, space, layers)
+            made = self._fetched("", Foreign(chosen, release, flux.values_files(item)), absent, gap)
+        elif self.helm is None or not self._is_chart(path):
             return Deployed("", (), (gap,))
-        layers, absent = _parted(flux.layers(item, self.reader, lookup))
-        name, space = flux.named(item)
-        made = self._rendered("", Release(path, gap.place, name, space, layers), absent, gap)
+        else:
+            own, missing = flux.defaults(item, self.reader)
+            release = Release(path, gap.place, name, space, layers, own)
+            made = self._rendered("", release, (*missing, *absent), gap)
         return replace(made, objects=tuple(flux.PostRenderer(item).on(list(made.objects))))
 
     # ── Argo CD ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _sources(self, item: Object) -> Iterator[Deployed]:
-        yield Deployed(item.name, (), tuple(charts_of(item)))
-        for source in argo.sources(item):
+        for source, gap in argo.with_charts(item):
+            if gap is not None:
+                layers, absent = _parted(source.layers(self.reader))
+                release = Release("", gap.place, *source.named, layers)
+                yield self._fetched(item.name, Foreign(of_argo(source.node), release), absent, gap)
+                continue
             if source.is_templated:
                 why = f"{item.kind} {item.name} deploys {source.node.text('path')}, which a generator fills in"
                 place = (source.node.scalar("path") or Scalar("", item.file, item.line, 1)).place()
                 yield Deployed(item.name, (), (unrendered(place, "templated path", why),))
             elif (path := source.path) is not None and self._is_chart(path):
-                gap = self._gap(item, source, path)
-                if self.helm is None:
-                    yield Deployed(item.name, (), (gap,))
-                    continue
+                own = self._gap(item, source, path)
                 layers, absent = _parted(source.layers(self.reader))
-                release = Release(path, gap.place, *source.named, layers)
-                yield self._rendered(item.name, release, absent, gap)
+                yield self._rendered(item.name, Release(path, own.place, *source.named, layers), absent, own)
 
     def _gap(self, item: Object, source: argo.Source, path: str) -> Gap:
         return release_gap(item, source.node.scalar("path"), f"{item.kind} {item.name}", path, "")
@@ -128,20 +152,48 @@ class Charts:
 
     def _rendered(self, name: str, release: Release, absent: tuple[Absent, ...], gap: Gap) -> Deployed:
         """The objects of a release. Values that are missing are told; what they would change is unknown."""
-        assert self.helm is not None
+        if self.helm is None:
+            return Deployed(name, (), (gap,))
         self.used.add(release.chart)
-        self._count += 1
-        if self._count > self.reader.limits.releases:
-            why = f"more than {self.reader.limits.releases} charts are deployed"
-            return Deployed(name, (), (replace(gap, why=f"{gap.why}: {why}"),))
+        if (refused := self._counted(name, gap)) is not None:
+            return refused
         if not self._is_reached(release):
             return Deployed(name, (), ())
-        holes = tuple(unrendered(one.place, "missing values", f"{one.what} is not in the tree") for one in absent)
         try:
-            return Deployed(name, tuple(self.helm.render(release)), holes)
+            made = self.remote.completed(release) if self.remote else None
+            return Deployed(name, tuple(self.helm.render(release) if made is None else made), _holes(absent))
         except Failed as error:
-            why = f"{_owner(gap.why)}, which helm does not render: {error}"
-            return Deployed(name, (), (*holes, replace(gap, why=why[: self.reader.limits.text])))
+            return self._failed(name, gap, absent, f"which helm does not render: {error}")
+
+    def _fetched(self, name: str, foreign: Foreign, absent: tuple[Absent, ...], gap: Gap) -> Deployed:
+        """The objects of a chart that is not in the tree."""
+        if self.helm is None or self.remote is None:
+            return Deployed(name, (), (gap,))
+        if (refused := self._counted(name, gap)) is not None:
+            return refused
+        try:
+            came = self.remote.bring(foreign.chosen)
+        except Failed as error:
+            return self._failed(name, gap, absent, f"which is not fetched: {error}")
+        texts = (content.decode("utf-8", "replace") for content in came.files.values())
+        if not self.reader.reaches(self.changed) and not any(map(_names_deployers, texts)):
+            return Deployed(name, (), ())
+        try:
+            return Deployed(name, tuple(self.remote.render(came, foreign.release, foreign.files)), _holes(absent))
+        except Failed as error:
+            return self._failed(name, gap, absent, f"which helm does not render: {error}")
+
+    def _counted(self, name: str, gap: Gap) -> Deployed | None:
+        """One chart more; what is said where there are too many."""
+        self._count += 1
+        if self._count <= self.reader.limits.releases:
+            return None
+        why = f"more than {self.reader.limits.releases} charts are deployed"
+        return Deployed(name, (), (replace(gap, why=f"{gap.why}: {why}"),))
+
+    def _failed(self, name: str, gap: Gap, absent: tuple[Absent, ...], why: str) -> Deployed:
+        told = f"{_owner(gap.why)}, {why}"
+        return Deployed(name, (), (*_holes(absent), replace(gap, why=told[: self.reader.limits.text])))
 
     def _is_reached(self, release: Release) -> bool:
         """Whether a change reaches the chart or its values, or the chart may deploy charts, which it may reach."""
@@ -187,6 +239,10 @@ def _names_deployers(text: str) -> bool:
 def _owner(why: str) -> str:
     """What a gap says, without its reason."""
     return why.partition(": its images")[0].removesuffix(" is not rendered")
+
+
+def _holes(absent: tuple[Absent, ...]) -> tuple[Gap, ...]:
+    return tuple(unrendered(one.place, "missing values", f"{one.what} is not in the tree") for one in absent)
 
 
 def _parted(found: Iterable[Mapping | Absent]) -> tuple[tuple[Mapping, ...], tuple[Absent, ...]]:

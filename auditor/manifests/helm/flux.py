@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from auditor.manifests.contents import complete
-from auditor.manifests.files import Reader
+from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import Absent, Lookup, nested
+from auditor.manifests.helm.values import merged
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.kustomize.patches import patches
@@ -38,21 +39,41 @@ def named(item: Object) -> tuple[str, str]:
     return name, target or item.namespace or "default"
 
 
-def layers(item: Object, reader: Reader, lookup: Lookup) -> Iterator[Mapping | Absent]:
+def layers(item: Object, lookup: Lookup) -> Iterator[Mapping | Absent]:
     """Its values, the strongest last, and what of them is not in the tree."""
     spec = item.node.mapping("spec")
-    for file in spec.mapping("chart").mapping("spec").items("valuesFiles"):
-        if isinstance(file, Scalar):
-            yield _in_file(reader, file)
     for reference in spec.items("valuesFrom"):
         if isinstance(reference, Mapping):
             yield from _referenced(reference, lookup)
     yield spec.mapping("values")
 
 
+def values_files(item: Object) -> tuple[Scalar, ...]:
+    """Files whose values, merged, stand for the values.yaml of the chart (source-controller, OverwriteChartDefaultValues)."""
+    files = item.node.mapping("spec").mapping("chart").mapping("spec").items("valuesFiles")
+    return tuple(file for file in files if isinstance(file, Scalar) and file.text)
+
+
+def defaults(item: Object, reader: Reader) -> tuple[Mapping | None, tuple[Absent, ...]]:
+    """What stands for the chart's own values (None: nothing does), and which of it is missing.
+
+    The files are relative to the top of the source, a later one over an earlier. Source: mergeFileValues.
+    """
+    files = values_files(item)
+    lenient = item.node.mapping("spec").mapping("chart").mapping("spec").text("ignoreMissingValuesFiles") == "true"
+    found = [_in_file(reader, file) for file in files]
+    absent = tuple(one for one in found if isinstance(one, Absent))
+    held = merged(one for one in found if isinstance(one, Mapping))
+    # Where every file is missing and that may be, the chart keeps its own values.
+    return (held if len(absent) < len(files) else None), (() if lenient else absent)
+
+
 def _in_file(reader: Reader, file: Scalar) -> Mapping | Absent:
-    path = join(".", file.text)
-    documents = reader.documents(path) if path in reader.files else ()
+    try:
+        path = reader.resolve(join(".", file.text))
+    except OutOfTree:
+        path = None
+    documents = reader.documents(path) if path else ()
     found = next((one for one in documents if isinstance(one, Mapping)), None)
     return found if found is not None else Absent(file.place(), f"values file {file.text}")
 

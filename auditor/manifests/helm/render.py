@@ -19,6 +19,7 @@ from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.chart import Chart, defaults, read_chart
 from auditor.manifests.helm.trace import DEPLOYS, Sources, Tracer, opened
 from auditor.manifests.helm.values import leaves, mark, merged, pruned, written
+from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.render.sandbox import Failed, run
@@ -47,6 +48,8 @@ class Release:
     name: str = "release"
     namespace: str = "default"
     layers: tuple[Mapping, ...] = ()
+    defaults: Mapping | None = None
+    """What stands for the chart's own values.yaml: Flux writes `valuesFiles` there."""
 
 
 @dataclass(slots=True)
@@ -67,13 +70,21 @@ class Helm:
             chart = read_chart(self.reader, release.chart)
             if chart is None:
                 raise Failed(f"{release.chart} holds no chart")
-            if missing := ", ".join(chart.missing()):
+            if missing := ", ".join(one.text for one in chart.missing()):
                 raise Failed(f"{chart.title} needs what is not in the repository: {missing}")
-            below = defaults(self.reader, chart)
+            below = defaults(self.reader, chart, release.defaults)
         except OutOfTree as error:
             raise Failed(str(error)) from error
         self._copy(chart)
-        return self._traced(chart, release, below)
+        own = {} if release.defaults is None else {join(chart.place, "values.yaml"): written(release.defaults).encode()}
+        with _Swapped(self.stage, own):
+            return self._traced(chart, release, below)
+
+    def beside(self, reader: Reader, folder: Path) -> Helm:
+        """The same for another tree, in a folder of its own, and within the same time."""
+        (folder / "home").mkdir(parents=True)
+        stage = Stage(reader, folder / "tree")
+        return Helm(reader, self.renderers, stage, folder, self.end, self.kube_version)
 
     def _traced(self, chart: Chart, release: Release, below: Mapping) -> list[Object]:
         values = merged(release.layers)
@@ -208,18 +219,21 @@ class _Swapped:
     def __init__(self, stage: Stage, files: dict[str, bytes]) -> None:
         self._stage = stage
         self._files = files
-        self._before: dict[Path, bytes] = {}
+        self._before: dict[Path, bytes | None] = {}
 
     def __enter__(self) -> None:
         for path, content in self._files.items():
-            place = self._stage.place(path)
-            if place.is_file() and not place.is_symlink():
-                self._before[place] = place.read_bytes()
-                place.write_bytes(content)
+            # A symlink leads to a file of the copy: the stage makes no others.
+            place = self._stage.place(path).resolve()
+            self._before[place] = place.read_bytes() if place.is_file() else None
+            place.write_bytes(content)
 
     def __exit__(self, *_: object) -> None:
         for place, content in self._before.items():
-            place.write_bytes(content)
+            if content is None:
+                place.unlink()
+            else:
+                place.write_bytes(content)
 
 
 def _is_template(path: str) -> bool:

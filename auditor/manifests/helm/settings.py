@@ -13,6 +13,8 @@ from typing import Final
 
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import Absent, nested, typed
+from auditor.manifests.helm.sources import of_helmfile, of_repository
+from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping, Node, Scalar
@@ -36,7 +38,8 @@ class Setting:
     namespace: str
     layers: tuple[Mapping | Absent, ...]
     root: str
-    local: bool = True
+    chosen: Wanted | Unfetched | None = None
+    """Where the chart is to be had; None where it is in the tree."""
 
 
 def settings(reader: Reader, path: str) -> Iterator[Setting | Gap]:
@@ -79,7 +82,18 @@ def _fleet(reader: Reader, path: str, document: Mapping) -> Iterator[Setting]:
         title = f"{path} deploys chart {named.text if named else directory} ({version})"
         space = document.text("namespace") or document.text("defaultNamespace") or "default"
         layers = (*_fleet_values(reader, directory, helm), *_fleet_values(reader, directory, own))
-        yield Setting(where, place, title, helm.text("releaseName"), space, layers, root, local)
+        repository = own.text("repo") or helm.text("repo")
+        chosen = _fleet_chart(repository, named.text if named else "", own.text("version") or helm.text("version"))
+        name = helm.text("releaseName")
+        yield Setting(where, place, title, name, space, layers, root, None if local else chosen)
+
+
+def _fleet_chart(repository: str, chart: str, version: str) -> Wanted | Unfetched:
+    if repository:
+        return of_repository(repository, chart, version)
+    if chart.startswith("oci://"):
+        return in_oci(chart, version)
+    return Unfetched("an archive without a repository has no digest to check it by")
 
 
 def _fleet_values(reader: Reader, directory: str, helm: Mapping) -> Iterator[Mapping | Absent]:
@@ -115,7 +129,7 @@ def _helmfile(reader: Reader, path: str, document: Mapping) -> Iterator[Setting 
             release.text("namespace") or "default",
             tuple(_release_values(reader, directory, release)),
             directory,
-            local,
+            None if local else of_helmfile(document, chart.text, release.text("version")),
         )
 
 

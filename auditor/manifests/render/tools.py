@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from auditor.manifests.helm.wanted import Fetch
 from auditor.manifests.render.sandbox import Failed, run
 
 _NAMES: Final = {"kustomize": ("kustomize", "kubectl"), "helm": ("helm",)}
@@ -52,11 +53,14 @@ class Renderers:
     kustomize: Tool | None = None
     helm: Tool | None = None
     used: dict[str, str | None] = field(default_factory=lambda: {"kustomize": None, "helm": None})
+    fetch: Fetch | None = None
+    """Brings charts that are not in the tree; None where that is not wanted."""
 
     @property
     def identity(self) -> str:
         """What tells results of these programs from others in a cache."""
-        return "|".join(tool.path if tool else "" for tool in (self.kustomize, self.helm))
+        fetched = "fetched" if self.fetch else ""
+        return "|".join((*(tool.path if tool else "" for tool in (self.kustomize, self.helm)), fetched))
 
     def note(self, what: str, tool: Tool) -> None:
         """A program is about to be used."""
