@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from auditor.model.reference import Digest
-from auditor.registry.material import Material
+from auditor.registry.material import Listing, Material
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.enforcer import Outcome, Terms, Undecided, examine
 from auditor.signatures.keys import PublicKey, load_pem_key
@@ -54,20 +54,37 @@ class Proofs:
         self.now = now
         self._terms: dict[Grounds, Terms | Unusable] = {}
         self._recipes: dict[object, Recipe] = {}
-        self._examined: dict[tuple[int, str, Grounds], Outcome] = {}
-        self._at_hand: dict[tuple[int, int, str], tuple[Material, Grounds, Outcome]] = {}
+        # What is kept beside a value keeps the id that is its key from being given to something else.
+        self._numbers: dict[int, tuple[int, Grounds]] = {}
+        self._distinct: dict[Grounds, int] = {}
+        self._examined: dict[tuple[int, str, int], tuple[Material, Outcome]] = {}
+        self._listed: dict[tuple[int, type[Material], str, int], tuple[Listing, tuple[Outcome, ...]]] = {}
 
     def examine(self, material: Material, digest: Digest, grounds: Grounds) -> Outcome:
         """What `material` is worth for `digest`. Grounds that cannot be used leave it undecided."""
-        # By identity first, which costs less than to hash the grounds; what is kept with the outcome keeps its id.
-        here = (id(material), id(grounds), digest.hex)
-        known = self._at_hand.get(here)
+        key = (id(material), digest.hex, self._number(grounds))
+        known = self._examined.get(key)
         if known is None:
-            key = (id(material), digest.hex, grounds)
-            if key not in self._examined:
-                self._examined[key] = self._examine(material, digest, grounds)
-            known = self._at_hand[here] = (material, grounds, self._examined[key])
-        return known[2]
+            known = self._examined[key] = (material, self._examine(material, digest, grounds))
+        return known[1]
+
+    def outcomes(self, listing: Listing, kind: type[Material], digest: Digest, grounds: Grounds) -> tuple[Outcome, ...]:
+        """What each signature of one kind is worth, in the order of the listing."""
+        key = (id(listing), kind, digest.hex, self._number(grounds))
+        known = self._listed.get(key)
+        if known is None:
+            wanted = (each for each in listing.materials if isinstance(each, kind))
+            found = tuple(self.examine(each, digest, grounds) for each in wanted)
+            known = self._listed[key] = (listing, found)
+        return known[1]
+
+    def _number(self, grounds: Grounds) -> int:
+        """The same for equal grounds. By identity first: it costs far less than to hash them for each signature."""
+        known = self._numbers.get(id(grounds))
+        if known is None:
+            number = self._distinct.setdefault(grounds, len(self._distinct))
+            known = self._numbers[id(grounds)] = (number, grounds)
+        return known[0]
 
     def _examine(self, material: Material, digest: Digest, grounds: Grounds) -> Outcome:
         terms = self.terms(grounds)

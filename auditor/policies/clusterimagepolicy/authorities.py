@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from auditor.model.evidence import Form
@@ -30,6 +31,9 @@ from auditor.signatures.keys import always_sha256, load_pem_key
 
 _REWRITTEN: Final = frozenset({"slsaprovenance", "link", "vuln"})
 """Short names whose statements the controller squeezes through types of its own before a policy sees them."""
+_KINDS: Final[Mapping[Form, type[Material]]] = MappingProxyType(
+    {Form.SIG: SimpleSigning, Form.ATT: LegacyAttestation, Form.BUNDLE: BundleBytes}
+)
 _EXTENSIONS: Final = (
     ("githubWorkflowTrigger", "githubWorkflowTrigger"),
     ("githubWorkflowSha", "githubWorkflowSHA"),
@@ -41,10 +45,10 @@ _EXTENSIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Satisfied:
-    """The authority is content. `said` is what a policy over all authorities sees of it; `why` names the signer."""
+    """The authority is content. `said` makes what a policy over all authorities sees of it; `why` names the signer."""
 
     why: str
-    said: dict[str, Json]
+    said: Callable[[], dict[str, Json]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +104,41 @@ class _Held:
         return {name: value for name, value in said.items() if value != ""}
 
 
-def ask(authority: Authority, image: Inspected, digest: Digest, court: Court) -> Answer:
-    """What one authority says of the image."""
-    check = authority.check
-    if isinstance(check, StaticCheck):
-        if check.passes:
-            return Satisfied("static: pass", {"static": True})
-        return Unsatisfied(f"disallowed by static policy{': ' if check.message else ''}{check.message}")
-    if authority.tag_prefix:
-        return Unclear("its signatures are stored under tags with a prefix, which are not asked for")
+Footing: TypeAlias = tuple[Grounds, ...] | Unsatisfied | Unclear
+"""On what grounds an authority judges, whatever the image; or why it cannot."""
+
+
+def footing_of(authority: Authority, roots: Mapping[str, TrustRoot]) -> Footing:
+    """The grounds of an authority: worked out once."""
     try:
-        grounds = grounds_of(authority, court.roots)
-        case = _Case(authority, _listing(authority, image), digest, court)
+        return grounds_of(authority, roots)
     except Unknown as problem:
         return Unclear(str(problem))
     except Unsatisfiable as problem:
         return Unsatisfied(str(problem))
+
+
+def ask(authority: Authority, footing: Footing, image: Inspected, digest: Digest, court: Court) -> Answer:
+    """What one authority says of the image."""
+    check = authority.check
+    if isinstance(check, StaticCheck):
+        if check.passes:
+            return Satisfied("static: pass", lambda: {"static": True})
+        return Unsatisfied(f"disallowed by static policy{': ' if check.message else ''}{check.message}")
+    if authority.tag_prefix:
+        return Unclear("its signatures are stored under tags with a prefix, which are not asked for")
+    if not isinstance(footing, tuple):
+        return footing
+    listing = _listing(authority, image)
+    if isinstance(listing, Unclear):
+        return listing
+    case = _Case(authority, listing, digest, court)
     if authority.attestations:
-        return _attested(case, grounds)
+        return _attested(case, footing)
     if authority.bundles:
         return Unsatisfied("this version of the controller does not verify an image's own signatures in bundles")
     answers: list[Unsatisfied | Unclear] = []
-    for each in grounds:
+    for each in footing:
         held = _held(case, each, Form.SIG)
         if isinstance(held, list):
             return _signed(held)
@@ -129,16 +146,12 @@ def ask(authority: Authority, image: Inspected, digest: Digest, court: Court) ->
     return _worst(answers)
 
 
-def _listing(authority: Authority, image: Inspected) -> Listing:
+def _listing(authority: Authority, image: Inspected) -> Listing | Unclear:
     if not authority.source:
-        if image.listing is None:
-            raise Unknown("its signatures were not asked for")
-        return image.listing
+        return image.listing or Unclear("its signatures were not asked for")
     name = repository_of(authority)
     listing = image.elsewhere.get(name) if name else None
-    if listing is None:
-        raise Unknown(f"the signatures in {authority.source} were not asked for")
-    return listing
+    return listing or Unclear(f"the signatures in {authority.source} were not asked for")
 
 
 def repository_of(authority: Authority) -> str | None:
@@ -152,7 +165,8 @@ def repository_of(authority: Authority) -> str | None:
 def _signed(signatures: Sequence[_Held]) -> Satisfied:
     who = signatures[0].outcome.identity
     return Satisfied(
-        f"signed by {who.subject if who else 'the key'}", {"signatures": [each.as_json() for each in signatures]}
+        f"signed by {who.subject if who else 'the key'}",
+        lambda: {"signatures": [each.as_json() for each in signatures]},
     )
 
 
@@ -170,8 +184,10 @@ def _held(case: _Case, grounds: Grounds, form: Form) -> list[_Held] | Unsatisfie
     held: list[_Held] = []
     refused: list[str] = []
     unclear: list[str] = []
-    for material in _of(case.listing, form):
-        outcome = case.court.proofs.examine(material, case.digest, grounds)
+    kind = _KINDS[form]
+    outcomes = case.court.proofs.outcomes(case.listing, kind, case.digest, grounds)
+    materials = (each for each in case.listing.materials if isinstance(each, kind))
+    for material, outcome in zip(materials, outcomes, strict=True):
         match outcome:
             case Accepted():
                 problem = _objection(case.authority, outcome, grounds)
@@ -190,11 +206,6 @@ def _held(case: _Case, grounds: Grounds, form: Form) -> list[_Held] | Unsatisfie
         return Unclear(unclear[0])
     what = "attestations" if case.authority.attestations else "signatures"
     return Unsatisfied(f"no matching {what}: {'; '.join(dict.fromkeys(refused))}" if refused else f"no {what} found")
-
-
-def _of(listing: Listing, form: Form) -> Iterator[Material]:
-    kinds = {Form.SIG: SimpleSigning, Form.ATT: LegacyAttestation, Form.BUNDLE: BundleBytes}
-    return (each for each in listing.materials if isinstance(each, kinds[form]))
 
 
 def _objection(authority: Authority, outcome: Accepted, grounds: Grounds) -> Unsatisfied | Unclear | None:
@@ -232,14 +243,22 @@ def _attested(case: _Case, grounds: Sequence[Grounds]) -> Answer:
         if not isinstance(held, list):
             return held
         verified += held
-    said: dict[str, Json] = {}
+    attested: dict[str, list[_Held]] = {}
     for wanted in case.authority.attestations:
         answer = _wanted(wanted, verified, case.court)
         if not isinstance(answer, list):
             return answer
-        said[wanted.name] = [{**each.as_json(), "predicateType": wanted.predicate} for each in answer]
+        attested[wanted.name] = answer
+    types = {each.name: each.predicate for each in case.authority.attestations}
+
+    def said() -> dict[str, Json]:
+        shown: dict[str, Json] = {
+            name: [{**each.as_json(), "predicateType": types[name]} for each in held] for name, held in attested.items()
+        }
+        return {"attestations": shown}
+
     who = verified[0].outcome.identity
-    return Satisfied(f"attested by {who.subject if who else 'the key'}", {"attestations": said})
+    return Satisfied(f"attested by {who.subject if who else 'the key'}", said)
 
 
 def _wanted(wanted: AttestationCheck, verified: Sequence[_Held], court: Court) -> list[_Held] | Unsatisfied | Unclear:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from auditor.model.evidence import Absent
@@ -18,11 +18,13 @@ from auditor.model.reference import Digest, InvalidReference
 from auditor.policies.clusterimagepolicy import names
 from auditor.policies.clusterimagepolicy.authorities import (
     Court,
+    Footing,
     Satisfied,
     Unclear,
     Unsatisfied,
     ask,
     evaluate,
+    footing_of,
     repository_of,
 )
 from auditor.policies.clusterimagepolicy.policy import ClusterImagePolicy
@@ -36,9 +38,11 @@ from auditor.policies.ruling import Engine, Ruling, failed, passed, skipped, unk
 _NO_DIGEST: Final = Digest("0" * 64)
 """Stands in a name whose digest is not known: the part that globs look at is before it."""
 _SHOWN: Final = 3
+_NO_MATCH_NAMED: Final = skipped("it does not match the image")
+_NO_MATCH: Final = skipped("it does not match")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CipPolicy:
     """One ClusterImagePolicy without mistakes, ready to judge."""
 
@@ -79,15 +83,20 @@ class CipPolicy:
         if speaks is None:
             return unknown(f"whether it matches {resource} depends on what the tree does not tell")
         if not speaks:
-            return skipped("it does not match the image" if resource.named else "it does not match")
+            return _NO_MATCH_NAMED if resource.named else _NO_MATCH
         return self._judge(image, Court(self.roots, self.rego, proofs))
+
+    @cached_property
+    def _footings(self) -> tuple[Footing, ...]:
+        return tuple(footing_of(each, self.roots) for each in self.policy.authorities)
 
     def _judge(self, image: Inspected, court: Court) -> Ruling:
         digest = image.digest
         if digest is None:
             absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
             return failed(f"{image.missing}") if absent else unknown(f"{image.missing}")
-        answers = {each.name: ask(each, image, digest, court) for each in self.policy.authorities}
+        asked = zip(self.policy.authorities, self._footings, strict=True)
+        answers = {each.name: ask(each, footing, image, digest, court) for each, footing in asked}
         satisfied = {name: answer for name, answer in answers.items() if isinstance(answer, Satisfied)}
         if satisfied:
             return self._whole(satisfied, certain=not any(isinstance(each, Unclear) for each in answers.values()))
@@ -104,7 +113,7 @@ class CipPolicy:
             return passed(f"{name}: {first.why}")
         if self.policy.includes:
             return unknown(f"its policy looks at what is not given to it here ({', '.join(self.policy.includes)})")
-        matched: dict[str, Json] = {each: dict(answer.said) for each, answer in satisfied.items()}
+        matched: dict[str, Json] = {each: answer.said() for each, answer in satisfied.items()}
         problem = evaluate(script, {"authorityMatches": matched}, self.rego)
         if problem is None and certain:
             return passed(f"{name}: {first.why}; its policy is satisfied", script.place)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from auditor.model.identity import Identity
 from auditor.model.place import Place
 from auditor.policies.clusterimagepolicy.glob import Glob
 from auditor.policies.cursor import Mistake
+from auditor.policies.regex import occurs
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,11 @@ class TextCheck:
     """One of `issuer`/`issuerRegExp` (or subject): exact, or a regular expression that may match anywhere."""
 
     exact: str = ""
-    program: Any = None
+    pattern: str = ""
 
     def matches(self, text: str) -> bool:
         """Whether a text of a certificate passes."""
-        return text == self.exact if self.program is None else self.program.search(text) is not None
+        return occurs(self.pattern, text) if self.pattern else text == self.exact
 
 
 @dataclass(frozen=True, slots=True)

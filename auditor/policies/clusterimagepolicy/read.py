@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from auditor.config.names import InvalidPattern, compile_regex
+from auditor.config.names import InvalidPattern
 from auditor.manifests.objects import Object
 from auditor.policies.clusterimagepolicy.glob import Glob
 from auditor.policies.clusterimagepolicy.policy import (
@@ -28,6 +28,7 @@ from auditor.policies.clusterimagepolicy.policy import (
     TextCheck,
 )
 from auditor.policies.cursor import Cursor, Mistake
+from auditor.policies.regex import invalid
 
 NAMESPACE: Final = "cosign-system"
 """Where the controller looks for secrets and config maps that name no namespace."""
@@ -233,10 +234,10 @@ class _Reader:
         if exact and regexp:
             self.wrong(regexp, f"{part} and {part}RegExp exclude each other")
         if regexp.text:
-            try:
-                return TextCheck(program=compile_regex(regexp.text))
-            except InvalidPattern as problem:
-                self.wrong(regexp, f"the regular expression is invalid: {problem}")
+            why = invalid(regexp.text)
+            if why is None:
+                return TextCheck(pattern=regexp.text)
+            self.wrong(regexp, f"the regular expression is invalid: {why}")
         elif exact.text:
             return TextCheck(exact.text)
         else:

@@ -15,8 +15,9 @@ from auditor.model.place import Place
 from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.found import Found
 from auditor.policies.kyverno.names import repository_of
-from auditor.policies.kyverno.wildcard import expression, invalid, matches
+from auditor.policies.kyverno.wildcard import matches
 from auditor.policies.proofs import Grounds
+from auditor.policies.regex import invalid, occurs
 from auditor.policies.versions import Kyverno
 
 DEEPEST: Final = 8
@@ -60,7 +61,7 @@ class Who:
         issuer = identity.issuer or ""
         if self.issuer and not matches(self.issuer, issuer):
             return f"issuer mismatch: expected {self.issuer}, received {issuer}"
-        if self.issuer_regexp and not expression(self.issuer_regexp).search(issuer):
+        if self.issuer_regexp and not occurs(self.issuer_regexp, issuer):
             return f"issuer mismatch: expected {self.issuer_regexp}, received {issuer}"
         return self._extension_mismatch(identity)
 
@@ -69,7 +70,7 @@ class Who:
             return True
         return bool(
             (self.subject and matches(self.subject, subject))
-            or (self.subject_regexp and expression(self.subject_regexp).search(subject))
+            or (self.subject_regexp and occurs(self.subject_regexp, subject))
         )
 
     def _extension_mismatch(self, identity: Identity) -> str | None:
@@ -84,12 +85,12 @@ class Who:
         if not (self.issuer or self.issuer_regexp) or not (self.subject or self.subject_regexp):
             return "for bundles Kyverno needs an issuer and a subject, and refuses everything without them"
         issuer = identity.issuer or ""
-        for wanted, found in ((self.subject, identity.subject), (self.issuer, issuer)):
-            if wanted and wanted != found:
-                return f"expected exactly {wanted}, received {found}"
-        for pattern, found in ((self.subject_regexp, identity.subject), (self.issuer_regexp, issuer)):
-            if pattern and not expression(pattern).search(found):
-                return f"expected {pattern}, received {found}"
+        for wanted, text in ((self.subject, identity.subject), (self.issuer, issuer)):
+            if wanted and wanted != text:
+                return f"expected exactly {wanted}, received {text}"
+        for pattern, text in ((self.subject_regexp, identity.subject), (self.issuer_regexp, issuer)):
+            if pattern and not occurs(pattern, text):
+                return f"expected {pattern}, received {text}"
         return None
 
 

@@ -6,8 +6,10 @@ about the image (`imageReferences`, `skipImageReferences`)? Is a digest demanded
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 
 from auditor.config.names import InvalidPattern
@@ -28,7 +30,8 @@ from auditor.policies.kyverno.wildcard import matches
 from auditor.policies.proofs import Proofs
 from auditor.policies.ruling import Engine, Ruling, erred, failed, passed, skipped, unknown, warned, worst
 
-_REFERENCES: Final = "imageReferences"
+_KIND: Final = ("named", "kind", "api_version")
+_REST: Final = ("name", "namespace", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,16 @@ class Rule:
     verifications: tuple[Verification, ...]
     exceptions: tuple[PolicyException, ...] = ()
 
+    def relevant(self, *, namespaced: bool) -> Callable[[Resource], tuple[Any, ...]]:
+        """What of a resource decides whether the rule speaks about it: resources of which that is equal share the answer."""
+        looks_at = self.scope.looks_at.union(*(each.match.looks_at for each in self.exceptions))
+        fields = [
+            name
+            for name in _REST
+            if name in looks_at or self.preconditions is not None or (namespaced and name == "namespace")
+        ]
+        return attrgetter(*_KIND, *fields)
+
 
 @dataclass(frozen=True)
 class ClusterPolicy:
@@ -100,6 +113,9 @@ class ClusterPolicy:
     autogen: Autogen
     registry: str
     engine: Engine = Engine.KYVERNO
+    _applied: dict[tuple[int, tuple[Any, ...]], tuple[Maybe, int]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -114,47 +130,53 @@ class ClusterPolicy:
             return unknown(f"a pattern cannot be used here: {problem}", self.place)
 
     def _rules(self, image: Inspected, resource: Resource, proofs: Proofs) -> Iterator[Ruling]:
-        yield skipped("no rule of the policy speaks about it", self.place)
+        yield self._silent
         if resource.named and resource.kind not in POD_KINDS:
             if any(resource.kind in rule.extracted for rule in self.rules):
                 yield unknown("it is found by imageExtractors, which are not evaluated here", self.place)
             return
         name = name_of(image.text, self.registry)
-        for rule in self.rules:
-            concerned = [each for each in rule.verifications if _mentions(each.references, name)]
-            if concerned:
-                yield from self._concerned(rule, concerned, name, image, resource, proofs)
+        for number, rule in enumerate(self.rules):
+            for each in rule.verifications:
+                if _mentions(each.references, name):
+                    applies, way = self._applies(number, resource)
+                    if applies is False:
+                        break
+                    seen = (self._seen(resource)[way] or resource) if each.attestations else resource
+                    ruling = self._verified(each, name, image, seen, proofs)
+                    yield ruling if applies else _doubtful(ruling)
 
-    def _concerned(  # noqa: PLR0917 - a step of `rule`, with everything that is known there
-        self,
-        rule: Rule,
-        concerned: Iterable[Verification],
-        name: str,
-        image: Inspected,
-        resource: Resource,
-        proofs: Proofs,
-    ) -> Iterator[Ruling]:
-        applies, seen = self._applies(rule, resource)
-        if applies is False:
-            return
-        for each in concerned:
-            ruling = self._verified(each, name, image, seen, proofs)
-            yield ruling if applies else _doubtful(ruling)
+    @cached_property
+    def _silent(self) -> Ruling:
+        return skipped("no rule of the policy speaks about it", self.place)
 
     # ── does the rule speak about the resource? ──────────────────────────────────────────────────────────────────────
 
-    def _applies(self, rule: Rule, resource: Resource) -> tuple[Maybe, Resource]:
-        """Whether the rule speaks about the resource, and as what: itself, the pod it repeats, or the pod it will create."""
+    @cached_property
+    def _relevant(self) -> tuple[Callable[[Resource], tuple[Any, ...]], ...]:
+        return tuple(each.relevant(namespaced=self.namespace is not None) for each in self.rules)
+
+    def _applies(self, number: int, resource: Resource) -> tuple[Maybe, int]:
+        """Whether a rule speaks about the resource, and as which of those that `_seen` tells. Asked once for all alike."""
+        key = (number, self._relevant[number](resource))
+        known = self._applied.get(key)
+        if known is None:
+            known = self._applied[key] = self._speaks(self.rules[number], resource)
+        return known
+
+    def _speaks(self, rule: Rule, resource: Resource) -> tuple[Maybe, int]:
         if not resource.named:
-            return None if self._about(
-                rule, replace(resource, kind="Pod", api_version="v1")
-            ) is not False else False, resource
-        for seen in (resource, self.autogen.as_pod(resource), pod_of(resource)):
-            if seen is not None:
-                applies = self._about(rule, seen)
-                if applies is not False:
-                    return applies, seen
-        return False, resource
+            pod = replace(resource, kind="Pod", api_version="v1")
+            return (False if self._about(rule, pod) is False else None), 0
+        for way, seen in enumerate(self._seen(resource)):
+            applies = self._about(rule, seen) if seen is not None else False
+            if applies is not False:
+                return applies, way
+        return False, 0
+
+    def _seen(self, resource: Resource) -> tuple[Resource | None, ...]:
+        """As what Kyverno may see a resource: itself, the pod that the rule is repeated for, the pod that it will create."""
+        return resource, self.autogen.as_pod(resource), pod_of(resource)
 
     def _about(self, rule: Rule, resource: Resource) -> Maybe:
         spoken = rule.scope.speaks(resource)

@@ -75,6 +75,13 @@ class Constraints:
             bool(node["namespaceSelector"].keys),
         )
 
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The fields of a `Resource` that can change the answer, besides its kind."""
+        names = any(each.names for each in (*self.rules, *self.excluded))
+        asked = (("name", names), ("labels", self.selector))
+        return frozenset(field for field, wanted in asked if wanted)
+
     def take(self, resource: Resource) -> Maybe:
         """Whether the resource is among them."""
         return both(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from auditor.model.evidence import Form
 from auditor.model.identity import Identity
@@ -17,9 +16,9 @@ from auditor.model.place import Place
 from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.inspected import Inspected
 from auditor.policies.kyverno.names import repository_of
-from auditor.policies.kyverno.signing import Answer, joined, unparsable
-from auditor.policies.kyverno.wildcard import expression, invalid
+from auditor.policies.kyverno.signing import Answer, joined, unparsable, unread
 from auditor.policies.proofs import Grounds, Proofs
+from auditor.policies.regex import invalid, occurs
 from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
 from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Undecided
 
@@ -43,7 +42,7 @@ class NamedIdentity:
 
 
 def _fits(text: str, pattern: str, value: str, *, bundle: bool) -> bool:
-    if pattern and not expression(pattern).search(value):
+    if pattern and not occurs(pattern, value):
         return False
     if text and (bundle or not pattern):
         return text == value
@@ -108,13 +107,7 @@ class CosignAttestor:
             return Answer(None, "bundles made with a key are not evaluated here"), []
         if bundle and self.identities is not None and len(self.identities) > 1:
             return Answer(False, "with bundles the engine takes one identity, and refuses more"), []
-        outcomes: list[Outcome] = [
-            proofs.examine(each, digest, grounds) for each in listing.materials if isinstance(each, wanted)
-        ]
-        form = _FORMS[wanted]
-        outcomes += [
-            Undecided(form, f"could not be read: {each.fault}") for each in listing.faults if each.form is form
-        ]
+        outcomes = (*proofs.outcomes(listing, wanted, digest, grounds), *unread(listing, wanted))
         if bundle and (spoiled := unparsable(outcomes)):
             return Answer(None, spoiled), []
         return self._chosen(outcomes, kind, bundle=bundle)
@@ -149,9 +142,6 @@ class CosignAttestor:
             return joined(f"none of the identities is {each.identity}" for each in accepted)
         rejected = [each.why for each in outcomes if isinstance(each, Rejected)]
         return joined(rejected) if rejected else "no signatures found"
-
-
-_FORMS: Final = {SimpleSigning: Form.SIG, LegacyAttestation: Form.ATT, BundleBytes: Form.BUNDLE}
 
 
 def _by(accepted: Accepted) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,16 @@ from auditor.signatures.enforcer import Accepted
 
 if TYPE_CHECKING:
     from auditor.policies.kyverno.imagevalidatingpolicy import ImageValidatingPolicy, Validation
+
+
+_LIST: Final = r"images\.(?:containers|initContainers|ephemeralContainers)"
+_VERIFIED: Final = r"verifyImageSignatures\(\s*\w+\s*,\s*\[\s*attestors\.\w+\s*(?:,\s*attestors\.\w+\s*)*\]\s*\)"
+_COUNT: Final = r"(?:>=|<=|==|!=|>|<)\s*\d{1,4}"
+_EACH: Final = (
+    rf"{_LIST}\s*\.map\(\s*\w+\s*,\s*{_VERIFIED}\s*\)\s*\.all\(\s*\w+\s*,\s*\w+\s*{_COUNT}\s*\)"
+    rf"|{_LIST}\s*\.all\(\s*\w+\s*,\s*{_VERIFIED}\s*{_COUNT}\s*\)"
+)
+_USUAL: Final = re.compile(rf"\s*(?:{_EACH})\s*(?:&&\s*(?:{_EACH})\s*)*")
 
 
 @dataclass
@@ -160,6 +171,14 @@ class Evaluation:
             self.unread.append("of more than one statement, or none that is certain, which one is read is not known")
             return None
         return json.loads(found.pop() or b"null").get("predicate")
+
+
+def asks_signers_alone(expression: str) -> bool:
+    """Whether an expression is of the usual shape: in each list every image is signed by so many of the attestors.
+
+    Its value then depends on the attestors' answers and on where the image stands, on nothing else.
+    """
+    return _USUAL.fullmatch(expression) is not None
 
 
 def known_of(resource: Resource) -> dict[str, Any]:

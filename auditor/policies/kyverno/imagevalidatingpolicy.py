@@ -7,8 +7,11 @@ agreement counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
 
 from auditor.config.names import InvalidPattern
 from auditor.model.evidence import Absent
@@ -21,7 +24,7 @@ from auditor.policies.kyverno.answer import Maybe, both, every, negated, some
 from auditor.policies.kyverno.conditions import Unknown
 from auditor.policies.kyverno.constraints import Constraints
 from auditor.policies.kyverno.cosign_attestor import CosignAttestor
-from auditor.policies.kyverno.evaluation import REFERENCE_FUNCTIONS, Evaluation, known_of, true
+from auditor.policies.kyverno.evaluation import REFERENCE_FUNCTIONS, Evaluation, asks_signers_alone, known_of, true
 from auditor.policies.kyverno.match import POD_KINDS, pod_of
 from auditor.policies.kyverno.names import name_of
 from auditor.policies.proofs import Proofs
@@ -85,6 +88,8 @@ class ImageValidatingPolicy:
     exceptions: tuple[Excepted, ...] = ()
     version: Kyverno = Kyverno.V1_19
     engine: Engine = Engine.KYVERNO
+    _applied: dict[tuple[Any, ...], Maybe] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _validated_as: dict[tuple[Any, ...], Ruling] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -101,10 +106,10 @@ class ImageValidatingPolicy:
     def _rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         taken = some(each.takes(image.text) for each in self.matches) if self.matches else True
         if taken is False:
-            return skipped("matchImageReferences do not take it", self.place)
+            return self._not_taken
         applies = both(taken, self._applies(resource))
         if applies is False:
-            return skipped("the policy does not speak about what runs it", self.place)
+            return self._silent
         if image.missing:
             absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
             ruling = erred(image.missing, self.place, enforced=self.enforce) if absent else unknown(image.missing)
@@ -114,9 +119,35 @@ class ImageValidatingPolicy:
             return unknown(f"whether it applies cannot be told from the tree; if it does: {ruling.why}", self.place)
         return ruling
 
+    @cached_property
+    def _not_taken(self) -> Ruling:
+        return skipped("matchImageReferences do not take it", self.place)
+
+    @cached_property
+    def _silent(self) -> Ruling:
+        return skipped("the policy does not speak about what runs it", self.place)
+
     # ── does it speak about the resource? ────────────────────────────────────────────────────────────────────────────
 
+    @cached_property
+    def _relevant(self) -> Callable[[Resource], tuple[Any, ...]]:
+        """What of a resource decides whether the policy speaks about it; expressions may look at all of it."""
+        expressions = self.conditions or self.exceptions
+        fields = [
+            name
+            for name in ("name", "namespace", "labels")
+            if expressions or name in self.constraints.looks_at or (name == "namespace" and self.namespace is not None)
+        ]
+        return attrgetter("named", "kind", "api_version", *fields)
+
     def _applies(self, resource: Resource) -> Maybe:
+        """Asked once for all resources alike."""
+        key = self._relevant(resource)
+        if key not in self._applied:
+            self._applied[key] = self._speaks(resource)
+        return self._applied[key]
+
+    def _speaks(self, resource: Resource) -> Maybe:
         if resource.named and resource.kind not in POD_KINDS:
             return False
         within: Maybe = True
@@ -147,14 +178,33 @@ class ImageValidatingPolicy:
         pinned = image.reference.digest is not None
         if (unpinned := self._unpinned(image, pinned=pinned)) is not None:
             return unpinned
+        ruling = self._remembered(image, resource, proofs, where)
+        if ruling.verdict is PolicyVerdict.PASS and not pinned and self.mutates:
+            return replace(ruling, why=f"{ruling.why}; Kyverno pins the tag at admission")
+        return ruling
+
+    @cached_property
+    def _asks_signers_alone(self) -> bool:
+        """Whether the validations depend on nothing but what the attestors answer, and on the list that holds the image."""
+        return not self.variables and all(asks_signers_alone(each.expression) for each in self.validations)
+
+    def _remembered(self, image: Inspected, resource: Resource, proofs: Proofs, where: Containers) -> Ruling:
+        """What the validations say; evaluated once for all images of which the attestors answer the same."""
+        if not self._asks_signers_alone:
+            return self._evaluated(image, resource, proofs, where)
+        key = (where, *(each.signed(image, proofs) for each in self.attestors))
+        known = self._validated_as.get(key)
+        if known is None:
+            known = self._validated_as[key] = self._evaluated(image, resource, proofs, where)
+        return known
+
+    def _evaluated(self, image: Inspected, resource: Resource, proofs: Proofs, where: Containers) -> Ruling:
         evaluation = Evaluation(self, image, resource, proofs, where, generous=False)
         strict = evaluation.ruling()
         if evaluation.doubts:
             kind = Evaluation(self, image, resource, proofs, where, generous=True).ruling()
             if strict.verdict is not kind.verdict:
                 return unknown(strict.why, strict.place)
-        if strict.verdict is PolicyVerdict.PASS and not pinned and self.mutates:
-            return replace(strict, why=f"{strict.why}; Kyverno pins the tag at admission")
         return strict
 
     def _unpinned(self, image: Inspected, *, pinned: bool) -> Ruling | None:

@@ -104,6 +104,12 @@ class Filter:
             not block and not who,
         )
 
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The fields of a `Resource` that can change the answer, besides its kind."""
+        asked = (("name", self.names), ("namespace", self.namespaces), ("labels", self.selector))
+        return frozenset(field for field, wanted in asked if wanted)
+
     def takes(self, resource: Resource) -> Maybe:
         """Whether it takes the resource; an empty one takes nothing."""
         if self.empty or not self.admitted:
@@ -137,6 +143,11 @@ class Match:
             return cls(tuple(Filter.of(each) for each in block["all" if need_all else "any"]), need_all)
         return cls((Filter.of(block),))
 
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The fields of a `Resource` that can change the answer, besides its kind."""
+        return frozenset().union(*(each.looks_at for each in self.filters))
+
     def takes(self, resource: Resource) -> Maybe:
         """Whether it takes the resource."""
         answers = (each.takes(resource) for each in self.filters)
@@ -154,6 +165,11 @@ class Scope:
     def of(cls, rule: Cursor) -> Scope:
         """Read both sides of a rule."""
         return cls(Match.of(rule["match"]), Match.of(rule["exclude"]))
+
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The fields of a `Resource` that can change the answer, besides its kind."""
+        return self.match.looks_at | self.exclude.looks_at
 
     def speaks(self, resource: Resource) -> Maybe:
         """Whether the rule speaks about the resource."""

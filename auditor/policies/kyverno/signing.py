@@ -62,20 +62,16 @@ class Bench:
             return Answer(None, f"{entry.lax}; as written: {answer.why}")
         return answer
 
-    def outcomes(self, entry: Entry, kind: type[Material]) -> list[Outcome] | Answer:
+    def outcomes(self, entry: Entry, kind: type[Material]) -> Sequence[Outcome] | Answer:
         """What each signature of the form is worth to the entry; an answer where that cannot be asked."""
         listing = self._listing(entry)
         digest = self.image.digest
         if listing is None or digest is None:
             where = entry.repository or "the image's repository"
             return Answer(None, f"the signatures in {where} were not asked for")
-        materials = [each for each in listing.materials if isinstance(each, kind)]
-        if self.bundle and len(materials) > MOST_BUNDLES:
+        if self.bundle and sum(isinstance(each, kind) for each in listing.materials) > MOST_BUNDLES:
             return Answer(False, f"there are more than {MOST_BUNDLES} bundles, and Kyverno reads none then")
-        found = [self.proofs.examine(each, digest, entry.grounds) for each in materials]
-        form = _FORMS[kind]
-        faults = [Undecided(form, f"could not be read: {each.fault}") for each in listing.faults if each.form is form]
-        return [*found, *faults]
+        return (*self.proofs.outcomes(listing, kind, digest, entry.grounds), *unread(listing, kind))
 
     def _listing(self, entry: Entry) -> Listing | None:
         if entry.repository is None or entry.repository == self.image.reference.name:
@@ -84,6 +80,14 @@ class Bench:
 
 
 _FORMS: Final = {SimpleSigning: Form.SIG, LegacyAttestation: Form.ATT, BundleBytes: Form.BUNDLE}
+
+
+def unread(listing: Listing, kind: type[Material]) -> tuple[Undecided, ...]:
+    """What of this kind could not be read: it may be anything."""
+    if not listing.faults:
+        return ()
+    form = _FORMS[kind]
+    return tuple(Undecided(form, f"could not be read: {each.fault}") for each in listing.faults if each.form is form)
 
 
 def at_least(required: int, answers: Iterable[Answer]) -> Answer:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from auditor.config.names import InvalidPattern, compile_regex
+from auditor.config.names import compile_regex
 
 _LITERAL: Final = frozenset("\\.+()|[]{}^$")
 
@@ -26,23 +26,10 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
         return lambda text: text == pattern
     parts = {"*": "(?s:.*)", "?": "(?s:.)"}
     program = compile_regex("".join(parts.get(each) or _literal(each) for each in pattern))
-    return lambda text: program.fullmatch(text) is not None
+    start = pattern[: min(at for at in map(pattern.find, "*?") if at >= 0)]
+    # Most patterns differ from most texts in their first letters: asking RE2 costs ten times as much.
+    return lambda text: text.startswith(start) and program.fullmatch(text) is not None
 
 
 def _literal(character: str) -> str:
     return f"\\{character}" if character in _LITERAL else character
-
-
-@lru_cache(maxsize=4096)
-def expression(text: str) -> Any:
-    """A regular expression as Go reads it, for `search`: unanchored. Raises InvalidPattern."""
-    return compile_regex(text)
-
-
-def invalid(text: str) -> str | None:
-    """Why a regular expression cannot be used; None where it can."""
-    try:
-        expression(text)
-    except InvalidPattern as problem:
-        return str(problem)
-    return None
