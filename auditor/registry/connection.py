@@ -28,6 +28,7 @@ class Timed:
         self._read_seconds = read_seconds
         self._readers = 0
         self._closing = False
+        self._armed = sock.gettimeout()
         self.deadline = 0.0
 
     def sendall(self, data: bytes) -> None:
@@ -66,7 +67,10 @@ class Timed:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._socket.settimeout(min(left, self._read_seconds))
+        timeout = min(left, self._read_seconds)
+        if timeout != self._armed:  # each change is a system call, during which another thread takes the interpreter
+            self._socket.settimeout(timeout)
+            self._armed = timeout
 
 
 class _Reader(io.RawIOBase):

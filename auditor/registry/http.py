@@ -89,9 +89,8 @@ class Session:
         self._limits = limits
         self._environ = environ
         self._contexts = Contexts(settings, environ.get("SSL_CERT_FILE"))
-        self._transport = PooledTransport(self._contexts, limits)
-        self._direct = httpx.Client(transport=self._transport, trust_env=False)
-        self._proxied: dict[str, httpx.Client] = {}
+        self._direct = PooledTransport(self._contexts, limits)
+        self._proxied: dict[str, ProxiedTransport] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
         self._pace = Pace(limits)
         self._allowances: dict[str, str] = {}
@@ -109,7 +108,7 @@ class Session:
             response = self._send(question, url, at, deadline, with_auth=at == origin)
             self._note_allowance(at, response)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
-                return _answer(response, question, at)
+                return _answer(response, question, url, at)
             url = self._target(response, url, at, question.what)
             at = Origin.of(url)
         raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects again and again")
@@ -117,7 +116,7 @@ class Session:
     def stop(self) -> None:
         """End what is under way and let nothing more begin: every question that is open has a fault for an answer."""
         self._pace.stop()
-        self._transport.stop()
+        self._direct.stop()
 
     def notes(self) -> tuple[str, ...]:
         """What the reader should know of the registries: allowances that are nearly used up."""
@@ -147,24 +146,39 @@ class Session:
     def _send(
         self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool
     ) -> httpx.Response:
-        client = self._client(origin)
         extensions = {DEADLINE: deadline, BOUND: question.bound, REPOSITORY: question.repository}
         headers = {"Accept": question.accept, **HEADERS}
         try:
             request = httpx.Request(question.method, url, headers=headers, extensions=extensions)
-            return client.send(request, auth=self._auth if with_auth else None)
-        except (httpx.InvalidURL, httpx.HTTPError):
-            # What the transport meets it raises as Failed; what is left is httpx's own reading of URLs.
+        except httpx.InvalidURL:
             raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects to no URL") from None
+        transport = self._transport_to(origin)
+        return self._authorised(transport, request) if with_auth else transport.handle_request(request)
 
-    def _client(self, origin: Origin) -> httpx.Client:
+    def _authorised(self, transport: httpx.BaseTransport, request: httpx.Request) -> httpx.Response:
+        """The auth flow over a transport that raises nothing but Failed and reads its answers whole.
+
+        What else `httpx.Client.send` does (redirects, cookies, hooks) is of no use here, and costs as much as the flow itself.
+        """
+        flow = self._auth.sync_auth_flow(request)
+        try:
+            sent = next(flow)
+            while True:
+                response = transport.handle_request(sent)
+                try:
+                    sent = flow.send(response)
+                except StopIteration:
+                    return response
+        finally:
+            flow.close()  # it may hold the lock under which a token is asked for
+
+    def _transport_to(self, origin: Origin) -> PooledTransport | ProxiedTransport:
         proxy = proxy_for(origin, self._environ)
         if proxy is None:
             return self._direct
         with self._lock:
             if proxy not in self._proxied:
-                transport = ProxiedTransport(proxy, self._contexts, self._limits)
-                self._proxied[proxy] = httpx.Client(transport=transport, trust_env=False)
+                self._proxied[proxy] = ProxiedTransport(proxy, self._contexts, self._limits)
             return self._proxied[proxy]
 
     def __enter__(self) -> Self:
@@ -174,8 +188,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._direct.close()
-        for client in self._proxied.values():
-            client.close()
+        for transport in self._proxied.values():
+            transport.close()
 
 
 def _allowance(header: str | None) -> int | None:
@@ -183,9 +197,9 @@ def _allowance(header: str | None) -> int | None:
     return int(number) if number.isascii() and number.isdigit() else None
 
 
-def _answer(response: httpx.Response, question: Question, origin: Origin) -> Answer:
+def _answer(response: httpx.Response, question: Question, url: str, origin: Origin) -> Answer:
     """The answer, unless its status says that there is none (yet)."""
-    answer = Answer(response.status_code, response.headers, response.content, str(response.url))
+    answer = Answer(response.status_code, response.headers, response.content, url)
     if answer.status not in _PASSING:
         return answer
     failure = from_status(answer.status, origin.authority, question.what, answer.codes)
