@@ -6,7 +6,8 @@ Source: `sigstore_bundle.proto` and `sigstore_rekor.proto` of sigstore/protobuf-
 - 0.2: a certificate chain, and an inclusion proof with its checkpoint.
 - 0.3: one certificate, and an inclusion proof with its checkpoint.
 
-Of a chain only the first certificate, the leaf, is used: issuers come from the trusted root alone.
+Of a chain only the first certificate, the leaf, is used: issuers come from the trusted root alone, and a chain that brings its
+own root is refused (`sigstore_bundle.proto`: "MUST NOT include root CA certificates").
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Form
 from auditor.signatures.candidate import Candidate, Envelope, LogEntry, Message, Proof
-from auditor.signatures.certificate import load_leaf
+from auditor.signatures.certificate import is_self_signed, load_leaf
 from auditor.signatures.encoding import (
     Json,
     Malformed,
@@ -33,6 +34,7 @@ from auditor.signatures.encoding import (
 )
 from auditor.signatures.envelope import read_envelope
 from auditor.signatures.legacy import entry_body, entry_time
+from auditor.signatures.root import load_certificate
 
 VERSIONS: Final = {
     "application/vnd.dev.sigstore.bundle+json;version=0.1": 1,
@@ -163,7 +165,9 @@ def _leaf(material: Object, version: int, limits: Limits) -> bytes | None:
     certificates = list_of(chain.get("certificates"), "x509CertificateChain.certificates", limits.chain_certificates)
     if not certificates:
         raise Malformed("the certificate chain is empty")
-    leaf, *_ = [_raw_bytes(certificate, "x509CertificateChain") for certificate in certificates]
+    leaf, *upper = [_raw_bytes(certificate, "x509CertificateChain") for certificate in certificates]
+    if any(is_self_signed(load_certificate(each, "x509CertificateChain")) for each in upper):
+        raise Malformed("the certificate chain holds a root certificate: roots come from the trusted root alone")
     return leaf
 
 

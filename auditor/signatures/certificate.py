@@ -8,8 +8,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509 import (
     BasicConstraints,
+    Certificate,
     ExtendedKeyUsage,
     KeyUsage,
     ObjectIdentifier,
@@ -73,6 +75,15 @@ def load_leaf(der: bytes, limits: Limits = DEFAULT) -> Leaf:
     except Exception as error:  # noqa: BLE001 - the parser raises several kinds; all of them mean a malformed certificate
         raise Malformed(f"the certificate's extensions cannot be read: {type(error).__name__}") from None
     return Leaf(certificate, der, extensions)
+
+
+def is_self_signed(certificate: Certificate) -> bool:
+    """Whether the certificate names and signs itself, as roots do. Leaves of Fulcio never do."""
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
 
 
 def check_leaf(leaf: Leaf) -> None:

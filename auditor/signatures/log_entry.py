@@ -78,8 +78,7 @@ def _sha256(value: Json, content: bytes, what: str) -> None:
 
 
 def _hashedrekord_1(candidate: Candidate, spec: Object) -> None:
-    if candidate.envelope is not None:
-        refuse(Step.LOG, "a hashedrekord 0.0.1 entry cannot be about an envelope")
+    """Of an envelope it records the PAE, which the signature is over (Sigstore client specification, as for 0.0.2)."""
     stated = object_of(object_of(spec.get("data"), "the log entry's data").get("hash"), "the log entry's hash")
     digest = candidate.message.digest(text_of(stated.get("algorithm"), "the log entry's hash"))
     _same("payload", same=digest is not None and stated.get("value") == digest.hex())

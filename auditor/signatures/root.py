@@ -115,8 +115,8 @@ def parse_root(content: bytes | str, name: str, limits: Limits = DEFAULT, *, par
     )
     if part:
         return root
-    if not root.authorities:
-        raise Malformed("the trusted root names no certificate authority")
+    if not root.authorities and not root.logs:
+        raise Malformed("the trusted root names neither a certificate authority nor a transparency log")
     if not root.logs and not root.stampers:
         raise Malformed("the trusted root names neither a transparency log nor a time stamping authority")
     return root
@@ -165,12 +165,15 @@ def load_certificate(der: bytes, what: str) -> Certificate:
 
 
 def _window(value: Json, where: str) -> Window:
+    """Without `validFor` a key is trusted for all times; one that is there must say since when (`TimeRange.start`)."""
     if value is None:
         return Window()
     valid = object_of(value, f"{where}.validFor")
     start, end = valid.get("start"), valid.get("end")
+    if not start:
+        raise Malformed(f"{where}.validFor has no start")
     return Window(
-        moment(start, f"{where}.validFor.start") if start else None,
+        moment(start, f"{where}.validFor.start"),
         moment(end, f"{where}.validFor.end") if end else None,
     )
 

@@ -12,9 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+_PACKAGES = [*ROOT.glob(".venv/lib/python3*/site-packages"), Path(sysconfig.get_path("purelib"))]
+STAGING = _PACKAGES[0] / "sigstore/_store/https%3A%2F%2Ftuf-repo-cdn.sigstage.dev/trusted_root.json"
+"""What Sigstore's staging instance is trusted by: the copy that comes with sigstore-python."""
 
 
 def translate(arguments: list[str]) -> list[str]:
@@ -27,8 +31,11 @@ def translate(arguments: list[str]) -> list[str]:
     verify.add_argument("--certificate-oidc-issuer")
     verify.add_argument("--key")
     verify.add_argument("--trusted-root")
+    verify.add_argument("--staging", action="store_true")
     verify.add_argument("artifact")
     given = vars(parser.parse_args(arguments))
+    if given.pop("staging") and given["trusted_root"] is None:
+        given["trusted_root"] = str(STAGING)
     options = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
     return ["verify", *(f"--{name}={value}" for name, value in options.items())]
 

@@ -68,3 +68,23 @@ def test_identity_must_be_the_one_asked_for(case: RealCase) -> None:
 )
 def test_what_is_not_spoken_is_no_verification(words: list[str]) -> None:
     assert client(*words).returncode == 2
+
+
+def test_key_and_identity_together_are_no_verification() -> None:
+    """The suite's `managed-key-and-client-identity_fail`."""
+    case = next(case for case in ACCEPTED if case.fields.get("key_file"))
+    artifact = str(REAL / case.fields["artifact_file"])
+    both = {"certificate-identity": "https://github.com/acme/none", "certificate-oidc-issuer": "https://gitlab.com"}
+    assert verify_bundle(case, artifact=artifact).returncode == 0
+    assert verify_bundle(case, artifact=artifact, **both).returncode == 2
+
+
+def test_staging_is_another_instance() -> None:
+    case = next(case for case in ACCEPTED if case.root == "public-good.json" and not case.fields.get("key_file"))
+    bundle, artifact = (str(REAL / case.fields[name]) for name in ("bundle_file", "artifact_file"))
+    policy = case.fields["policy"]
+    who = ["--certificate-identity", policy["san"], "--certificate-oidc-issuer", policy["issuer"]]
+    assert client("verify-bundle", "--bundle", bundle, *who, artifact).returncode == 0
+    staged = client("verify-bundle", "--staging", "--bundle", bundle, *who, artifact)
+    assert staged.returncode == 1, staged.stderr
+    assert "of no transparency log of this trusted root" in staged.stdout

@@ -169,8 +169,12 @@ def test_entry_of_an_envelope_is_not_about_a_bare_signature(kind: EntryKind) -> 
 
 
 def test_entry_of_a_bare_signature_is_not_about_an_envelope() -> None:
-    bare, enveloped = made(EntryKind.HASHEDREKORD_1), made(EntryKind.DSSE_1)
-    assert refused(replace(bare, envelope=enveloped.envelope), entry_of(bare))
+    enveloped = made(EntryKind.DSSE_1)
+    assert enveloped.envelope is not None
+    payload = Message.of(enveloped.envelope.payload)
+    logged = made(EntryKind.HASHEDREKORD_1)
+    assert refused(replace(logged, envelope=enveloped.envelope, message=enveloped.message), entry_of(logged))
+    assert refused(replace(logged, envelope=enveloped.envelope, message=payload), entry_of(logged))
 
 
 def test_hash_of_the_entry_need_not_be_the_keys_own() -> None:

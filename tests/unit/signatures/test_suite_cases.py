@@ -1,0 +1,389 @@
+"""The shapes that sigstore-conformance asks about and that no other test here has, made by our own deployment.
+
+Each case bears the name of the suite's own; `_fail` at its end means that nothing may be accepted. Both judges are asked: with
+sigstore-python where it can judge, and our own recipe alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from auditor.model.evidence import KeySigned, Signature, Signed
+from auditor.model.reference import Digest
+from auditor.signatures.encoding import Malformed
+from auditor.signatures.root import parse_root
+from fixtures.sigstore import BundleVersion, Ceremony, EntryKind, bundle_fields
+from fixtures.sigstore.authority import Authority, Profile
+from fixtures.sigstore.keys import derive, pem
+from fixtures.sigstore.rekor import signed_note
+from fixtures.sigstore.scene import Scene
+from fixtures.sigstore.signed import IN_TOTO, b64
+from fixtures.sigstore.signed import Signed as Sealed
+from fixtures.sigstore.stack import REKOR_V2, UNTIL, Sigstore, Stamp
+from fixtures.sigstore.statements import COSIGN_SIGN, statement
+from tests.support.signatures import verifier_of
+
+ARTIFACT: Final = b"artifact"
+DIGEST: Final = f"sha256:{Digest.of(ARTIFACT).hex}"
+HOUR: Final = timedelta(hours=1)
+IN_ENVELOPE: Final = Ceremony(kind=EntryKind.HASHEDREKORD_1)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A bundle, the trusted root, and the key where one is to have signed."""
+
+    bundle: Mapping[str, Any]
+    root: Mapping[str, Any]
+    key: bytes | None = None
+    artifact: bytes = ARTIFACT
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Scene):
+    """The scene, and how things are usually made on it."""
+
+    key: Any = field(default_factory=lambda: derive("suite", "managed"))
+
+    def blob(self, ceremony: Ceremony = REKOR_V2) -> Sealed:
+        return self.stack.sign_blob(ARTIFACT, self.claimant, self.at, ceremony)
+
+    def statement(self, ceremony: Ceremony = REKOR_V2) -> Sealed:
+        return self.stack.attest(DIGEST, self.claimant, self.at, ceremony)
+
+    def by_key(self, payload: bytes, kind: EntryKind) -> Sealed:
+        return self.stack.seal_with_key(self.key, payload, IN_TOTO, at=self.at, ceremony=Ceremony(kind=kind))
+
+    def case(self, signed: Sealed, edit: Callable[[dict[str, Any]], object] | None = None, **changed: Any) -> Case:
+        """The signature in a bundle, changed by `edit`; `version`, `root`, `key` and `artifact` where they are others."""
+        fields = bundle_fields(signed, changed.pop("version", BundleVersion.V0_3))
+        if edit is not None:
+            edit(fields)
+        return Case(fields, changed.pop("root", None) or self.stack.trusted_root(), **changed)
+
+    def managed(self, payload: bytes, kind: EntryKind) -> Case:
+        """Signed by a key, under a root that knows nothing but a log."""
+        bare = {**self.stack.trusted_root(ctlogs=False, tsas=False), "certificateAuthorities": []}
+        return self.case(self.by_key(payload, kind), root=bare, key=pem(self.key.public_key()))
+
+
+CASES: Final[dict[str, Callable[[Stage], Case]]] = {}
+
+
+def case(make: Callable[[Stage], Case]) -> Callable[[Stage], Case]:
+    CASES[make.__name__.strip("_").replace("__", ".").replace("_", "-").replace("-fail", "_fail")] = make
+    return make
+
+
+def entry_of(fields: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = fields["verificationMaterial"]["tlogEntries"][0]
+    return found
+
+
+def note_of(fields: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = entry_of(fields)["inclusionProof"]["checkpoint"]
+    return found
+
+
+# ── envelopes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@case
+def dsse_with_hashedrekord_happy_path(stage: Stage) -> Case:
+    return stage.case(stage.statement(IN_ENVELOPE))
+
+
+@case
+def dsse_with_hashedrekord_invalid_sig_fail(stage: Stage) -> Case:
+    """Certificate and entry are those of the good one; another key signed, and the log was told so."""
+    good = stage.statement(IN_ENVELOPE)
+    other = stage.stack.attest(DIGEST, stage.claimant, stage.at, replace(IN_ENVELOPE, key=derive("suite", "other")))
+    return stage.case(replace(other, certificate=good.certificate))
+
+
+@case
+def dsse_with_hashedrekord_mismatch_envelope_fail(stage: Stage) -> Case:
+    """Same key, same certificate: the entry is of another statement."""
+    logged, shown = _two_by_one_certificate(stage)
+    return stage.case(replace(shown, entry=logged.entry))
+
+
+@case
+def dsse_with_hashedrekord_mismatch_sig_fail(stage: Stage) -> Case:
+    """The same statement signed twice with one key: the entry is of the other signature."""
+    good = stage.statement(IN_ENVELOPE)
+    again = stage.stack.attest(DIGEST, stage.claimant, stage.at, IN_ENVELOPE)
+    return stage.case(replace(good, entry=again.entry))
+
+
+@case
+def dsse_with_hashedrekord_over_the_payload_fail(stage: Stage) -> Case:
+    """Not in the suite: what was logged is the payload, as if it had been signed without its envelope."""
+    good = stage.statement(IN_ENVELOPE)
+    bare = stage.stack.witness(
+        replace(good, payload_type=None), _certificate(good), stage.at + timedelta(seconds=2), Ceremony()
+    )
+    return stage.case(replace(good, entry=bare.entry))
+
+
+@case
+def cve_2022_36056_swapped_tlog_entry_fail(stage: Stage) -> Case:
+    logged, shown = stage.blob(Ceremony()), stage.blob(Ceremony())
+    return stage.case(replace(shown, entry=logged.entry))
+
+
+@case
+def intoto_canonical_log_entry(stage: Stage) -> Case:
+    return stage.managed(statement(DIGEST, "https://example.com/test"), EntryKind.INTOTO_2)
+
+
+@case
+def dsse_statement_unknown_type_fail(stage: Stage) -> Case:
+    payload = statement(DIGEST, COSIGN_SIGN, kind="https://in-toto.io/Statement/v2")
+    return stage.managed(payload, EntryKind.HASHEDREKORD_1)
+
+
+@case
+def dsse_statement_missing_type_fail(stage: Stage) -> Case:
+    fields = json.loads(statement(DIGEST, COSIGN_SIGN))
+    del fields["_type"]
+    return stage.managed(json.dumps(fields).encode(), EntryKind.HASHEDREKORD_1)
+
+
+@case
+def intoto_expired_certificate_fail(stage: Stage) -> Case:
+    """The authority was trusted until 2023."""
+    old = stage.stack.retired_fulcio
+    ceremony = Ceremony(kind=EntryKind.INTOTO_2, profile=Profile(issuer=(old.intermediate, old.key)))
+    return stage.case(stage.statement(ceremony))
+
+
+@case
+def intoto_log_entry_mismatch_fail(stage: Stage) -> Case:
+    logged, shown = _two_by_one_certificate(stage, Ceremony(kind=EntryKind.INTOTO_2))
+    return stage.case(replace(shown, entry=logged.entry))
+
+
+@case
+def intoto_missing_inclusion_proof_fail(stage: Stage) -> Case:
+    signed = stage.statement(Ceremony(kind=EntryKind.INTOTO_2))
+    return stage.case(signed, lambda fields: entry_of(fields).pop("inclusionProof"))
+
+
+@case
+def intoto_set_outside_signing_cert_validity_fail(stage: Stage) -> Case:
+    return stage.case(stage.statement(Ceremony(kind=EntryKind.INTOTO_2, delay=HOUR)))
+
+
+@case
+def intoto_tsa_timestamp_outside_cert_validity_fail(stage: Stage) -> Case:
+    signed = stage.statement(Ceremony(kind=EntryKind.INTOTO_2))
+    return stage.case(replace(signed, stamps=stage.stack.stamp(signed, stage.at + HOUR)))
+
+
+# ── chains and roots ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@case
+def bundle_with_root_cert_fail(stage: Stage) -> Case:
+    """In each version that has a chain: here the one that needs no proof."""
+    return _with_root(stage, BundleVersion.V0_1)
+
+
+@case
+def bundle_0__2_with_root_cert_fail(stage: Stage) -> Case:
+    return _with_root(stage, BundleVersion.V0_2)
+
+
+@case
+def bundle_from_wrong_instance_fail(stage: Stage) -> Case:
+    return stage.case(stage.blob(), root=Sigstore("staging.acme.example").trusted_root())
+
+
+@case
+def sct_duplicate_intermediate_name(stage: Stage) -> Case:
+    """An authority of the very same names and another key stands first in the trusted root."""
+    decoy = Authority("decoy", stage.stack.name, stage.stack.since, UNTIL, stage.stack.ct)
+    root = stage.stack.trusted_root()
+    (double,) = [{**each, "certChain": _chain(decoy)} for each in root["certificateAuthorities"][-1:]]
+    return stage.case(stage.blob(), root={**root, "certificateAuthorities": [double, *root["certificateAuthorities"]]})
+
+
+@case
+def trust_root_tlog_missing_validity_start_fail(stage: Stage) -> Case:
+    root = stage.stack.trusted_root()
+    for log in root["tlogs"]:
+        del log["publicKey"]["validFor"]["start"]
+    return stage.case(stage.blob(), root=root)
+
+
+@case
+def trust_root_ct_log_missing_validity_start_fail(stage: Stage) -> Case:
+    root = stage.stack.trusted_root()
+    for log in root["ctlogs"]:
+        log["publicKey"]["validFor"] = {}
+    return stage.case(stage.blob(), root=root)
+
+
+@case
+def managed_key_and_trusted_root(stage: Stage) -> Case:
+    signed = stage.stack.seal_with_key(stage.key, ARTIFACT)
+    return stage.case(signed, key=pem(stage.key.public_key()))
+
+
+@case
+def message_digest_mismatch_fail(stage: Stage) -> Case:
+    return stage.case(
+        stage.blob(), lambda fields: fields["messageSignature"]["messageDigest"].update(digest="A" * 43 + "=")
+    )
+
+
+# ── Rekor v2: checkpoints and time stamps ────────────────────────────────────────────────────────────────────────────
+
+
+@case
+def rekor2_checkpoint_cosigned(stage: Stage) -> Case:
+    return stage.case(stage.blob(), lambda fields: _cosign(fields, first=False))
+
+
+@case
+def rekor2_checkpoint_origin_not_first(stage: Stage) -> Case:
+    return stage.case(stage.blob(), lambda fields: _cosign(fields, first=True))
+
+
+@case
+def rekor2_checkpoint_missing_origin_fail(stage: Stage) -> Case:
+    return stage.case(stage.blob(), lambda fields: _without_line(fields, 0))
+
+
+@case
+def rekor2_checkpoint_missing_root_hash_fail(stage: Stage) -> Case:
+    return stage.case(stage.blob(), lambda fields: _without_line(fields, 2))
+
+
+@case
+def checkpoint_wrong_roothash_fail(stage: Stage) -> Case:
+    """A checkpoint that the log signed, of its tree at another time."""
+    signed = stage.blob()
+    stage.blob()
+    later = bundle_fields(stage.blob())
+    return stage.case(signed, lambda fields: note_of(fields).update(note_of(later)))
+
+
+@case
+def rekor2_timestamp_without_embedded_cert(stage: Stage) -> Case:
+    return stage.case(stage.blob())
+
+
+@case
+def rekor2_timestamp_payload_mismatch_fail(stage: Stage) -> Case:
+    signed = stage.blob()
+    return stage.case(replace(signed, stamps=(stage.stack.tsa.stamp(ARTIFACT, stage.at + timedelta(seconds=2)),)))
+
+
+@case
+def rekor2_timestamp_with_incorrect_time_fail(stage: Stage) -> Case:
+    return stage.case(stage.blob(replace(REKOR_V2, delay=HOUR)))
+
+
+@case
+def rekor2_multiple_timestamps_one_outside_cert_validity_fail(stage: Stage) -> Case:
+    signed = stage.blob()
+    return stage.case(replace(signed, stamps=(*signed.stamps, *stage.stack.stamp(signed, stage.at + HOUR))))
+
+
+@case
+def rekor2_timestamp_wrong_tsa_validity_borrow_fail(stage: Stage) -> Case:
+    """The authority that stamped was retired; another one, which did not, serves at that time."""
+    stamped = stage.blob(replace(REKOR_V2, stamp=Stamp.NONE))
+    old = stage.stack.retired_tsa.stamp(stamped.signature, stage.at + timedelta(seconds=2))
+    return stage.case(replace(stamped, stamps=(old,)))
+
+
+@case
+def integrated_time_in_future_fail(stage: Stage) -> Case:
+    return stage.case(stage.blob(Ceremony(delay=timedelta(days=365))))
+
+
+# ── the question ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("ask_sigstore", [True, False], ids=["with sigstore-python", "alone"])
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_outcome_is_what_the_suite_expects(name: str, *, ask_sigstore: bool) -> None:
+    verdict = judged(CASES[name](Stage()), ask_sigstore=ask_sigstore)
+    if name.endswith("_fail"):
+        assert not accepted(verdict), verdict
+    else:
+        assert accepted(verdict), verdict
+
+
+def judged(made: Case, *, ask_sigstore: bool) -> Signature | None:
+    """None where the trusted root cannot be read."""
+    try:
+        root = parse_root(json.dumps(made.root), "suite")
+    except Malformed:
+        return None
+    keys = {"key.pub": made.key} if made.key else {}
+    verifier = verifier_of(root, keys=keys, ask_sigstore=ask_sigstore)
+    return verifier.verify_file(json.dumps(made.bundle).encode(), made.artifact)
+
+
+def accepted(verdict: Signature | None) -> bool:
+    return isinstance(verdict, Signed) or (isinstance(verdict, KeySigned) and bool(verdict.keys))
+
+
+def _certificate(signed: Sealed) -> Any:
+    from cryptography import x509
+
+    assert signed.certificate is not None
+    return x509.load_der_x509_certificate(signed.certificate)
+
+
+def _two_by_one_certificate(stage: Stage, ceremony: Ceremony = IN_ENVELOPE) -> tuple[Sealed, Sealed]:
+    """Two statements signed with one key under one certificate: the first is logged, the second is about the artifact."""
+    key = derive("suite", "one certificate")
+    first = stage.stack.attest(stage.digest, stage.claimant, stage.at, replace(ceremony, key=key))
+    second = stage.stack.attest(DIGEST, stage.claimant, stage.at, replace(ceremony, key=key))
+    return first, replace(second, certificate=first.certificate)
+
+
+def _chain(authority: Authority) -> dict[str, Any]:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return {"certificates": [{"rawBytes": b64(each.public_bytes(Encoding.DER))} for each in authority.chain]}
+
+
+def _with_root(stage: Stage, version: BundleVersion) -> Case:
+    signed = stage.blob(Ceremony())
+    root = {"rawBytes": b64(signed.chain[-1])}
+    good = stage.case(signed, version=version)
+    assert accepted(judged(good, ask_sigstore=False)), "without its root the chain is fine"
+    return stage.case(
+        signed,
+        lambda fields: fields["verificationMaterial"]["x509CertificateChain"]["certificates"].append(root),
+        version=version,
+    )
+
+
+def _cosign(fields: dict[str, Any], *, first: bool) -> None:
+    """A witness signs the checkpoint too, before or behind the log."""
+    note = note_of(fields)
+    text, _, lines = note["envelope"].partition("\n\n")
+    witness = derive("suite", "witness")
+    line = signed_note(f"{text}\n", "witness.acme.example", b"\x01\x02\x03\x04", witness).partition("\n\n")[2]
+    note["envelope"] = f"{text}\n\n{line + lines if first else lines + line}"
+
+
+def _without_line(fields: dict[str, Any], number: int) -> None:
+    """The checkpoint without a line, signed by nobody anew."""
+    note = note_of(fields)
+    lines = note["envelope"].split("\n")
+    del lines[number]
+    note["envelope"] = "\n".join(lines)
