@@ -59,6 +59,19 @@ class Limits:
     tainted_leaves: int = 5_000
     """Values of one chart that are followed to the image that they make."""
 
+    chart_bytes: int = 32 * 1024 * 1024
+    """One packed chart: the largest published ones have a few MB, Helm itself unpacks no more than 100."""
+    chart_unpacked_bytes: int = 100 * 1024 * 1024
+    """All files of one chart: as much as Helm reads."""
+    chart_entries: int = 10_000
+    """Files and folders of one packed chart: the largest published ones have some hundred."""
+    chart_index_bytes: int = 40 * 1024 * 1024
+    """The index of a repository of charts: the largest public one has 25 MB."""
+    chart_tags: int = 20_000
+    """Tags of one OCI repository, among which a range of versions is looked for."""
+    chart_cache_bytes: int = 512 * 1024 * 1024
+    """Packed charts kept between runs."""
+
     # What controllers deploy -----------------------------------------------------------------------------------------
     applications: int = 5_000
     """Applications that the generators of one ApplicationSet make: the largest fleets have a few hundred."""
@@ -105,6 +118,20 @@ class Limits:
     connections_per_host: int = 64
     """Requests under way at once to one host."""
 
+    # The cluster's policies ------------------------------------------------------------------------------------------
+    policies: int = 5_000
+    """Objects of policy engines in one tree: fleets repeat fifty policies for a few dozen clusters."""
+    expression_characters: int = 4096
+    """One CEL or JMESPath expression: real ones have a few hundred."""
+    expression_steps: int = 200_000
+    """Elements that nested macros of one CEL expression may visit: a pod has a handful of images, Kubernetes refuses dearer ones."""
+    expression_value: int = 10_000
+    """Characters or elements of one value that an expression may make."""
+    attestor_depth: int = 8
+    """Attestors inside attestors: real policies have one level."""
+    glob_depth: int = 16
+    """Braces inside braces of one glob: real ones have none."""
+
     # Signatures ------------------------------------------------------------------------------------------------------
     certificate_bytes: int = 64 * 1024
     """One certificate, PEM or DER."""
@@ -134,6 +161,20 @@ class Limits:
     """All questions in Rego to one process."""
     rego_megabytes: int = 1024
     """Memory of the process that evaluates Rego: a result of 1,000 images takes 100."""
+
+    # Forges ----------------------------------------------------------------------------------------------------------
+    event_bytes: int = 25 * 1024 * 1024
+    """The event file of a job: GitHub caps what it delivers at 25 MB."""
+    result_bytes: int = 128 * 1024 * 1024
+    """A saved result that is read back, perhaps another job's artifact: 5,000 images with all their signatures are 40 MB."""
+    forge_bytes: int = 32 * 1024 * 1024
+    """One answer of a forge: a page of 100 comments of 262,144 bytes each."""
+    forge_pages: int = 50
+    """Pages of one listing of comments: 5,000 comments."""
+    publish_seconds: float = 180.0
+    """All requests to a forge, waits included: a job must not hang on its comment."""
+    annotations: int = 1000
+    """Annotations of one report: Bitbucket takes no more, and nobody reads more on GitHub."""
 
 
 DEFAULT = Limits()

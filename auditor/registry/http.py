@@ -45,7 +45,11 @@ class Keep(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request. `what` names it in messages; `bound` is the bytes of the answer that are read at most."""
+    """One request. `what` names it in messages; `bound` is the bytes of the answer that are read at most.
+
+    `hosts` are the only ones that a redirect may lead to, beside the asked one; None: every public one. `anonymous`: nobody's
+    credentials are shown, whatever the answer is.
+    """
 
     method: str
     url: str
@@ -54,6 +58,8 @@ class Question:
     accept: str = "*/*"
     bound: int = 0
     keep: Keep = Keep.NOT
+    hosts: frozenset[str] | None = None
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +111,11 @@ class Session:
         """Send, and follow redirects: each is checked, and credentials stay with the host that they are for."""
         url, at = question.url, origin
         for _ in range(self._limits.redirects + 1):
-            response = self._send(question, url, at, deadline, with_auth=at == origin)
+            response = self._send(question, url, at, deadline, with_auth=at == origin and not question.anonymous)
             self._note_allowance(at, response)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return _answer(response, question, url, at)
-            url = self._target(response, url, at, question.what)
+            url = self._target(response, url, at, question)
             at = Origin.of(url)
         raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects again and again")
 
@@ -128,18 +134,20 @@ class Session:
         if left is not None and left <= _NEARLY:
             self._allowances[at.authority] = f"{at.authority} will answer only {left} more requests for now"
 
-    def _target(self, response: httpx.Response, url: str, origin: Origin, what: str) -> str:
+    def _target(self, response: httpx.Response, url: str, origin: Origin, question: Question) -> str:
         """Where a redirect leads. Raises Failed where it must not be followed."""
         location = response.headers["location"]
         try:
             target = urljoin(url, location)
         except ValueError:
             target = location
-        why = objection(target, origin, self._settings)
+        why = objection(target, origin, self._settings if question.hosts is None else question.hosts)
+        if why is None and question.hosts is not None and not _is_one_of(target, origin, question.hosts):
+            why = "it is none of the hosts that are allowed here"
         if why is not None:
             raise Failed(
                 FaultKind.REDIRECT,
-                f"{what}: {origin.authority} redirects to {target[:200]!r}, which is not asked: {why}",
+                f"{question.what}: {origin.authority} redirects to {target[:200]!r}, which is not asked: {why}",
             )
         return target
 
@@ -190,6 +198,11 @@ class Session:
         self._direct.close()
         for transport in self._proxied.values():
             transport.close()
+
+
+def _is_one_of(target: str, asker: Origin, hosts: frozenset[str]) -> bool:
+    origin = Origin.of(target)
+    return origin == asker or not hosts.isdisjoint((origin.host, origin.authority))
 
 
 def _allowance(header: str | None) -> int | None:
