@@ -119,8 +119,8 @@ class Limits:
     """Requests under way at once to one host."""
 
     # The cluster's policies ------------------------------------------------------------------------------------------
-    policies: int = 5_000
-    """Objects of policy engines in one tree: fleets repeat fifty policies for a few dozen clusters."""
+    policies: int = 20_000
+    """Objects of policy engines in one tree: fleets repeat fifty policies for each of a few dozen clusters."""
     expression_characters: int = 4096
     """One CEL or JMESPath expression: real ones have a few hundred."""
     expression_steps: int = 200_000

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from auditor.limits import DEFAULT, Limits
+from auditor.manifests.objects import Object
+from auditor.model.place import Place
 from auditor.policies.clusterimagepolicy.load import load_clusterimagepolicies
 from auditor.policies.connaisseur.load import load_connaisseur
 from auditor.policies.cursor import Mistake
@@ -29,10 +32,11 @@ _ENGINES: Final[tuple[_Load, ...]] = (load_kyverno, load_clusterimagepolicies, l
 """One for each engine: policies, and mistakes in them."""
 
 
-def load_policies(found: Found, versions: Versions | None = None) -> Loaded:
+def load_policies(found: Found, versions: Versions | None = None, limits: Limits = DEFAULT) -> Loaded:
     """Read every policy that was found. Raises nothing: what cannot be read is a policy that is not evaluable."""
     policies: list[Policy] = []
-    mistakes = list(found.mistakes)
+    mistakes = [*found.mistakes, *_too_many(found.objects, limits)]
+    found = replace(found, objects=found.objects[: limits.policies])
     policies.extend(
         NotReadable(Engine.UNKNOWN, f"Policy/{each.place.file}", each.place, each.message) for each in mistakes
     )
@@ -41,3 +45,10 @@ def load_policies(found: Found, versions: Versions | None = None) -> Loaded:
         policies.extend(more)
         mistakes.extend(wrong)
     return Loaded(tuple(policies), tuple(mistakes))
+
+
+def _too_many(objects: tuple[Object, ...], limits: Limits) -> Iterator[Mistake]:
+    if len(objects) > limits.policies:
+        first = objects[limits.policies]
+        why = f"the tree holds {len(objects)} objects of policy engines: those after the first {limits.policies} are not read"
+        yield Mistake(Place(first.file, first.line), why)

@@ -37,6 +37,7 @@ from auditor.policies.ruling import Engine, Ruling, failed, passed, skipped, unk
 
 _NO_DIGEST: Final = Digest("0" * 64)
 """Stands in a name whose digest is not known: the part that globs look at is before it."""
+_NO_NAME: Final = "policy-controller takes it for no image name, and refuses whatever runs it"
 _SHOWN: Final = 3
 _NO_MATCH_NAMED: Final = skipped("it does not match the image")
 _NO_MATCH: Final = skipped("it does not match")
@@ -79,6 +80,8 @@ class CipPolicy:
 
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """What the controller would say when this resource is admitted."""
+        if seen(image) is None:
+            return failed(_NO_NAME)  # it looks at the name before it looks for policies
         speaks = self.matches(image, resource)
         if speaks is None:
             return unknown(f"whether it matches {resource} depends on what the tree does not tell")
@@ -155,6 +158,8 @@ class NoMatch:
 
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:  # noqa: ARG002 - the protocol's shape
         """What the controller would say."""
+        if seen(image) is None:
+            return failed(_NO_NAME)
         matched = [each.matches(image, resource) for each in self.policies]
         if any(matched):
             return skipped("a policy matches the image")

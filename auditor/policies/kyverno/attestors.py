@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from auditor.limits import DEFAULT
 from auditor.model.identity import Identity
 from auditor.model.place import Place
 from auditor.policies.cursor import Cursor, Mistake
@@ -20,8 +21,6 @@ from auditor.policies.proofs import Grounds
 from auditor.policies.regex import invalid, occurs
 from auditor.policies.versions import Kyverno
 
-DEEPEST: Final = 8
-"""Attestors inside attestors: real policies have one level."""
 _PEM_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 _SECRET: Final = re.compile(r"k8s://(?:([^/]+)/)?([^/]+)")
 _IGNORED: Final = "Kyverno before 1.13.5 ignores subjectRegExp and issuerRegExp (CVE-2025-29778)"
@@ -150,12 +149,12 @@ class Reader:
 
     def _set(self, field: Cursor, above: Cursor, *, attestation: bool, depth: int) -> AttestorSet:
         entries: list[Entry] = []
-        if depth > DEEPEST:
-            self.mistakes.append(field.mistake(f"attestors are nested more than {DEEPEST} deep"))
+        if depth > DEFAULT.attestor_depth:
+            self.mistakes.append(field.mistake(f"attestors are nested more than {DEFAULT.attestor_depth} deep"))
         else:
             for item in field["entries"]:
                 entries.extend(self._entry(item, above, attestation=attestation, depth=depth))
-        if not entries and depth <= DEEPEST:
+        if not entries and depth <= DEFAULT.attestor_depth:
             self.mistakes.append(field.mistake("a set of attestors needs at least one of `entries`"))
         return AttestorSet(field.place, tuple(entries), self._count(field["count"], len(entries)))
 

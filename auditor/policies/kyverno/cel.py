@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from auditor.limits import DEFAULT
 from auditor.policies.kyverno.conditions import Unknown
 
-_LONGEST: Final = 4096
-_MOST_STEPS: Final = 200_000
-"""Elements that nested macros may visit: a pod has a handful of images; Kubernetes refuses dearer expressions as well."""
-_LARGEST: Final = 10_000
-"""Characters or elements of one value that a variable may grow to."""
+_LONGEST: Final = DEFAULT.expression_characters
 _TEXT: Final = re.compile(
     r"""[rR]?\"\"\".*?\"\"\"|[rR]?'''.*?'''|[rR]"[^"\n]*"|[rR]'[^'\n]*'|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""",
     re.DOTALL,
@@ -107,7 +104,7 @@ def evaluate(text: str, known: Mapping[str, Any], functions: Mapping[str, Callab
         value = prepared.program.execute(context)
     except Exception as error:  # noqa: BLE001 - the library raises whatever Python kind fits; all of them mean "no value"
         raise Unknown(f"it has no value here: {str(error)[:200]}") from None
-    if isinstance(value, str | list | dict) and len(value) > _LARGEST:
+    if isinstance(value, str | list | dict) and len(value) > DEFAULT.expression_value:
         raise Unknown("it grows too large")
     return value
 
@@ -116,7 +113,7 @@ def _check_cost(prepared: _Prepared, known: Mapping[str, Any]) -> None:
     """Raises Unknown for an expression that may run long: element counts to the power of its macros."""
     if prepared.macros:
         longest = max(prepared.literal, *(_length(known[each]) for each in prepared.variables if each in known), 2)
-        if longest**prepared.macros > _MOST_STEPS:
+        if longest**prepared.macros > DEFAULT.expression_steps:
             raise Unknown("it may run too long")
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from auditor.config.names import InvalidPattern
+from auditor.limits import DEFAULT
 from auditor.manifests.nodes import Mapping as MappingNode
 from auditor.manifests.nodes import Node, Scalar
 from auditor.policies.cursor import Cursor
@@ -25,7 +26,7 @@ _VARIABLE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NUMBER_LIKE: Final = re.compile(r"[+-]?\d")
 _WHOLE: Final = re.compile(r"[+-]?\d{1,15}")
 _FRACTION: Final = re.compile(r"[+-]?\d{1,15}\.\d{1,15}")
-_LONGEST: Final = 4096
+_LONGEST: Final = DEFAULT.expression_characters
 
 
 class Unknown(Exception):  # noqa: N818 - an answer of one condition, not an error of the program

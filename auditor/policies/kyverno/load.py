@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from auditor.manifests.objects import Object
 from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.found import Found
 from auditor.policies.kyverno.names import DEFAULT_REGISTRY
@@ -21,18 +23,29 @@ def load_kyverno(found: Found, versions: Versions) -> tuple[tuple[Policy, ...], 
     policies: list[Policy] = []
     mistakes: list[Mistake] = []
     classic = [each for each in found.of(_CLASSIC, "ClusterPolicy", "Policy") if verifies_images(each)]
-    exceptions = tuple(Cursor.at(each) for each in found.of(_CLASSIC, "PolicyException"))
+    exceptions = _by_policy(found.of(_CLASSIC, "PolicyException"), "exceptions", "policyName")
     registry = _default_registry(found) if classic else DEFAULT_REGISTRY
     for each in classic:
-        policy, wrong = read_policy(each, found, exceptions, registry, versions.kyverno)
+        known = f"{each.namespace}/{each.name}" if each.kind == "Policy" and each.namespace else each.name
+        policy, wrong = read_policy(each, found, exceptions.get(known, ()), registry, versions.kyverno)
         policies.append(policy)
         mistakes.extend(wrong)
-    exceptions = tuple(Cursor.at(each) for each in found.of(_CEL, "PolicyException"))
+    exceptions = _by_policy(found.of(_CEL, "PolicyException"), "policyRefs", "name")
     for each in found.of(_CEL, "ImageValidatingPolicy", "NamespacedImageValidatingPolicy"):
-        policy, wrong = read_cel_policy(each, exceptions, versions.kyverno)
+        policy, wrong = read_cel_policy(each, exceptions.get(each.name, ()), versions.kyverno)
         policies.append(policy)
         mistakes.extend(wrong)
     return tuple(policies), tuple(mistakes)
+
+
+def _by_policy(exceptions: Iterable[Object], entries: str, name: str) -> Mapping[str, tuple[Cursor, ...]]:
+    """Exceptions by the name of each policy that they speak of."""
+    found: dict[str, dict[int, Cursor]] = {}
+    for number, each in enumerate(exceptions):
+        cursor = Cursor.at(each)
+        for entry in cursor["spec"][entries]:
+            found.setdefault(entry[name].text, {})[number] = cursor
+    return {policy: tuple(each.values()) for policy, each in found.items()}
 
 
 def _default_registry(found: Found) -> str:

@@ -36,7 +36,6 @@ def read_policy(
     """One policy and what is wrong with it; with any mistake it is not evaluable."""
     policy = Cursor.at(found)
     name = f"{found.kind}/{found.name}"
-    place = policy.place
     reading = _Reading(policy, tree, version)
     read = reading.policy(name, exceptions, registry)
     mistakes = list(reading.mistakes)
@@ -46,7 +45,7 @@ def read_policy(
         mistakes = [policy["apiVersion"].mistake(f"apiVersion {found.api_version[:60]} is not one that Kyverno has")]
     if mistakes:
         why = f"Kyverno would refuse the policy, or it cannot be read: {mistakes[0]}"
-        return NotReadable(Engine.KYVERNO, name, place, why), tuple(mistakes)
+        return NotReadable(Engine.KYVERNO, name, mistakes[0].place, why), tuple(mistakes)
     return read, ()
 
 

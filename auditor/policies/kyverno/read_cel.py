@@ -36,7 +36,7 @@ def read_cel_policy(
         mistakes = [policy["apiVersion"].mistake(f"apiVersion {found.api_version[:60]} is not one that Kyverno has")]
     if mistakes:
         why = f"Kyverno would refuse the policy, or it cannot be read: {mistakes[0]}"
-        return NotReadable(Engine.KYVERNO, name, policy.place, why), tuple(mistakes)
+        return NotReadable(Engine.KYVERNO, name, mistakes[0].place, why), tuple(mistakes)
     if (reason := _not_here(policy, version)) is not None:
         return NotReadable(Engine.KYVERNO, name, policy.place, reason), ()
     return read, ()
