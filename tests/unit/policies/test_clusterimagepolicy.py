@@ -443,3 +443,9 @@ def test_another_claimant_of_the_same_host_is_refused() -> None:
 def test_a_signature_of_another_image_is_refused() -> None:
     other = sig_layer(STACK.sign(SCENE.other_digest, WHO, SCENE.at))
     assert said(load_text(cip(keyless())), image_of(IMAGE, [other], digest=DIGEST), PUBLIC)[0] is FAIL
+
+
+@pytest.mark.parametrize("image", ["ghcr.io/a:1", "a", "Upper/web:1"])
+@pytest.mark.parametrize("glob", ["**", "registry.acme.example/**"])
+def test_what_is_no_name_to_the_controller_it_refuses_whatever_its_policies_are_about(image: str, glob: str) -> None:
+    assert said(load_text(cip("- static: {action: pass}", glob=glob)), image_of(image), PUBLIC)[0] is FAIL
