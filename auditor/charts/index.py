@@ -19,6 +19,7 @@ from auditor.manifests.nodes import Mapping, Scalar, Sequence
 _DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _ENTRIES: Final = re.compile(rb"^entries:[ \t]*\r?$", re.MULTILINE)
 _TOP: Final = re.compile(rb"^[^\s#-]", re.MULTILINE)
+_NEXT: Final = re.compile(rb"^ {0,2}[^\s#-]", re.MULTILINE)
 _SMALL: Final = 4 * 1024 * 1024
 """Bytes of an index that is parsed as a whole."""
 
@@ -50,14 +51,14 @@ def _part(content: bytes, name: str) -> bytes | None:
     if len(starts) != 1:
         return None
     start = starts[0].end()
-    end = _TOP.search(content, start)
-    entries = content[start : end.start() if end else len(content)]
+    after = _TOP.search(content, start)
+    end = after.start() if after else len(content)
     key = re.compile(rb"^  " + re.escape(name.encode()) + rb":[ \t]*\r?$", re.MULTILINE)
-    found = list(key.finditer(entries))
+    found = list(key.finditer(content, start, end))
     if len(found) != 1:
         return None
-    following = re.compile(rb"^ {0,2}[^\s#-]", re.MULTILINE).search(entries, found[0].end())
-    return b"entries:\n" + entries[found[0].start() : following.start() if following else len(entries)]
+    following = _NEXT.search(content, found[0].end(), end)
+    return b"entries:\n" + content[found[0].start() : following.start() if following else end]
 
 
 def _listed(node: object, address: str) -> Iterator[Version]:

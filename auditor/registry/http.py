@@ -202,7 +202,7 @@ class Session:
 
 def _is_one_of(target: str, asker: Origin, hosts: frozenset[str]) -> bool:
     origin = Origin.of(target)
-    return origin == asker or not hosts.isdisjoint((origin.host, origin.authority))
+    return origin == asker or not hosts.isdisjoint((origin.authority, f"{origin.host}:{origin.port}"))
 
 
 def _allowance(header: str | None) -> int | None:
