@@ -86,7 +86,7 @@ def ask(
         trust = load_trust(rules.trust, now=world.now, offline=world.offline)
         trusted.extend(trust.used)
         notes.extend(trust.notes)
-        return Verifier(trust, rules.keys)
+        return Verifier(trust, rules.keys, second_opinion=rules.second_opinion or world.second_opinion)
 
     opened = (
         OfflineRegistry()

@@ -24,6 +24,8 @@ class World:
     now: datetime
     watch: Stopwatch
     offline: bool = False
+    second_opinion: bool = False
+    """Whether sigstore-python is asked as well, also where the rules do not want it."""
     jobs: int = 64
     fail_on: Level = Level.ERROR
     exit_zero: bool = False

@@ -88,7 +88,7 @@ def main() -> None:
     stack = Sigstore()
     root = parse_root(json.dumps(stack.trusted_root()), "made")
     trust = Trust((root,), ())
-    verifiers = Verifier(trust, {}, ask_sigstore=False), Verifier(trust, {})
+    verifiers = Verifier(trust, {}, second_opinion=False), Verifier(trust, {})
     print(f"{'form':36} {'bare ms':>8} {'ours ms':>8} {'ratio':>6} {'with sigstore ms':>17} {'ratio':>6}")
     for name, materials in _materials(stack, arguments.count).items():
         bare, ours, asked = _measured(materials, verifiers, Recipe(root), arguments.rounds)

@@ -150,7 +150,7 @@ def add_judging_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """How registries are asked."""
+    """How registries are asked, and signatures judged."""
     group = parser.add_argument_group("network")
     group.add_argument("--offline", action="store_true", help="ask nobody: judge from the cache, the rest is unjudged")
     group.add_argument(
@@ -164,6 +164,11 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "--listing-ttl", type=_age, default=0.0, metavar="AGE", help="believe a list of signatures for so long"
     )
     group.add_argument("--refresh", action="store_true", help="use nothing from the cache, and replace what is there")
+    group.add_argument(
+        "--second-opinion",
+        action="store_true",
+        help="accept no bundle that sigstore-python can judge and refuses; `second-opinion: true` in the rules does it always",
+    )
     group.add_argument("--jobs", type=_jobs, default=None, metavar="N", help="requests under way at once (default 64)")
     group.add_argument("--timings", action="store_true", help="say on standard error what took how long")
 

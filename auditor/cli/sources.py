@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,18 +36,20 @@ _STANDARD_INPUT: Final = "-"
 _STANDARD_INPUT_NAME: Final = "standard-input.yaml"
 
 
-def world(options: argparse.Namespace, environment: Environment) -> World:
-    """Clock, environment and bounds of this run."""
+def world(options: argparse.Namespace, environment: Environment, *, fork: bool = False) -> World:
+    """Clock, environment and bounds of this run. What comes from a fork is rendered only where that is required."""
+    render = getattr(options, "render", "never")
     return World(
         environ=environment.variables,
         now=datetime.now(UTC),
         watch=Stopwatch(time.monotonic),
         offline=getattr(options, "offline", False),
+        second_opinion=getattr(options, "second_opinion", False),
         cache=_cache(options),
         jobs=getattr(options, "jobs", None) or DEFAULT.connections,
         fail_on=getattr(options, "fail_on", Level.ERROR),
         exit_zero=getattr(options, "exit_zero", False),
-        renderers=_renderers(getattr(options, "render", "never"), environment),
+        renderers=_renderers("never" if fork and render == "auto" else render, environment),
         versions=_versions(options),
     )
 
@@ -98,9 +101,18 @@ def here() -> Path:
 
 @contextmanager
 def open_target(
-    options: argparse.Namespace, *, base: str | None, head: str | None, standard_input: BinaryIO
+    options: argparse.Namespace,
+    *,
+    base: str | None,
+    head: str | None,
+    standard_input: BinaryIO,
+    rules: str | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Iterator[tuple[Change, RulesFile]]:
-    """The trees that PATH, base and head name, and where the rules are read from."""
+    """The trees that PATH, base and head name, and where the rules are read from.
+
+    `rules` is a revision whose rules judge a head that is compared with nothing. `notes` are told in the report.
+    """
     piped = options.path == _STANDARD_INPUT
     if piped and (base or head):
         raise UsageError("standard input has no revisions", help="leave out --base, --head and --rev, or give a path")
@@ -108,9 +120,27 @@ def open_target(
     path = Path("." if piped else options.path)
     if not path.exists():
         raise UsageError(f"{options.path} does not exist", help="give a folder, a repository, or - for standard input")
-    with open_change(path, base, head) as change:
-        rules = _rules_file(options.config, change)
-        yield (Change(head=_read(standard_input), notes=change.notes), rules) if piped else (change, rules)
+    with open_change(path, base, head) as opened:
+        change = _completed(opened, rules, notes)
+        rules_file = _rules_file(options.config, change)
+        yield (Change(head=_read(standard_input), notes=change.notes), rules_file) if piped else (change, rules_file)
+
+
+def _completed(change: Change, rules: str | None, notes: tuple[str, ...]) -> Change:
+    """The change with what was found out about it: whose rules judge it, and what to tell. Raises UsageError."""
+    if notes and change.scope and not any(_is_in(change.scope, path) for path in change.head.entries()):
+        raise UsageError(
+            f"the commit that the CI names has no {change.scope}",
+            help="--ci never judges the files as they lie there; or give --base and --head",
+        )
+    told = replace(change, notes=(*change.notes, *notes))
+    if rules is None or change.repository is None:
+        return told
+    return replace(told, base=change.repository.tree(change.repository.commit(rules)))
+
+
+def _is_in(scope: str, path: str) -> bool:
+    return path == scope or path.startswith(f"{scope}/")
 
 
 def _read(standard_input: BinaryIO) -> MemoryTree:

@@ -228,6 +228,10 @@ FILE: Final = Record(
             Many(Either(Choice(("public-good", "github")), TRUST_ROOT)),
             "The trust roots; replaces the default `[public-good, github]`.",
         ),
+        "second-opinion": Key(
+            Flag(),
+            "`true`: no bundle that sigstore-python can judge counts without it. Slower; see `check --second-opinion`.",
+        ),
     },
 )
 

@@ -189,6 +189,7 @@ class _Loading:
             manifests=read_manifests(_having(sections, "manifests"), self.files),
             registries=registries,
             trust=trust,
+            second_opinion=any(section.fields.flag("second-opinion") for section in sections),
             keys=keys,
             catalog=catalog,
             catalog_signers=catalog_signers,

@@ -217,6 +217,8 @@ class Rules:
     manifests: ManifestSettings = field(default_factory=ManifestSettings)
     registries: Mapping[str, RegistrySettings] = field(default_factory=dict)
     trust: tuple[TrustSetting, ...] = ()
+    second_opinion: bool = False
+    """Whether sigstore-python must accept, too, what it can judge."""
     keys: Mapping[str, bytes] = field(default_factory=dict)
     catalog: tuple[ImageRule, ...] = ()
     """Rules of the confirmed publishers, for `signed-by: catalog` and for the defaults."""

@@ -1,11 +1,10 @@
-"""The judge of record where it can judge: sigstore-python's `Verifier` decides steps 4 to 7 of full bundles.
+"""The second opinion: sigstore-python's `Verifier` over steps 4 to 7 of the bundles that it can judge.
 
 The one file that knows sigstore-python's inner names (`tests/unit/signatures/test_sigstore_python.py` fails loudly when a
-release changes them). It is imported late: `sigstore.verify` costs half a second of CPU, which no run without bundles pays.
+release changes them). It is imported late: `sigstore.verify` costs half a second of CPU, which only runs that ask for it pay.
 
-What it cannot judge, and who does instead, is written in `docs/decisions/0004-who-verifies-signatures.md`. What it says no to
-is final. What it says yes to must also pass the checks that it does not make: the windows of logs and authorities, the size
-and the origin of checkpoints, the kind of the entry.
+What it cannot judge is written in `docs/decisions/0004-who-verifies-signatures.md`. Its refusal is final; what it accepts, the
+recipe has accepted before: windows of logs and authorities, size and origin of checkpoints, which it does not look at, included.
 """
 
 from __future__ import annotations
@@ -20,23 +19,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.x509 import Certificate, OtherName, SubjectAlternativeName
 
 from auditor.model.evidence import Step
-from auditor.signatures.candidate import Candidate, Leaf, LogEntry
-from auditor.signatures.certificate import check_leaf
-from auditor.signatures.chain import check_windows
-from auditor.signatures.log import (
-    check_in_service,
-    check_inclusion,
-    check_index,
-    check_promise,
-    log_of,
-    log_signature,
-    read_checkpoint,
-)
-from auditor.signatures.log_entry import check_about
+from auditor.signatures.candidate import Candidate, Leaf
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Root
-from auditor.signatures.sct import known_log
 from auditor.signatures.timestamp import read_stamps
 
 if TYPE_CHECKING:
@@ -81,13 +67,12 @@ def _has_other_name(leaf: Leaf) -> bool:
     return any(isinstance(name, OtherName) for name in leaf.extension(SubjectAlternativeName) or ())
 
 
-def judge_with_sigstore(recipe: Recipe, candidate: Candidate) -> datetime:
-    """The time of signing, if sigstore-python says yes and the checks that it does not make hold too. Raises Refusal."""
-    if (objection := _objection(recipe.root, candidate)) is not None:
-        # The same recipe says at which step; if it finds nothing wrong, the refusal stands all the same.
-        recipe.judge(candidate)
+def judge_twice(recipe: Recipe, candidate: Candidate) -> datetime:
+    """The time of signing, if the recipe says yes, and sigstore-python too where it can judge. Raises Refusal."""
+    time = recipe.judge(candidate)
+    if can_judge(recipe, candidate) and (objection := _objection(recipe.root, candidate)) is not None:
         refuse(Step.SIGNATURE, f"sigstore-python refuses it: {objection}")
-    return _beyond(recipe, candidate)
+    return time
 
 
 def _objection(root: Root, candidate: Candidate) -> str | None:
@@ -164,38 +149,3 @@ def _build(root: Root) -> Verifier:
             return super().get_timestamp_authorities()
 
     return Verifier(trusted_root=ParsedRoot(Document.from_json(root.document)))
-
-
-def _beyond(recipe: Recipe, candidate: Candidate) -> datetime:
-    """The checks that sigstore-python does not make; no arithmetic is repeated."""
-    entry = candidate.entry
-    assert entry is not None  # `can_judge` asks for it
-    assert entry.proof is not None
-    # 4. A trusted time: it verified the SET if there is one, else the one time stamp
-    log = log_of(entry, recipe.root.logs, Step.LOG)
-    time = _believed_time(candidate, entry)
-    check_in_service(log, [time], Step.LOG if entry.promise is None else Step.TIME)
-    # 5. The certificate chain
-    check_leaf(candidate.leaf)
-    check_windows(candidate.leaf, recipe.issuers, [time])
-    known_log(candidate.leaf, recipe.root.ct_logs)
-    # 7. The log entry
-    check_about(candidate, entry)
-    check_index(entry, entry.proof)
-    if log.hashed:
-        log_signature(read_checkpoint(entry.proof), log)
-    else:
-        # It finds keys by their hash alone, and tries every key of the root where none has the entry's id: also a retired one.
-        check_inclusion(entry, entry.proof, log)
-        if entry.promise is not None and entry.time is not None:
-            check_promise(entry, entry.promise, entry.time, log)
-    return time
-
-
-def _believed_time(candidate: Candidate, entry: LogEntry) -> datetime:
-    if entry.promise is not None and entry.time is not None:
-        return entry.time
-    stamps = read_stamps(candidate.timestamps)
-    if not stamps:
-        refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
-    return stamps[0].tst_info.gen_time

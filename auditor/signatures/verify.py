@@ -11,8 +11,9 @@
 7. **The log entry is about this signature** (hash, signature and certificate are ours) and is in the log.
 8. **The identity**: exactly one subject alternative name; the issuer, if the certificate names one; the claims.
 
-Steps 1 to 3 and 8 are always ours. Steps 4 to 7 are decided by sigstore-python wherever it can (`sigstore_python.py`), and by
-`recipe.py` where it can't. Each trusted root judges on its own; `Signed.roots` names all under which every step holds.
+Steps 1 to 3 and 8 are here, steps 4 to 7 in `recipe.py`. A *second opinion* asks sigstore-python as well, wherever it can judge
+(`sigstore_python.py`): then both must accept. Each trusted root judges on its own; `Signed.roots` names all under which every
+step holds.
 Whether a rule allows the identity, and whether a root may vouch for its issuer, is not asked here.
 """
 
@@ -39,7 +40,7 @@ from auditor.signatures.keys import PublicKey, load_pem_key
 from auditor.signatures.legacy import attestation_candidate, has_certificate, signature_of, signing_candidate
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal, refuse
-from auditor.signatures.sigstore_python import can_judge, judge_with_sigstore
+from auditor.signatures.sigstore_python import judge_twice
 from auditor.signatures.simple_signing import check_payload
 from auditor.signatures.statement import PAYLOAD_TYPE, Statement, check_subject, read_statement
 from auditor.signatures.trust import Trust
@@ -51,17 +52,16 @@ class Verifier:
     """Judges signatures under the trusted roots and long-lived keys of a run. Thread-safe; keeps nothing per signature."""
 
     def __init__(
-        self, trust: Trust, keys: Mapping[str, bytes], limits: Limits = DEFAULT, *, ask_sigstore: bool = True
+        self, trust: Trust, keys: Mapping[str, bytes], limits: Limits = DEFAULT, *, second_opinion: bool = False
     ) -> None:
         """`keys` maps names (paths as written) to public keys in PEM. Raises ConfigurationError with all that are none.
 
-        Without `ask_sigstore` our own recipe decides every signature: the verdicts are the same, at two thirds of the
-        CPU per bundle and without the half second that importing sigstore-python costs.
+        With `second_opinion` no bundle that sigstore-python can judge is accepted without it.
         """
         self._recipes = tuple(Recipe(root) for root in trust.roots)
         self._keys = _loaded(keys)
         self._limits = limits
-        self._judge = _judge_with_sigstore if ask_sigstore else Recipe.judge
+        self._judge = judge_twice if second_opinion else Recipe.judge
 
     def verify(self, material: Material, digest: Digest) -> Signature:
         """What `material` proves about `digest`. Never raises: whatever goes wrong with a signature refuses it."""
@@ -232,12 +232,6 @@ def _about(step: Step) -> Iterator[None]:
         yield
     except Malformed as problem:
         raise Refusal(step, str(problem)) from None
-
-
-def _judge_with_sigstore(recipe: Recipe, candidate: Candidate) -> datetime:
-    if can_judge(recipe, candidate):
-        return judge_with_sigstore(recipe, candidate)
-    return recipe.judge(candidate)
 
 
 def _progress(refusal: Refusal) -> int:

@@ -105,15 +105,23 @@ def test_a_change_that_deploys_nothing_new_loads_no_more(house: House) -> None:
     assert tops(modules, {"httpx", "cryptography", "sigstore", "tuf", "pydantic", "stamina", "tabulate"}) == set()
 
 
-@pytest.mark.parametrize("name", ["api"])
-def test_a_legacy_signature_loads_neither_sigstore_nor_any_command_line(house: House, name: str) -> None:
-    """The form of most signatures is verified without sigstore's models, which take a third of a second to load."""
+@pytest.mark.parametrize("name", ["api", "web"], ids=["legacy", "bundle"])
+def test_a_signature_loads_neither_sigstore_nor_any_command_line(house: House, name: str) -> None:
+    """Both forms are verified without sigstore's models, which take a third of a second to load."""
     house.commit_base()
     house.commit({"new.yaml": house.images.pod(name).replace(f"name: {name}", "name: new")})
     status, modules = loaded(house, "check", ".", "--base", "main", "-f", "json")
     assert status == 0
-    assert "auditor.signatures.legacy" in modules
+    assert "auditor.signatures.recipe" in modules
     assert tops(modules, (COMMAND_LINES | {"sigstore", "tuf", "pydantic", "requests", "tabulate", "sqlite3"})) == set()
+
+
+def test_a_second_opinion_loads_sigstore(house: House) -> None:
+    house.commit_base()
+    house.commit({"new.yaml": house.images.pod("web").replace("name: web", "name: new")})
+    status, modules = loaded(house, "check", ".", "--base", "main", "-f", "json", "--second-opinion")
+    assert status == 0
+    assert "sigstore.verify" in modules
 
 
 def test_no_format_loads_another(house: House) -> None:

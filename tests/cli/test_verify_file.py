@@ -53,6 +53,22 @@ def test_file_and_digest_verify_for_the_identity(verify: Verify, stack: Sigstore
         assert ran.report["images"][0]["digest"] == DIGEST
 
 
+def test_a_second_opinion_must_agree(verify: Verify, stack: Sigstore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked only where that is wanted, and then its refusal is final."""
+    content = signed(stack)
+    agreed = verify(content, *IDENTITY, "--second-opinion", "-f", "json")
+    assert (agreed.status, list(agreed.verdicts.values())) == (0, ["verified"])
+    monkeypatch.setattr("sigstore.verify.Verifier.verify_artifact", _refuse)
+    assert verify(content, *IDENTITY).status == 0
+    refused = verify(content, *IDENTITY, "--second-opinion", "-f", "json")
+    assert (refused.status, list(refused.verdicts.values())) == (1, ["invalid"])
+    assert "sigstore-python refuses it" in json.dumps(refused.report)
+
+
+def _refuse(*_arguments: object) -> None:
+    raise ValueError("no")
+
+
 def test_attestation_counts_and_is_named(verify: Verify, stack: Sigstore) -> None:
     content = bundle(stack.attest(DIGEST, SHOP, AT, REKOR_V2, predicate_type=SLSA_PROVENANCE, predicate={})).content
     ran = verify(content, *IDENTITY)

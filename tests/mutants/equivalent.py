@@ -17,8 +17,6 @@ EQUIVALENT: Final[Mapping[str, str]] = MappingProxyType(
         "legacy.entry_body: `not body` not asked in `not body or len(body) > limits.log_entry_bytes`": "The text is not empty where it comes from, and base64 in its one spelling gives at least one byte.",
         "sigstore_python.can_judge: `bool(root.logs and root.ct_logs)` not asked in `entry.kind in kinds and bool(root.logs and root.ct_logs) and all((log.hashed for log in root.ct_logs.values()…`": "It asks sigstore-python more often, which refuses every signature under such a root.",
         "sigstore_python.can_judge: `not _has_other_name(candidate.leaf)` not asked in `entry.kind in kinds and bool(root.logs and root.ct_logs) and all((log.hashed for log in root.ct_logs.values()…`": "It asks sigstore-python more often, whose path validation refuses such names.",
-        "sigstore_python._beyond: `check_leaf(candidate.leaf)` left out": "The path validation of `cryptography`, which sigstore-python has run before, refuses the same certificates.",
-        "sigstore_python._believed_time: `refuse(Step.TIME, 'there is no trusted time: neither a signed entry timestamp nor a trusted time stamp')` left out": "sigstore-python has refused a bundle with neither before.",
     }
 )
 """The name of the mutant → why it accepts nothing that the original refuses."""

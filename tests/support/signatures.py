@@ -34,9 +34,9 @@ def made_root(stack: Sigstore, name: str = "made", **parts: bool) -> Root:
     return parse_root(json.dumps(stack.trusted_root(**parts)), name)
 
 
-def verifier_of(*roots: Root, keys: dict[str, bytes] | None = None, ask_sigstore: bool = True) -> Verifier:
+def verifier_of(*roots: Root, keys: dict[str, bytes] | None = None, second_opinion: bool = False) -> Verifier:
     """A verifier that trusts these roots."""
-    return Verifier(Trust(roots, ()), keys or {}, ask_sigstore=ask_sigstore)
+    return Verifier(Trust(roots, ()), keys or {}, second_opinion=second_opinion)
 
 
 @cache

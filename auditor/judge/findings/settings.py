@@ -30,6 +30,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Rules], object]]] = MappingProxyType(
         "manifests": lambda rules: rules.manifests,
         "registries": lambda rules: dict(rules.registries),
         "trust": lambda rules: rules.trust,
+        "second-opinion": lambda rules: rules.second_opinion,
         "keys": lambda rules: dict(rules.keys),
     }
 )

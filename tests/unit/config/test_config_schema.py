@@ -31,6 +31,7 @@ GOOD = [
     {"version": 1, "signers": {"a": {"github": "x/y"}}, "images": [{"match": ["a.io/b"], "signed-by": {"all": ["a"]}}]},
     {"version": 1, "trust": ["public-good", {"file": "t.json", "issuers": "https://a.example"}]},
     {"version": 1, "rules": {"latest-tag": "off"}, "otherwise": "warn", "max-waiver-days": 3},
+    {"version": 1, "second-opinion": True},
     {"version": 1, "registries": {"a:5000": {"plain-http": True}}, "manifests": {"substitute": {"a": {"B": 3}}}},
 ]
 BAD: list[dict[str, Any]] = [
@@ -41,6 +42,7 @@ BAD: list[dict[str, Any]] = [
     {"version": 1, "signers": {"a": {"github": "acme/*", "key": "k.pub"}}},
     {"version": 1, "images": {"match": "a.io/b", "unsigned": "deny"}},
     {"version": 1, "images": {"unsigned": "allow"}},
+    {"version": 1, "second-opinion": "yes"},
     {"version": 1, "trust": ["public"]},
     {"version": 1, "rules": {"latest-tga": "off"}},
     {"version": 1, "rules": {"unrendered": "off"}},

@@ -121,6 +121,7 @@ def test_the_same_rules_are_no_finding() -> None:
         (changed(manifests=ManifestSettings(exclude=("**",))), "manifests"),
         (changed(trust=(TrustSetting("lab", "file", {"file": b"{}"}),)), "trust"),
         (changed(keys={"keys/cosign.pub": b"other"}), "keys"),
+        (changed(second_opinion=True), "second-opinion"),
     ],
 )
 def test_a_changed_part_is_named(head: Rules, section: str) -> None:

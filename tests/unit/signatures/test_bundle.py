@@ -109,8 +109,8 @@ def test_edited_message_signature_is_malformed(why: str, edit: Edit) -> None:
 
 def test_stated_digest_must_be_the_messages() -> None:
     other = edited(lambda f: f["messageSignature"]["messageDigest"].update(digest="A" * 43 + "="), blob=True)
-    for ask_sigstore in (True, False):
-        verifier = verifier_of(made_root(SCENE.stack), ask_sigstore=ask_sigstore)
+    for second_opinion in (True, False):
+        verifier = verifier_of(made_root(SCENE.stack), second_opinion=second_opinion)
         assert isinstance(verifier.verify_file(edited(lambda _: None, blob=True), b"artifact"), Signed)
         assert isinstance(
             verifier.verify_file(edited(lambda f: f["messageSignature"].pop("messageDigest"), blob=True), b"artifact"),
@@ -129,8 +129,8 @@ def test_zero_fields_may_be_left_out_and_numbers_written_as_numbers() -> None:
     entry(first)["inclusionProof"].pop("logIndex")
     entry(first)["inclusionProof"].pop("hashes")
     entry(first)["integratedTime"] = int(entry(first)["integratedTime"])
-    for ask_sigstore in (True, False):
-        verifier = verifier_of(made_root(scene.stack), ask_sigstore=ask_sigstore)
+    for second_opinion in (True, False):
+        verifier = verifier_of(made_root(scene.stack), second_opinion=second_opinion)
         verdict = verifier.verify_file(json.dumps(first).encode(), Digest.parse(scene.digest))
         assert isinstance(verdict, Signed)
         assert verdict.log_index == 0

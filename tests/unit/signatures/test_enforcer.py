@@ -36,7 +36,7 @@ def test_strict_terms_take_what_the_recipe_takes(sample: Sample) -> None:
     root = made_root(STACK, tlogs=not sample.no_log)
     material = as_material(sample.stored)
     terms = Terms(Recipe(root), NOW)
-    ours, theirs = verifier_of(root, ask_sigstore=False).verify(material, DIGEST), examine(material, DIGEST, terms)
+    ours, theirs = verifier_of(root, second_opinion=False).verify(material, DIGEST), examine(material, DIGEST, terms)
     if isinstance(theirs, Accepted):
         assert isinstance(ours, Signed)
         assert theirs.identity == ours.identity

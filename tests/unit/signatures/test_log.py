@@ -128,8 +128,8 @@ def test_retired_log_cannot_speak_for_the_one_in_service() -> None:
     signed = stack.attest(scene.digest, scene.claimant, scene.at, REKOR_V2)
     live, retired = stack.rekor2, stack.retired_rekor
     note = signed_note(checkpoint(live.origin, live.tree), live.host, live.id, retired.key)
-    for ask_sigstore in (True, False):
-        verifier = verifier_of(made_root(stack), ask_sigstore=ask_sigstore)
+    for second_opinion in (True, False):
+        verifier = verifier_of(made_root(stack), second_opinion=second_opinion)
         assert isinstance(verifier.verify(as_material(bundle(signed)), digest), Signed)
         signature = verifier.verify(as_material(bundle(with_proof(signed, checkpoint=note))), digest)
         assert isinstance(signature, Refused)
@@ -141,8 +141,8 @@ def test_index_without_a_promise_must_be_the_proofs() -> None:
     signed = scene.stack.attest(scene.digest, scene.claimant, scene.at, REKOR_V2)
     assert signed.entry is not None
     moved = replace(signed, entry=replace(signed.entry, index=signed.entry.index + 1))
-    for ask_sigstore in (True, False):
-        verifier = verifier_of(made_root(scene.stack), ask_sigstore=ask_sigstore)
+    for second_opinion in (True, False):
+        verifier = verifier_of(made_root(scene.stack), second_opinion=second_opinion)
         signature = verifier.verify(as_material(bundle(moved)), Digest.parse(scene.digest))
         assert isinstance(signature, Refused)
         assert signature.step is Step.LOG
@@ -153,8 +153,8 @@ def test_index_in_a_log_that_is_known_by_its_key_without_a_promise() -> None:
     signed = scene.stack.attest(scene.digest, scene.claimant, scene.at, Ceremony(stamp=Stamp.SIGNATURE))
     assert signed.entry is not None
     place = signed.entry.proof.index
-    for ask_sigstore in (True, False):
-        verifier = verifier_of(made_root(scene.stack), ask_sigstore=ask_sigstore)
+    for second_opinion in (True, False):
+        verifier = verifier_of(made_root(scene.stack), second_opinion=second_opinion)
         for index, accepted in ((place, True), (place + 1, False)):
             bare = bundle(with_entry(signed, index=index, promise=None, time=None))
             verdict = verifier.verify(as_material(bare), Digest.parse(scene.digest))
@@ -174,8 +174,8 @@ def test_retired_log_cannot_promise_for_the_one_in_service() -> None:
     noted = with_proof(signed, checkpoint=signed_note(checkpoint(live.origin, live.tree), live.host, log_id, live.key))
     body = base64.b64encode(signed.entry.body).decode()
     fields = {"body": body, "integratedTime": signed.entry.time, "logID": log_id.hex(), "logIndex": signed.entry.index}
-    for ask_sigstore in (True, False):
-        verifier = verifier_of(parse_root(json.dumps(document), "named"), ask_sigstore=ask_sigstore)
+    for second_opinion in (True, False):
+        verifier = verifier_of(parse_root(json.dumps(document), "named"), second_opinion=second_opinion)
         for key, accepted in ((live.key, True), (stack.retired_rekor.key, False)):
             stored = bundle(with_entry(noted, log_id=log_id, promise=sign(key, canonical(fields))))
             verdict = verifier.verify(as_material(stored), Digest.parse(scene.digest))

@@ -192,12 +192,12 @@ def test_body_that_is_none_is_refused(body: bytes) -> None:
     assert refused(candidate, replace(entry_of(candidate), body=body))
 
 
-@pytest.mark.parametrize("ask_sigstore", [True, False])
-def test_logged_body_that_two_readers_could_read_in_two_ways(*, ask_sigstore: bool) -> None:
+@pytest.mark.parametrize("second_opinion", [True, False])
+def test_logged_body_that_two_readers_could_read_in_two_ways(*, second_opinion: bool) -> None:
     """The log holds what it was given; what says something twice is refused, whoever vouches for it."""
     signed = SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at)
     assert signed.entry is not None
-    verifier = verifier_of(made_root(SCENE.stack), ask_sigstore=ask_sigstore)
+    verifier = verifier_of(made_root(SCENE.stack), second_opinion=second_opinion)
     for body, accepted in (
         (signed.entry.body, True),
         (signed.entry.body.replace(b'"kind":"dsse"', b'"kind":"rekord","kind":"dsse"'), False),

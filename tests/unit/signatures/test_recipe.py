@@ -85,8 +85,8 @@ def test_nobody_vouches_out_of_service(part: str, ceremony: Ceremony, step: Step
     material = bundled(ceremony)
     for after, accepted in ((timedelta(seconds=2), True), (timedelta(seconds=-1), False)):
         root = out_of_service(part, after)
-        for ask_sigstore in (True, False):
-            verdict = verifier_of(root, ask_sigstore=ask_sigstore).verify(material, DIGEST)
+        for second_opinion in (True, False):
+            verdict = verifier_of(root, second_opinion=second_opinion).verify(material, DIGEST)
             assert isinstance(verdict, Signed) is accepted, verdict
             assert isinstance(verdict, Signed) or (isinstance(verdict, Refused) and verdict.step is step), verdict
 
@@ -94,8 +94,8 @@ def test_nobody_vouches_out_of_service(part: str, ceremony: Ceremony, step: Step
 def test_time_stamp_under_a_root_without_stampers_is_refused() -> None:
     root = made_root(SCENE.stack, tsas=False)
     for material in (bundled(BOTH), layered(BOTH)):
-        for ask_sigstore in (True, False):
-            verdict = verifier_of(root, ask_sigstore=ask_sigstore).verify(material, DIGEST)
+        for second_opinion in (True, False):
+            verdict = verifier_of(root, second_opinion=second_opinion).verify(material, DIGEST)
             assert isinstance(verdict, Refused)
             assert verdict.step is Step.TIME
             assert "no time stamping authority" in verdict.why
@@ -139,7 +139,7 @@ def test_document_of_a_root_is_complete() -> None:
 
 def test_verdicts_do_not_depend_on_who_is_asked() -> None:
     for material in (layered(), layered(BOTH), bundled(REKOR_V1), bundled(REKOR_V2), bundled(BOTH)):
-        asked, alone = (verifier_of(ROOT, ask_sigstore=ask).verify(material, DIGEST) for ask in (True, False))
+        asked, alone = (verifier_of(ROOT, second_opinion=ask).verify(material, DIGEST) for ask in (True, False))
         assert asked == alone
 
 
@@ -147,8 +147,8 @@ def test_two_cts_logs_words_are_not_one() -> None:
     """Both are good; sigstore's clients read one, and so do we."""
     twice = Ceremony(profile=Profile(scts=lambda sct: (sct, sct)))
     for material in (bundled(twice), layered(twice)):
-        for ask_sigstore in (True, False):
-            verdict = verifier_of(ROOT, ask_sigstore=ask_sigstore).verify(material, DIGEST)
+        for second_opinion in (True, False):
+            verdict = verifier_of(ROOT, second_opinion=second_opinion).verify(material, DIGEST)
             assert isinstance(verdict, Refused)
             assert (verdict.step, verdict.why) == (Step.CHAIN, "the certificate has 2 CT log timestamps (SCT), not one")
 
@@ -183,8 +183,8 @@ def test_key_of_one_ct_log_does_not_sign_for_another() -> None:
         retired,
     ]
     root = parse_root(json.dumps(document), "two logs")
-    for ask_sigstore in (True, False):
-        verdict = verifier_of(root, ask_sigstore=ask_sigstore).verify(bundled(REKOR_V1), DIGEST)
+    for second_opinion in (True, False):
+        verdict = verifier_of(root, second_opinion=second_opinion).verify(bundled(REKOR_V1), DIGEST)
         assert isinstance(verdict, Refused)
         assert (verdict.step, verdict.why) == (Step.CHAIN, "the certificate's CT log timestamp does not verify")
 
@@ -195,8 +195,8 @@ def test_time_of_a_stamp_that_nobody_trusted_made_is_not_told() -> None:
     foreign = SCENE.stranger.stamp(good, SCENE.at + timedelta(minutes=5))
     alone = verifier_of(ROOT).verify(as_material(bundle(good)), DIGEST)
     assert isinstance(alone, Signed)
-    for ask_sigstore in (True, False):
+    for second_opinion in (True, False):
         both = replace(good, stamps=(*foreign, *good.stamps))
-        verdict = verifier_of(ROOT, ask_sigstore=ask_sigstore).verify(as_material(bundle(both)), DIGEST)
+        verdict = verifier_of(ROOT, second_opinion=second_opinion).verify(as_material(bundle(both)), DIGEST)
         assert isinstance(verdict, Signed)
         assert verdict.logged == alone.logged

@@ -1,4 +1,4 @@
-"""sigstore-python as the judge of record: the inner names that are used exist, and our own recipe never disagrees with it."""
+"""sigstore-python as the second opinion: the inner names that are used exist, and our own recipe never disagrees with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from auditor.signatures.encoding import Malformed
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal
 from auditor.signatures.root import Root
-from auditor.signatures.sigstore_python import can_judge, judge_with_sigstore
+from auditor.signatures.sigstore_python import can_judge, judge_twice
 from fixtures.hostile.signatures import attacks
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.samples import samples
@@ -107,10 +107,10 @@ def test_verdict_is_sigstore_pythons_wherever_it_can_judge() -> None:
         assert candidate.bundle is not None
         stock = stock_says_yes(candidate.bundle, candidate, root)
         assert says_yes(recipe.judge, candidate) == stock or name in STRICTER, name
-        assert says_yes(judge_with_sigstore, recipe, candidate) == stock or name in STRICTER, name
+        assert says_yes(judge_twice, recipe, candidate) == stock or name in STRICTER, name
         if name in STRICTER:
             assert stock, f"{name}: sigstore-python refuses it by now, take it off the list"
-            assert not says_yes(judge_with_sigstore, recipe, candidate), name
+            assert not says_yes(judge_twice, recipe, candidate), name
         judged[stock] += 1
     assert judged[True] >= 10, judged
     assert judged[False] >= 20, judged
@@ -136,7 +136,7 @@ def test_what_sigstore_python_refuses_stays_refused(monkeypatch: pytest.MonkeyPa
     good = next(sample for sample in samples(scene) if sample.name == "bundle, v1")
     root = made_root(scene.stack)
     monkeypatch.setattr(Verifier, "verify_dsse", _says_no)
-    signature = verifier_of(root).verify(as_material(good.stored), Digest.parse(scene.digest))
+    signature = verifier_of(root, second_opinion=True).verify(as_material(good.stored), Digest.parse(scene.digest))
     assert isinstance(signature, Refused)
     assert signature.step is Step.SIGNATURE
     assert "sigstore-python refuses it: TypeError: no" in signature.why
@@ -146,7 +146,7 @@ def _says_no(*_arguments: object) -> None:
     raise TypeError("no")
 
 
-def test_it_really_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_really_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     original = Verifier.verify_dsse
 
@@ -157,7 +157,8 @@ def test_it_really_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Verifier, "verify_dsse", counted)
     scene = Scene()
     for sample in samples(scene):
-        verifier_of(made_root(scene.stack)).verify(as_material(sample.stored), Digest.parse(scene.digest))
+        verifier = verifier_of(made_root(scene.stack), second_opinion=True)
+        verifier.verify(as_material(sample.stored), Digest.parse(scene.digest))
     assert len(calls) >= 8
 
 
@@ -189,21 +190,22 @@ def test_inner_names_are_as_they_were() -> None:
 
 
 def test_it_is_imported_only_when_it_is_asked() -> None:
-    """Its import costs half a second of CPU: a run that meets legacy signatures alone must not pay for it."""
+    """Its import costs half a second of CPU."""
     code = (
         "import json, sys\n"
-        "from fixtures.sigstore import sig_layer, att_layer\n"
+        "from fixtures.sigstore import bundle, sig_layer\n"
         "from fixtures.sigstore.material import as_material\n"
         "from fixtures.sigstore.scene import Scene\n"
         "from auditor.model.reference import Digest\n"
         "from tests.support.signatures import made_root, verifier_of\n"
         "scene = Scene()\n"
-        "layer = sig_layer(scene.stack.sign(scene.digest, scene.claimant, scene.at))\n"
-        "print(verifier_of(made_root(scene.stack)).verify(as_material(layer), Digest.parse(scene.digest)).roots)\n"
+        "for made in (sig_layer(scene.stack.sign(scene.digest, scene.claimant, scene.at)),\n"
+        "             bundle(scene.stack.attest(scene.digest, scene.claimant, scene.at))):\n"
+        "    print(verifier_of(made_root(scene.stack)).verify(as_material(made), Digest.parse(scene.digest)).roots)\n"
         "print(sorted(name for name in sys.modules if name.split('.')[0] in {'sigstore', 'pydantic', 'tuf'}))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["('made',)", "[]"]
+    assert done.stdout.splitlines() == ["('made',)", "('made',)", "[]"]
 
 
 def test_roots_do_not_share_a_verifier() -> None:

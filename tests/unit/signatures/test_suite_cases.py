@@ -314,24 +314,24 @@ def integrated_time_in_future_fail(stage: Stage) -> Case:
 # ── the question ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("ask_sigstore", [True, False], ids=["with sigstore-python", "alone"])
+@pytest.mark.parametrize("second_opinion", [True, False], ids=["with sigstore-python", "alone"])
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_outcome_is_what_the_suite_expects(name: str, *, ask_sigstore: bool) -> None:
-    verdict = judged(CASES[name](Stage()), ask_sigstore=ask_sigstore)
+def test_outcome_is_what_the_suite_expects(name: str, *, second_opinion: bool) -> None:
+    verdict = judged(CASES[name](Stage()), second_opinion=second_opinion)
     if name.endswith("_fail"):
         assert not accepted(verdict), verdict
     else:
         assert accepted(verdict), verdict
 
 
-def judged(made: Case, *, ask_sigstore: bool) -> Signature | None:
+def judged(made: Case, *, second_opinion: bool) -> Signature | None:
     """None where the trusted root cannot be read."""
     try:
         root = parse_root(json.dumps(made.root), "suite")
     except Malformed:
         return None
     keys = {"key.pub": made.key} if made.key else {}
-    verifier = verifier_of(root, keys=keys, ask_sigstore=ask_sigstore)
+    verifier = verifier_of(root, keys=keys, second_opinion=second_opinion)
     return verifier.verify_file(json.dumps(made.bundle).encode(), made.artifact)
 
 
@@ -364,7 +364,7 @@ def _with_root(stage: Stage, version: BundleVersion) -> Case:
     signed = stage.blob(Ceremony())
     root = {"rawBytes": b64(signed.chain[-1])}
     good = stage.case(signed, version=version)
-    assert accepted(judged(good, ask_sigstore=False)), "without its root the chain is fine"
+    assert accepted(judged(good, second_opinion=False)), "without its root the chain is fine"
     return stage.case(
         signed,
         lambda fields: fields["verificationMaterial"]["x509CertificateChain"]["certificates"].append(root),

@@ -100,7 +100,10 @@ def test_log_without_an_id_is_known_by_the_hash_of_its_key() -> None:
         (b"", "not JSON"),
         (b"[]", "not a JSON object"),
         (b'{"mediaType": "application/json"}', "its mediaType is another"),
-        (b'{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}', "neither a certificate authority nor"),
+        (
+            b'{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}',
+            "neither a certificate authority nor",
+        ),
         (json.dumps(SCENE.stack.trusted_root(tlogs=False, tsas=False)).encode(), "neither a transparency log nor"),
     ],
 )
