@@ -20,7 +20,7 @@ from auditor.model.use import Sort, Use
 from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.found import Found
 from auditor.policies.inspected import Inspected, Resource
-from auditor.policies.proofs import Grounds, Proofs
+from auditor.policies.proofs import Grounds, Proofs, beside
 from auditor.policies.ruling import Engine, Policy, Ruling, failed, passed, skipped, unknown
 from auditor.policies.versions import Versions
 from auditor.registry.material import BundleBytes, Listing, Material, SimpleSigning
@@ -97,7 +97,7 @@ class FluxPolicy:
             return failed(f"it is signed as a bundle, which Flux verifies for one identity only: {several}", self.where)
         if not bundles and Form.BUNDLE in unread:
             return unknown(unread[Form.BUNDLE])
-        materials = bundles or [each for each in listing.materials if isinstance(each, SimpleSigning)]
+        materials = bundles or list(beside(listing, SimpleSigning))
         read = Form.BUNDLE if bundles else Form.SIG
         refused: list[str] = []
         unclear = [unread[read]] if read in unread else []

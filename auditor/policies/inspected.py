@@ -24,6 +24,8 @@ class Containers(StrEnum):
 
 
 _ALL: Final = frozenset(Containers)
+_ASTRAY: Final = "localhost"
+"""A host to container runtimes. To go-containerregistry, which all the engines use, only with a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Inspected:
     @cached_property
     def digest(self) -> Digest | None:
         """What an engine would verify: the digest as written, else what the registry says the tag names."""
+        if self.reference.host == _ASTRAY:
+            return None
         if self.reference.digest is not None:
             return self.reference.digest
         resolution = self.evidence.resolution if self.evidence else None
@@ -116,6 +120,8 @@ class Inspected:
     @cached_property
     def missing(self) -> str | None:
         """Why nothing can be verified: the reference does not exist, or nobody could tell; None where all is known."""
+        if self.reference.host == _ASTRAY:
+            return "the engines take localhost without a port for a path on Docker Hub, which was not asked"
         match self.evidence.resolution if self.evidence else None:
             case Absent(detail=detail):
                 return f"it does not exist: {detail}"

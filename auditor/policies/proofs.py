@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
 from auditor.model.reference import Digest
-from auditor.registry.material import Listing, Material
+from auditor.registry.material import Listing, Material, SimpleSigning
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.enforcer import Outcome, Terms, Undecided, examine
 from auditor.signatures.keys import PublicKey, load_pem_key
@@ -43,6 +44,13 @@ class Grounds:
     offline: bool = False
 
 
+def beside(listing: Listing, kind: type[Material]) -> Iterator[Material]:
+    """The signatures of one kind where engines look for them: none of them reads cosign's experimental OCI 1.1 form unasked."""
+    for each in listing.materials:
+        if isinstance(each, kind) and not (isinstance(each, SimpleSigning) and each.artifact_type is not None):
+            yield each
+
+
 class Proofs:
     """Examines signatures for the policies of a run. `public` is Sigstore's public root, None where there is none at hand.
 
@@ -73,8 +81,7 @@ class Proofs:
         key = (id(listing), kind, digest.hex, self._number(grounds))
         known = self._listed.get(key)
         if known is None:
-            wanted = (each for each in listing.materials if isinstance(each, kind))
-            found = tuple(self.examine(each, digest, grounds) for each in wanted)
+            found = tuple(self.examine(each, digest, grounds) for each in beside(listing, kind))
             known = self._listed[key] = (listing, found)
         return known[1]
 

@@ -47,6 +47,7 @@ class _Found:
     bytes_left: int
     materials: list[Material] = field(default_factory=list)
     faults: list[Unreadable] = field(default_factory=list)
+    referrers: int = 0
 
     def add(self, form: Form, layer: Descriptor, make: Callable[[], Material]) -> None:
         """Add what `layer` holds, or the fault that came instead. Raises _Full."""
@@ -79,7 +80,7 @@ class Forms:
         except _Full:
             detail = f"{endpoint.name} has more than {len(found.materials)} signatures for {digest.short}; the rest is not judged"
             found.faults.append(Unreadable(Form.BUNDLE, Fault(FaultKind.TOO_MANY, detail)))
-        return Listing(tuple(found.materials), tuple(found.faults))
+        return Listing(tuple(found.materials), tuple(found.faults), found.referrers)
 
     def _read(self, form: Form, found: _Found, read: Callable[[], None]) -> None:
         try:
@@ -88,7 +89,9 @@ class Forms:
             found.faults.append(Unreadable(form, failure.fault))
 
     def _from_referrers(self, beside: _Beside, found: _Found) -> None:
-        for descriptor in self._referrers.of(beside.endpoint, beside.digest):
+        descriptors = self._referrers.of(beside.endpoint, beside.digest)
+        found.referrers = len(descriptors)
+        for descriptor in descriptors:
             self._read(Form.BUNDLE, found, partial(self._from_referrer, beside, descriptor, found))
 
     def _from_referrer(self, beside: _Beside, descriptor: Descriptor, found: _Found) -> None:
@@ -99,9 +102,9 @@ class Forms:
             )
         document = manifest.document
         for layer in bundle_layers(document):
-            found.add(Form.BUNDLE, layer, partial(self._bundle, beside, layer))
+            found.add(Form.BUNDLE, layer, partial(self._bundle, beside, layer, descriptor.artifact_type))
         for layer in () if bundle_layers(document) else simple_layers(document):
-            found.add(Form.SIG, layer, partial(self._simple, beside, layer))
+            found.add(Form.SIG, layer, partial(self._simple, beside, layer, descriptor.artifact_type))
 
     def _from_sig(self, beside: _Beside, found: _Found) -> None:
         for layer in self._tagged(beside, ".sig"):
@@ -116,12 +119,12 @@ class Forms:
         manifest = self._contents.manifest(beside.endpoint, f"sha256-{beside.digest.hex}{suffix}")
         return manifest.document.layers if manifest else ()
 
-    def _simple(self, beside: _Beside, layer: Descriptor) -> SimpleSigning:
+    def _simple(self, beside: _Beside, layer: Descriptor, artifact_type: str | None = None) -> SimpleSigning:
         payload = rebuild(beside.reference, beside.digest, layer.digest, layer.size) or self._blob(beside, layer)
-        return SimpleSigning(payload, layer.digest, layer.annotations)
+        return SimpleSigning(payload, layer.digest, layer.annotations, artifact_type=artifact_type)
 
-    def _bundle(self, beside: _Beside, layer: Descriptor) -> BundleBytes:
-        return BundleBytes(self._blob(beside, layer), layer.digest)
+    def _bundle(self, beside: _Beside, layer: Descriptor, artifact_type: str) -> BundleBytes:
+        return BundleBytes(self._blob(beside, layer), layer.digest, artifact_type=artifact_type)
 
     def _attestation(self, beside: _Beside, layer: Descriptor) -> LegacyAttestation:
         return LegacyAttestation(self._blob(beside, layer), layer.digest, layer.annotations)

@@ -14,13 +14,15 @@ from auditor.model.reference import Digest, Reference
 class SimpleSigning:
     """One layer of a `.sig` manifest (or of cosign's experimental OCI 1.1 form): payload bytes and annotations.
 
-    `layer` is the digest in the manifest; the payload's own digest has been compared with it on the way in.
+    `layer` is the digest in the manifest; the payload's own digest has been compared with it on the way in. `artifact_type` is
+    what the list of referrers calls the OCI 1.1 form, None for a layer of the `.sig` tag.
     """
 
     payload: bytes
     layer: Digest
     annotations: Mapping[str, str]
     form: Form = Form.SIG
+    artifact_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,15 @@ class LegacyAttestation:
 
 @dataclass(frozen=True, slots=True)
 class BundleBytes:
-    """One Sigstore bundle, as its blob stands in the registry."""
+    """One Sigstore bundle, as its blob stands in the registry.
+
+    `artifact_type` is what the list of referrers calls it, which some programs go by; None where no list was read.
+    """
 
     content: bytes
     layer: Digest
     form: Form = Form.BUNDLE
+    artifact_type: str | None = None
 
 
 Material: TypeAlias = SimpleSigning | LegacyAttestation | BundleBytes
@@ -47,10 +53,14 @@ Material: TypeAlias = SimpleSigning | LegacyAttestation | BundleBytes
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Every signature beside one digest, and each form that could not be read completely."""
+    """Every signature beside one digest, and each form that could not be read completely.
+
+    `referrers` counts all of them, whatever they are; some programs give up above a number of their own.
+    """
 
     materials: tuple[Material, ...] = ()
     faults: tuple[Unreadable, ...] = ()
+    referrers: int = 0
 
 
 class Registry(Protocol):

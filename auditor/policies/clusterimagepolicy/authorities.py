@@ -21,7 +21,7 @@ from auditor.policies.clusterimagepolicy.policy import (
 from auditor.policies.clusterimagepolicy.trust_root import TrustRoot
 from auditor.policies.inspected import Inspected
 from auditor.policies.predicates import predicate_type
-from auditor.policies.proofs import Grounds, Proofs
+from auditor.policies.proofs import Grounds, Proofs, beside
 from auditor.policies.rego.compliant import complies
 from auditor.policies.rego.evaluate import Json, Rego, Unevaluated
 from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
@@ -186,8 +186,7 @@ def _held(case: _Case, grounds: Grounds, form: Form) -> list[_Held] | Unsatisfie
     unclear: list[str] = []
     kind = _KINDS[form]
     outcomes = case.court.proofs.outcomes(case.listing, kind, case.digest, grounds)
-    materials = (each for each in case.listing.materials if isinstance(each, kind))
-    for material, outcome in zip(materials, outcomes, strict=True):
+    for material, outcome in zip(beside(case.listing, kind), outcomes, strict=True):
         match outcome:
             case Accepted():
                 problem = _objection(case.authority, outcome, grounds)

@@ -1,8 +1,8 @@
 """Image names as go-containerregistry prints them (`name.Reference.Name()`): what policy-controller and Connaisseur match.
 
 Docker Hub is `index.docker.io`, an image without an owner is in `library`, a name without tag or digest is `:latest`.
-A first component is a host only where it holds a dot or a colon, or is `localhost`: an upper-case one is refused, and so is a
-path of one character.
+A first component is a host only where it holds a dot or a colon: `localhost` alone is a path on Docker Hub, an upper-case one is
+refused, and so is a path of one character.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 from auditor.model.reference import DOCKER_HUB, Digest, InvalidReference, Reference
 
 _HUB = "index.docker.io"
+_LOCAL = "localhost"
 _LONGEST = 255
 
 
 def parse(text: str) -> Reference:
     """Read a reference as go-containerregistry does. Raises InvalidReference."""
     reference = Reference.parse(text)
+    if reference.host == _LOCAL:
+        reference = Reference.parse(f"{DOCKER_HUB}/{text}")
     host = reference.host
-    if host != "localhost" and "." not in host and ":" not in host:
+    if "." not in host and ":" not in host:
         raise InvalidReference("repository must be lower case")
     if not 2 <= len(_path(text)) <= _LONGEST:
         raise InvalidReference(f"repository must have 2 to {_LONGEST} characters")
@@ -30,7 +33,7 @@ def _path(text: str) -> str:
     colon = path.rfind(":")
     path = path[:colon] if colon > path.rfind("/") else path
     first, slash, rest = path.partition("/")
-    return rest if slash and (first == "localhost" or "." in first or ":" in first) else path
+    return rest if slash and ("." in first or ":" in first) else path
 
 
 def repository(reference: Reference) -> str:

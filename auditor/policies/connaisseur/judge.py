@@ -12,7 +12,7 @@ from auditor.model.place import Place
 from auditor.model.reference import Digest, InvalidReference
 from auditor.policies.connaisseur.rules import full_name, governing
 from auditor.policies.inspected import Inspected, Resource
-from auditor.policies.proofs import Grounds, Proofs
+from auditor.policies.proofs import Grounds, Proofs, beside
 from auditor.policies.ruling import Engine, Ruling, erred, failed, passed, skipped, unknown, warned
 from auditor.registry.material import Listing, SimpleSigning
 from auditor.signatures.encoding import Malformed
@@ -204,9 +204,7 @@ def _answer(root: TrustRoot, common: Grounds, listing: Listing, digest: Digest, 
     grounds = common if root.key is None else _with_key(common, root.key)
     doubts = [str(each.fault) for each in listing.faults if each.form is Form.SIG]
     refused = []
-    for material in listing.materials:
-        if not isinstance(material, SimpleSigning):
-            continue
+    for material in beside(listing, SimpleSigning):
         match proofs.examine(material, digest, grounds):
             case Accepted(identity=identity) if root.allows(identity):
                 doubt = _doubt(grounds)

@@ -20,8 +20,9 @@ from auditor.policies.proofs import Proofs
 from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
 from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Undecided
 
-MOST_BUNDLES: Final = 50
-"""Referrers of one image; with more, Kyverno gives up."""
+MOST_REFERRERS: Final = 50
+"""Referrers of one image, of whatever kind; with more, Kyverno gives up."""
+_BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 _LONGEST: Final = 300
 
 
@@ -69,9 +70,12 @@ class Bench:
         if listing is None or digest is None:
             where = entry.repository or "the image's repository"
             return Answer(None, f"the signatures in {where} were not asked for")
-        if self.bundle and sum(isinstance(each, kind) for each in listing.materials) > MOST_BUNDLES:
-            return Answer(False, f"there are more than {MOST_BUNDLES} bundles, and Kyverno reads none then")
-        return (*self.proofs.outcomes(listing, kind, digest, entry.grounds), *unread(listing, kind))
+        if self.bundle and (why := _bundles_passed_over(listing)):
+            return Answer(False, why)
+        found = self.proofs.outcomes(listing, kind, digest, entry.grounds)
+        if self.bundle:
+            found = tuple(each for each, seen in zip(found, _seen(listing), strict=True) if seen)
+        return (*found, *unread(listing, kind))
 
     def _listing(self, entry: Entry) -> Listing | None:
         if entry.repository is None or entry.repository == self.image.reference.name:
@@ -80,6 +84,22 @@ class Bench:
 
 
 _FORMS: Final = {SimpleSigning: Form.SIG, LegacyAttestation: Form.ATT, BundleBytes: Form.BUNDLE}
+
+
+def _seen(listing: Listing) -> list[bool]:
+    """For each bundle, whether Kyverno takes it for one: it goes by the type in the list of referrers."""
+    types = [each.artifact_type for each in listing.materials if isinstance(each, BundleBytes)]
+    return [each is None or each.startswith(_BUNDLE) for each in types]
+
+
+def _bundles_passed_over(listing: Listing) -> str | None:
+    """Why Kyverno reads none of the bundles that are there; None where it reads some, or there may be others."""
+    seen = _seen(listing)
+    if max(listing.referrers, len(seen)) > MOST_REFERRERS:
+        return f"there are more than {MOST_REFERRERS} referrers, and Kyverno reads none then"
+    if not seen or any(seen) or any(fault.form is Form.BUNDLE for fault in listing.faults):
+        return None
+    return "no signatures found: the registry does not list its bundles as such (by artifactType), and Kyverno goes by that"
 
 
 def unread(listing: Listing, kind: type[Material]) -> tuple[Undecided, ...]:

@@ -449,3 +449,13 @@ def test_a_signature_of_another_image_is_refused() -> None:
 @pytest.mark.parametrize("glob", ["**", "registry.acme.example/**"])
 def test_what_is_no_name_to_the_controller_it_refuses_whatever_its_policies_are_about(image: str, glob: str) -> None:
     assert said(load_text(cip("- static: {action: pass}", glob=glob)), image_of(image), PUBLIC)[0] is FAIL
+
+
+def test_localhost_without_a_port_is_a_path_on_docker_hub() -> None:
+    """The controller would ask another registry than the container runtime: our evidence is about another image."""
+    image = image_of("localhost/acme/shop:1", [sig()])
+    assert said(load_text(cip(keyless(), glob="localhost/**")), image, PUBLIC)[0] is SKIP
+    assert said(load_text(cip(keyless(), glob="index.docker.io/localhost/**")), image, PUBLIC)[0] is UNKNOWN
+    assert (
+        said(load_text(cip(keyless(), glob="localhost:*/**")), image_of("localhost:80/a/b", [sig()]), PUBLIC)[0] is PASS
+    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import time
+from dataclasses import replace
 
 import pytest
 
+from auditor.limits import DEFAULT
 from auditor.policies.found import find_policies
 from auditor.policies.load import load_policies
+from auditor.policies.ruling import NotReadable
 from auditor.source.memory import MemoryTree
 
 POLICY = b"""apiVersion: kyverno.io/v1
@@ -92,3 +95,13 @@ def test_ten_thousand_policies_are_read_in_seconds() -> None:
     loaded = load_policies(find_policies(MemoryTree({"p.yaml": documents}, "t")))
     assert len(loaded.policies) == 10_000
     assert time.process_time() - start < 60
+
+
+def test_more_policies_than_the_bound_are_told_and_the_rest_is_not_evaluable() -> None:
+    document = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec: {rules: [{verifyImages: [{imageReferences: ['*']}]}]}\n"
+    found = find_policies(MemoryTree({"p.yaml": "---\n".join([document] * 4).encode()}, "test"))
+    loaded = load_policies(found, limits=replace(DEFAULT, policies=3))
+    (mistake,) = [each for each in loaded.mistakes if "4 objects" in each.message]
+    assert (mistake.place.file, mistake.place.line) == ("p.yaml", 16)
+    assert next(each.place.line for each in loaded.policies if isinstance(each, NotReadable)) == 16
+    assert len(loaded.policies) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -506,3 +507,46 @@ def test_the_flat_form_of_old() -> None:
     assert verdict(flat, sig(OTHER)) is FAIL
     image = flat.replace("imageReferences: ['ghcr.io/acme/*']", "image: 'ghcr.io/acme/*'")
     assert verdict(image, sig()) is PASS
+
+
+# ── by what referrers are called ─────────────────────────────────────────────────────────────────────────────────────────
+
+BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+BY_BUNDLE = (
+    f"{{keyless: {{issuer: '{ISSUER}', subject: '{WHO.subject}', {LOG}}}}}",
+    "type: SigstoreBundle",
+)
+
+
+def listed(*artifact_types: str | None, referrers: int = 0) -> Inspected:
+    signed = as_material(bundle(STACK.attest(SCENE.digest, WHO, SCENE.at, REKOR_V2)))
+    materials = tuple(replace(signed, artifact_type=each) for each in artifact_types)
+    return image_of(IMAGE, resources=(POD,), listing=Listing(materials, referrers=referrers))
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (listed(BUNDLE_TYPE), PASS),
+        (listed(BUNDLE_TYPE, referrers=50), PASS),
+        (listed("application/vnd.oci.empty.v1+json", BUNDLE_TYPE), PASS),
+        (listed("application/vnd.oci.empty.v1+json"), FAIL),
+        (listed(""), FAIL),
+        (listed(BUNDLE_TYPE, referrers=51), FAIL),
+    ],
+    ids=["as-a-bundle", "fifty", "one-of-two", "as-empty", "as-nothing", "fifty-one"],
+)
+def test_bundles_count_only_where_they_are_listed_as_bundles(image: Inspected, expected: PolicyVerdict) -> None:
+    loaded = load_text(policy(BY_BUNDLE[0], verify=BY_BUNDLE[1]))
+    verdict, why = said(loaded, image, PUBLIC)
+    assert verdict is expected, why
+
+
+def test_no_engine_reads_the_experimental_form_unasked() -> None:
+    tagged = as_material(sig())
+    referrer = replace(tagged, artifact_type="application/vnd.dev.cosign.artifact.sig.v1+json")
+    loaded = load_text(policy(GOOD))
+    assert said(loaded, image_of(IMAGE, resources=(POD,), listing=Listing((tagged,))), PUBLIC)[0] is PASS
+    assert said(loaded, image_of(IMAGE, resources=(POD,), listing=Listing((referrer,))), PUBLIC)[0] is FAIL
+    asked = load_text(policy(GOOD, verify="cosignOCI11: true"))
+    assert said(asked, image_of(IMAGE, resources=(POD,), listing=Listing((referrer,))), PUBLIC)[0] is UNKNOWN
