@@ -16,6 +16,8 @@ from typing import Final
 
 from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import Reader
+from auditor.manifests.graph.deployment import Deployment
+from auditor.manifests.graph.plan import is_plain
 from auditor.manifests.helm.deploy import Charts
 from auditor.manifests.helm.needs import Lookup
 from auditor.manifests.helm.remote import Remote
@@ -77,19 +79,29 @@ class Rendering:
         return f"{programs}|{self.reader.kinds.identity}"
 
     def read(
-        self, root: str, built: Built, seen: Paths[str, str]
+        self, root: str, built: Built, seen: Paths[str, str], way: Deployment | None = None
     ) -> tuple[list[tuple[Object, list[Found]]], list[Gap]]:
-        """The objects of a root with the references in them: as kustomize builds it where it can, else as we read it."""
+        """The objects of a root with the references in them: as kustomize builds it where it can, else as we read it.
+
+        `way`: what deploys the root, and puts something on top of what is written there.
+        """
         own, gaps = self.own(root, built, seen)
+        if way is not None and self.kustomize is not None:
+            # Whoever changes the deployer changes what is built here.
+            self.reader.note({way.place.file: self.reader.identity(way.place.file)})
         kustomizations = list(self._kustomizations(seen))
-        if self.kustomize is None or not self._is_asked(own, gaps, kustomizations):
+        itself = self._written(root, kustomizations)
+        alone = itself is not None and itself.is_component  # only what loads it can be built
+        if self.kustomize is None or alone or not self._is_asked(own, gaps, kustomizations):
             return own, gaps
         inflates = any(one.node.get("helmCharts") is not None for one in kustomizations)
+        laid = None if way is None or is_plain(way) else way.on(itself)
         try:
-            exact = self.kustomize.render(root, own, list(seen), inflates=inflates)
+            exact = self.kustomize.render(root, own, list(seen), inflates=inflates, laid=laid)
         except Failed as error:
             place = next((Place(one.path, 1) for one in kustomizations if one.directory == root), Place(root))
-            why = f"kustomize does not build {root}, so what it deploys is our own reading of it: {error}"
+            what = root if laid is None or way is None else f"{root} as {way.owner} deploys it"
+            why = f"kustomize does not build {what}, so what it deploys is our own reading of it: {error}"
             gap = unrendered(place, "kustomization", why[: self.reader.limits.text])
             return own, [*gaps, gap]
         self.exact.add(root)
@@ -128,6 +140,10 @@ class Rendering:
             directory, _, name = path.rpartition("/")
             if name in NAMES and path in self.reader.files:
                 yield read(self.reader, directory or ".", path)
+
+    def _written(self, root: str, kustomizations: list[Kustomization]) -> Kustomization | None:
+        """The root's own kustomization; None for a directory that has none."""
+        return next((one for one in kustomizations if one.directory == root), None)
 
     def lookup(self, objects: tuple[Object, ...], skipped: tuple[str, ...] = ()) -> Lookup:
         """Objects beside the one that asks, complete."""

@@ -20,7 +20,7 @@ from auditor.manifests.helm.chart import Chart, defaults, read_chart
 from auditor.manifests.helm.trace import DEPLOYS, Sources, Tracer, opened
 from auditor.manifests.helm.values import leaves, mark, merged, pruned, written
 from auditor.manifests.kustomize.kustomization import join
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, expanded
 from auditor.manifests.objects import Object
 from auditor.manifests.render.sandbox import Failed, run
 from auditor.manifests.render.stage import Stage
@@ -72,13 +72,21 @@ class Helm:
                 raise Failed(f"{release.chart} holds no chart")
             if missing := ", ".join(one.text for one in chart.missing()):
                 raise Failed(f"{chart.title} needs what is not in the repository: {missing}")
+            self._check(chart, release)
             below = defaults(self.reader, chart, release.defaults)
         except OutOfTree as error:
             raise Failed(str(error)) from error
         self._copy(chart)
         own = {} if release.defaults is None else {join(chart.place, "values.yaml"): written(release.defaults).encode()}
-        with _Swapped(self.stage, own):
+        with self.stage.swapped(own):
             return self._traced(chart, release, below)
+
+    def _check(self, chart: Chart, release: Release) -> None:
+        """Values are walked and written many times: those that unfold without end are not begun with. Raises Failed."""
+        own = [defaults(self.reader, replace(one, inner=())) for one in chart.all()]
+        held = (*own, *release.layers, *((release.defaults,) if release.defaults else ()))
+        if sum(expanded(layer) for layer in held) > self.reader.limits.object_nodes:
+            raise Failed(f"values of more than {self.reader.limits.object_nodes} nodes when aliases are followed")
 
     def beside(self, reader: Reader, folder: Path) -> Helm:
         """The same for another tree, in a folder of its own, and within the same time."""
@@ -120,7 +128,7 @@ class Helm:
             some, marked = waiting.pop(0)
             chosen = {id(scalar): number[id(scalar)] for scalar in some}
             try:
-                with _Swapped(self.stage, marked):
+                with self.stage.swapped(marked):
                     yield self._run(chart, release, values[0], pruned(values[1], chosen), chosen)
             except Failed:
                 half = len(some) // 2
@@ -211,29 +219,6 @@ class Helm:
             return self.reader.bytes_of(path)
         except Unreadable:
             return None
-
-
-class _Swapped:
-    """Other contents for some files of the copy, for as long as the block lasts."""
-
-    def __init__(self, stage: Stage, files: dict[str, bytes]) -> None:
-        self._stage = stage
-        self._files = files
-        self._before: dict[Path, bytes | None] = {}
-
-    def __enter__(self) -> None:
-        for path, content in self._files.items():
-            # A symlink leads to a file of the copy: the stage makes no others.
-            place = self._stage.place(path).resolve()
-            self._before[place] = place.read_bytes() if place.is_file() else None
-            place.write_bytes(content)
-
-    def __exit__(self, *_: object) -> None:
-        for place, content in self._before.items():
-            if content is None:
-                place.unlink()
-            else:
-                place.write_bytes(content)
 
 
 def _is_template(path: str) -> bool:

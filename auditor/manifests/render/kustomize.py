@@ -23,8 +23,9 @@ from typing import Final, TypeAlias
 from auditor.manifests.contents import read_contents
 from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.kustomize.kustomization import NAMES, find, join, read
-from auditor.manifests.nodes import Scalar, scalars
+from auditor.manifests.helm.values import written
+from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, join, read
+from auditor.manifests.nodes import Scalar, expanded, scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.render.sandbox import Failed, run
 from auditor.manifests.render.stage import Stage
@@ -64,19 +65,38 @@ class Kustomize:
     end: float
     _count: int = field(default=0)
 
-    def render(self, root: str, own: Read, seen: Iterable[str], *, inflates: bool = False) -> Read:
+    def render(
+        self, root: str, own: Read, seen: Iterable[str], *, inflates: bool = False, laid: Kustomization | None = None
+    ) -> Read:
         """Every object that the root deploys, with its references.
 
-        `own`: what our reading finds; `seen`: all that it looked at; `inflates`: whether it has charts. Raises Failed.
+        `own`: what our reading finds; `seen`: all that it looked at; `inflates`: whether it has charts; `laid`: what stands
+        for the root's own kustomization, with what its deployer puts on top. Raises Failed.
         """
         self.stage.add(dict.fromkeys((*seen, *self._named(seen))))
-        output = self._build(root, inflates=inflates)
+        with self.stage.swapped(self._laid(root, laid)):
+            output = self._build(root, inflates=inflates)
         contents = read_contents(_without_crds(output), _OUTPUT, self._pruner())
         if contents.gaps:
             raise Failed(f"the output of kustomize cannot be read: {contents.gaps[0].why}")
         places = _Places(self.reader, root, [(item, one) for item, found in own for one in found], list(seen))
         kinds = self.reader.kinds
         return [(item, [places.placed(item, one) for one in extract(item, kinds)]) for item in contents.objects]
+
+    def _laid(self, root: str, laid: Kustomization | None) -> dict[str, bytes]:
+        """The kustomization that a controller writes into the directory before it builds."""
+        if laid is None:
+            return {}
+        if laid.problems:
+            # What was read of it is not all of it: built, it would lack what the real one has.
+            raise Failed(f"its kustomization cannot be read: {laid.problems[0].why}")
+        if expanded(laid.node) > self.reader.limits.object_nodes:
+            raise Failed(f"a kustomization of more than {self.reader.limits.object_nodes} nodes")
+        try:
+            path = find(self.reader, root) or join(root, NAMES[0])
+        except OutOfTree as error:
+            raise Failed(str(error)) from error
+        return {path: written(laid.node).encode("utf-8", "replace")}
 
     def _pruner(self) -> Pruner:
         return Pruner(self.reader.kinds, prefilter(self.reader.kinds.words), self.reader.limits)

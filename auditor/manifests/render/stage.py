@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,25 @@ class Stage:
     def place(self, path: str) -> Path:
         """Where a path of the tree is in the copy."""
         return self.top / os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+    @contextmanager
+    def swapped(self, files: Mapping[str, bytes]) -> Iterator[None]:
+        """Other contents for some files of the copy, or more files, for as long as the block lasts."""
+        before: dict[Path, bytes | None] = {}
+        try:
+            for path, content in files.items():
+                # A symlink leads to a file of the copy: no others are made here.
+                place = self.place(path).resolve()
+                before[place] = place.read_bytes() if place.is_file() else None
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+            yield
+        finally:
+            for place, old in before.items():
+                if old is None:
+                    place.unlink(missing_ok=True)
+                else:
+                    place.write_bytes(old)
 
     def _add(self, path: str) -> None:
         entry = self._reader.files.get(path)
