@@ -72,7 +72,7 @@ def judge_cases(cases: Iterable[Case], change: Change, rules_file: RulesFile, wo
     from auditor.signatures.trust import load_trust  # noqa: PLC0415
 
     rules = rules_file.load(world.today)
-    loaded = load_policies(find_policies(change.head, rules.policies))
+    loaded = load_policies(find_policies(change.head, rules.policies), world.versions)
     table = tuple(cases)
     trust = load_trust((TrustSetting("public-good", "public-good"),), now=world.now, offline=world.offline)
     opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)

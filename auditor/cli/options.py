@@ -133,6 +133,16 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_kyverno_option(parser: argparse.ArgumentParser) -> None:
+    """Which Kyverno the cluster runs."""
+    parser.add_argument(
+        "--kyverno",
+        choices=("1.13", "1.17", "1.19"),
+        default="1.19",
+        help="the version of Kyverno whose policies rule, where versions judge differently",
+    )
+
+
 def add_judging_options(parser: argparse.ArgumentParser) -> None:
     """What judges, and what fails the run."""
     group = parser.add_argument_group("judging")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from auditor.cli.options import (
     Environment,
     add_judging_options,
+    add_kyverno_option,
     add_network_options,
     add_report_options,
 )
@@ -16,6 +17,7 @@ from auditor.errors import UsageError
 from auditor.model.report import Exit
 
 _TARGETS: Final = ("kyverno", "imagevalidatingpolicy", "clusterimagepolicy", "rego", "cosign")
+_TEST_FORMATS: Final = ("table", "json", "junit")
 
 
 def add(commands: Any) -> None:
@@ -53,6 +55,8 @@ def _add_test(commands: Any) -> None:
     _add_tree(parser)
     parser.add_argument("--config", metavar="FILE", help="rules file: registries, and where policies are")
     parser.add_argument("-v", "--verbose", action="store_true", help="why, also where all is as expected")
+    parser.add_argument("-f", "--format", choices=_TEST_FORMATS, default="table", help="how it is told")
+    add_kyverno_option(parser)
     add_network_options(parser)
     parser.set_defaults(execute=_test)
 
@@ -99,7 +103,7 @@ def _test(options: argparse.Namespace, environment: Environment) -> Exit:
     from auditor import policy_runs
     from auditor.cli import sources
     from auditor.policies.cases import read_cases
-    from auditor.report.escape import terminal_line
+    from auditor.report.policy_cases import render_outcomes
 
     content = sources.read_option(options.cases, "the cases")
     assert content is not None
@@ -107,13 +111,9 @@ def _test(options: argparse.Namespace, environment: Environment) -> Exit:
     world = sources.world(options, environment)
     with sources.open_target(options, base=None, head=options.rev, standard_input=sys.stdin.buffer) as (change, rules):
         rows = policy_runs.judge_cases(cases, change, rules, world)
-    for row in rows:
-        found = row.found.value if row.found else "absent"
-        word = "ok" if row.agrees else "differs"
-        line = f"{word}: {row.case.text}: {row.policy} says {found}, expected {row.expected.value}"
-        sys.stdout.write(terminal_line(f"{line}: {row.why}" if options.verbose or not row.agrees else line) + "\n")
     if not rows:
         raise UsageError("no policy was asked", help="name policies in `expect:`, or check that the tree holds some")
+    sys.stdout.write(render_outcomes(rows, options.format, world.watch.seconds, verbose=options.verbose))
     return Exit.CLEAN if policy_runs.agreed(rows) else Exit.FINDINGS
 
 
