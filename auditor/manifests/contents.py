@@ -108,8 +108,10 @@ def templated(found: Found, place: Place) -> Gap:
     return Gap(
         place,
         "templated reference",
-        f"{found.text!r} is filled in before it is deployed",
+        f"{found.text!r}: {found.why}" if found.why else f"{found.text!r} is filled in before it is deployed",
         rule="templated-reference",
-        help="check the rendered manifests: render them and pipe the result to `auditor check -`",
+        help="name the image in the object"
+        if found.why
+        else "check the rendered manifests: render them and pipe the result to `auditor check -`",
         image=found.text,
     )

@@ -6,13 +6,17 @@ they stand; a key `image`; other keys that say image; maps of repository and tag
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from auditor.manifests.defaults import Default, tagged
 from auditor.manifests.kinds import Kinds, Path
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
-from auditor.manifests.text import argument, is_reference, is_template, without_scheme
+from auditor.manifests.parameters import fill
+from auditor.manifests.split import assemble, is_complete
+from auditor.manifests.text import PROSE, arguments, is_image_flag, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence, Sort
 
 CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
@@ -28,8 +32,11 @@ _NOT_IMAGES: Final = (
     "id",
     "path",
     "url",
+    "repository",
+    "repositories",
+    "stream",
+    "streamtag",
 )
-_TAGS: Final = ("digest", "sha", "tag", "version")
 _FLUX_SOURCES: Final = "source.toolkit.fluxcd.io"
 
 Trail: TypeAlias = tuple[str | int, ...]
@@ -45,19 +52,36 @@ class Found:
     container: str | None
     confidence: Confidence
     sort: Sort = Sort.IMAGE
+    why: str = ""
+    """Why nobody can tell what gets deployed, where the text has a part that something else decides."""
 
 
 def extract(found: Object, kinds: Kinds) -> list[Found]:
     """Every reference in the object, in the order of its text."""
     walk = _Walk(prefix=found.prefix)
-    for entry in kinds.find(found.kind, found.api_version):
+    entries = kinds.find(found.kind, found.api_version)
+    for entry in entries:
+        for path in entry.ignored:
+            walk.leave_out(found.node, path)
+    for entry in entries:
         for path, sort in entry.paths:
-            walk.table(found.node, path, (), sort)
+            walk.table(found.node, path, (), sort, entry.tag)
     if found.kind == "OCIRepository" and found.group == _FLUX_SOURCES:
         walk.oci_repository(found.node.mapping("spec"))
     else:
         walk.mapping(found.node, (), None)
-    return walk.found
+    for entry in entries:
+        for default in entry.defaults:
+            walk.default(found.node, default)
+    return [each for one in walk.found for each in _filled(one, found)]
+
+
+def _filled(one: Found, item: Object) -> Iterator[Found]:
+    """A reference with the values of the parameters that it names, as far as the object has them."""
+    made = fill(one.scalar, one.text, item.group, item.node, item.holder) if is_template(one.text) else ()
+    yield from (replace(one, text=without_scheme(text), scalar=scalar) for text, scalar in made)
+    if not made:
+        yield one
 
 
 def is_policy(found: Object, kinds: Kinds) -> bool:
@@ -82,29 +106,32 @@ class _Walk:
 
     # ── the kinds table ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def table(self, node: Node, path: Path, trail: Trail, sort: Sort) -> None:
-        """Follow a path of the table and take what it leads to."""
-        if not path:
-            self._take(node, trail, sort)
-            return
-        step, rest = path[0], path[1:]
-        if step == "[]":
-            for index, item in enumerate(node.items if isinstance(node, Sequence) else []):
-                self.table(item, rest, (*trail, index), sort)
-        elif isinstance(node, Mapping):
-            if step == "name" and trail[-1:] == ("from",) and node.text("kind") != "DockerImage":
-                return
-            for key, value in node.entries:
-                if step in ("*", key):
-                    self.table(value, rest, (*trail, key), sort)
+    def table(self, node: Node, path: Path, trail: Trail, sort: Sort, tag: str = "") -> None:
+        """Follow a path of the table and take what it leads to. `tag`: the field whose text tags a name without a tag."""
+        for there, where in _reached(node, path, trail):
+            if isinstance(there, Mapping):
+                self._split(there, where, Confidence.HIGH, None, sort)
+            elif isinstance(there, Scalar):
+                self._take(there, where, sort, tagged(node, tag) if tag else "")
 
-    def _take(self, node: Node, trail: Trail, sort: Sort) -> None:
-        if isinstance(node, Mapping):
-            self._split(node, trail, Confidence.HIGH, None, sort)
-        elif isinstance(node, Scalar) and node.text and not node.null and id(node) not in self._taken:
-            self._taken.add(id(node))
-            text = without_scheme(node.text.strip())
-            self.found.append(Found(text, node, self.prefix + written(trail), None, Confidence.HIGH, sort))
+    def _take(self, node: Scalar, trail: Trail, sort: Sort, tag: str) -> None:
+        text = without_scheme(node.text.strip())
+        if not text or node.null or id(node) in self._taken or "://" in text:
+            return  # a bucket or a web page, as models and wasm plugins may name them
+        self._taken.add(id(node))
+        text += f":{tag}" if tag and is_reference(text) and not is_complete(text) else ""
+        self.found.append(Found(text, node, self.prefix + written(trail), None, Confidence.HIGH, sort))
+
+    def leave_out(self, node: Node, path: Path) -> None:
+        """What stands at this path is deployed by nobody: where a build pushes to."""
+        self._taken.update(id(there) for there, _ in _reached(node, path, ()))
+
+    def default(self, node: Mapping, default: Default) -> None:
+        """What the operator takes where the object names no image."""
+        made = default.made(node)
+        if made is not None:
+            text, edit, where = made
+            self.found.append(Found(text, edit, self.prefix + where, None, Confidence.LOW, Sort.IMAGE, default.note))
 
     def oci_repository(self, spec: Mapping) -> None:
         """A Flux OCIRepository deploys the artifact or chart at its url, by tag or digest."""
@@ -130,13 +157,16 @@ class _Walk:
         if is_container:
             container = node.text("name") or None
         key = next((step for step in reversed(trail) if isinstance(step, str)), "")
-        self._split(node, trail, Confidence.MEDIUM, container)
+        self._split(node, trail, Confidence.MEDIUM, container, certain=is_container)
+        said = node.text("name")
         for name, value in node.entries:
             here = (*trail, name)
             if name == "annotations":
                 self._annotations(value, here)
             elif name == "labels" or (not trail and name == "metadata" and not isinstance(value, Mapping)):
                 continue
+            elif isinstance(value, Scalar) and name in ("value", "default") and "image" in said.lower():
+                self._named(said, value, here, container)
             elif isinstance(value, Scalar):
                 self._scalar(name, value, here, container, certain=is_container or _is_volume(here, key))
             else:
@@ -146,9 +176,12 @@ class _Walk:
         if isinstance(node, Mapping):
             self.mapping(node, trail, container)
         elif isinstance(node, Sequence):
+            flagged = False
             for index, item in enumerate(node.items):
                 if isinstance(item, Scalar):
-                    self._scalar("", item, (*trail, index), container, certain=False)
+                    name = "flag-image" if flagged else ""
+                    self._scalar(name, item, (*trail, index), container, certain=False)
+                    flagged = is_image_flag(item.text)
                 else:
                     self._below(item, (*trail, index), container)
 
@@ -158,27 +191,22 @@ class _Walk:
             if name.lower().endswith("image") and isinstance(value, Scalar):
                 self._scalar("image", value, (*trail, name), None, certain=False)
 
+    def _named(self, said: str, value: Scalar, trail: Trail, container: str | None) -> None:
+        """The value of an environment variable or parameter whose name says image: what reads it may take it or not."""
+        variable = len(trail) > 2 and trail[-3] == "env"
+        named = _says_image(said, value.text.strip()) and (variable or not is_template(value.text))
+        before, self.inner = self.inner, True
+        self._scalar(said if named else "", value, trail, container, certain=False)
+        self.inner = before
+
     def _scalar(self, name: str, value: Scalar, trail: Trail, container: str | None, *, certain: bool) -> None:
         if value.inner:
             self._inside(value, trail, container)
         if value.null or not value.text or id(value) in self._taken:
             return
-        text, confidence = self._classify(name, value.text.strip(), certain=certain)
-        if confidence is not None:
+        for text, confidence in _classify(name, value.text.strip(), certain=certain):
             sure = Confidence.LOW if self.inner else confidence
             self.found.append(Found(text, value, self.prefix + written(trail), container, sure))
-
-    def _classify(self, name: str, text: str, *, certain: bool) -> tuple[str, Confidence | None]:
-        """The reference in a text under a key, and how sure that is; no confidence where there is none."""
-        if certain and name in ("image", "reference"):
-            return text, Confidence.HIGH
-        if name == "image":
-            bare = without_scheme(text)
-            return bare, Confidence.MEDIUM if is_reference(bare) or is_template(bare) else None
-        if "image" in name.lower() and _says_image(name, text):
-            return text, Confidence.MEDIUM
-        value = argument(text)
-        return value or "", Confidence.LOW if value else None
 
     def _inside(self, value: Scalar, trail: Trail, container: str | None) -> None:
         before, self.inner = self.inner, True
@@ -187,12 +215,19 @@ class _Walk:
         self.inner = before
 
     def _split(
-        self, node: Mapping, trail: Trail, confidence: Confidence, container: str | None, sort: Sort = Sort.IMAGE
+        self,
+        node: Mapping,
+        trail: Trail,
+        confidence: Confidence,
+        container: str | None,
+        sort: Sort = Sort.IMAGE,
+        *,
+        certain: bool = False,
     ) -> None:
         """A map of repository, tag and the like, if it is one; its other entries are looked at all the same."""
         key = next((step for step in reversed(trail) if isinstance(step, str)), "").lower()
-        whole = assemble(node, named="image" in key)
-        if whole is None or not (is_reference(whole.text) or is_template(whole.text)) or id(whole.edit) in self._taken:
+        whole = assemble(node, named="image" in key, container=certain)
+        if whole is None or not (is_reference(whole.text) or is_template(whole.text)) or whole.scalars & self._taken:
             return
         self._taken.update(whole.scalars)
         sure = Confidence.LOW if self.inner else confidence
@@ -200,40 +235,35 @@ class _Walk:
         self.found.append(Found(whole.text, whole.edit, path, container, sure, sort))
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """What a split map makes: the reference, the scalar to edit with its key, and all scalars it is made of (by id)."""
-
-    text: str
-    edit: Scalar
-    key: str
-    scalars: frozenset[int]
-
-
-def assemble(node: Mapping, *, named: bool) -> Whole | None:
-    """The reference that a split map makes. `named`: the map stands under a key that says image."""
-    keys = ("repository", "repo", "imageRepository", *(("name",) if named else ()))
-    repository_key = next((key for key in keys if node.scalar(key)), None)
-    repository = node.scalar(repository_key) if repository_key else None
-    if repository is None or repository_key is None:
-        return None
-    lead = "image" if repository_key == "imageRepository" else ""
-    part = {name: node.scalar(lead + name.title() if lead else name) for name in (*_TAGS, "registry")}
-    tag, digest = part["tag"] or (part["version"] if named else None), part["digest"] or part["sha"]
-    registry = part["registry"]
-    if tag is None and digest is None and not (named and (registry or "/" in repository.text)):
-        return None
-    text = without_scheme(f"{registry.text.rstrip('/')}/{repository.text}" if registry else repository.text)
-    text += f":{tag.text}" if tag else ""
-    text += f"@{_digest(digest.text)}" if digest else ""
-    edit = digest or tag or repository
-    key = next((name for name, value in node.entries if value is edit), repository_key)
-    used = (registry, repository, tag, digest)
-    return Whole(text, edit, key, frozenset(id(scalar) for scalar in used if scalar is not None))
+def _reached(node: Node, path: Path, trail: Trail) -> Iterator[tuple[Node, Trail]]:
+    """Everything that a path of the table leads to."""
+    if not path:
+        yield node, trail
+        return
+    step, rest = path[0], path[1:]
+    if step == "[]":
+        for index, item in enumerate(node.items if isinstance(node, Sequence) else []):
+            yield from _reached(item, rest, (*trail, index))
+    elif isinstance(node, Mapping):
+        if step == "name" and trail[-1:] == ("from",) and node.text("kind") != "DockerImage":
+            return
+        for key, value in node.entries:
+            if step in ("*", key):
+                yield from _reached(value, rest, (*trail, key))
 
 
-def _digest(text: str) -> str:
-    return text if ":" in text else f"sha256:{text}"
+def _classify(name: str, text: str, *, certain: bool) -> Iterator[tuple[str, Confidence]]:
+    """The references in a text under a key, and how sure that is."""
+    bare = without_scheme(text)
+    if certain and name in ("image", "reference"):
+        yield text, Confidence.HIGH
+    elif name == "image":
+        if is_reference(bare) or is_template(bare):
+            yield bare, Confidence.MEDIUM
+    elif "image" in name.lower() and _says_image(name, text):
+        yield text, Confidence.MEDIUM
+    elif name.lower() not in PROSE:
+        yield from ((one, Confidence.LOW) for one in arguments(text))
 
 
 def _is_volume(trail: Trail, key: str) -> bool:

@@ -17,14 +17,19 @@ from typing import Final, TypeAlias
 from auditor import rulebook
 from auditor.errors import ConfigurationError, Problem
 from auditor.manifests import nodes, yaml
+from auditor.manifests.defaults import Default
 from auditor.model.use import Sort
 
 Path: TypeAlias = tuple[str, ...]
 """Keys, with `[]` for every element and `*` for every key."""
 
-_KEYS: Final = frozenset({"kind", "group", "images", "artifacts", "models", "policy", "note"})
+_KEYS: Final = frozenset(
+    {"kind", "group", "images", "artifacts", "models", "tag", "ignore", "defaults", "policy", "note"}
+)
+_DEFAULT_KEYS: Final = frozenset({"image", "unless", "when", "note", "source", "written"})
 _SORTS: Final = (("images", Sort.IMAGE), ("artifacts", Sort.ARTIFACT), ("models", Sort.MODEL))
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9_/-]+|\*)(?:\[\])*(?:\.(?:[A-Za-z0-9_/-]+|\*)(?:\[\])*)*")
+_FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _HELP: Final = "an entry has `kind`, `group`, and `images` (paths like `spec.engine.image` or `spec.steps[].image`)"
 
 
@@ -36,6 +41,17 @@ class Kind:
     group: str
     paths: tuple[tuple[Path, Sort], ...] = ()
     policy: bool = False
+    tag: str = ""
+    """The field that tags the images that have no tag."""
+    ignored: tuple[Path, ...] = ()
+    """Paths to names that nothing deploys: where a build pushes to."""
+    defaults: tuple[Default, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields besides the paths that decide about images."""
+        made = (field for default in self.defaults for field in (*default.fields(), *default.unless, default.when))
+        return tuple(field for field in (self.tag, *made) if field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +63,26 @@ class Kinds:
 
     def find(self, kind: str, api_version: str) -> tuple[Kind, ...]:
         """The entries for an object of this kind and API version."""
-        entries = self.by_kind.get(kind)
-        if not entries:
-            return ()
+        entries = (*self.by_kind.get(kind, ()), *self.by_kind.get("*", ()))
         group = api_version.rpartition("/")[0]
         return tuple(entry for entry in entries if entry.group in ("*", group))
 
     @property
     def words(self) -> frozenset[bytes]:
-        """Lower-case last keys that do not contain `image`: the prefilter must let them pass."""
-        found = set()
-        for entries in self.by_kind.values():
-            for path, _ in (pair for entry in entries for pair in entry.paths):
-                last = next(step for step in reversed(path) if step != "[]").lower()
-                if last == "*" or "image" not in last:
-                    found.add(entries[0].kind.lower().encode())
-        return frozenset(found)
+        """Lower-case words in every object whose images stand under keys that do not say image: for the prefilter."""
+        entries = (entry for listed in self.by_kind.values() for entry in listed)
+        return frozenset(
+            _word(entry) for entry in entries if entry.fields or any(_is_hidden(path) for path, _ in entry.paths)
+        )
+
+
+def _word(entry: Kind) -> bytes:
+    return (entry.kind if entry.group in ("", "*") else entry.group).lower().encode()
+
+
+def _is_hidden(path: Path) -> bool:
+    last = next(step for step in reversed(path) if step != "[]").lower()
+    return last == "*" or "image" not in last
 
 
 def load(tables: Mapping[str, bytes]) -> Kinds:
@@ -119,7 +139,15 @@ def _entry(file: str, item: nodes.Node, problems: list[Problem]) -> Kind | None:
     paths = tuple(
         (_steps(path.text), sort) for key, sort in _SORTS for path in item.items(key) if isinstance(path, nodes.Scalar)
     )
-    return Kind(item.text("kind"), item.text("group"), paths, item.text("policy") == "true")
+    ignored = tuple(_steps(path.text) for path in item.items("ignore") if isinstance(path, nodes.Scalar))
+    defaults = tuple(_default(each) for each in item.items("defaults") if isinstance(each, nodes.Mapping))
+    policy = item.text("policy") == "true"
+    return Kind(item.text("kind"), item.text("group"), paths, policy, item.text("tag"), ignored, defaults)
+
+
+def _default(item: nodes.Mapping) -> Default:
+    unless = tuple(path.text for path in item.items("unless") if isinstance(path, nodes.Scalar))
+    return Default(item.text("image"), item.text("note"), unless, item.text("when"))
 
 
 def _mistakes(item: nodes.Mapping) -> Iterable[str]:
@@ -132,12 +160,33 @@ def _mistakes(item: nodes.Mapping) -> Iterable[str]:
         yield "`group` is missing (write '' for the core group, '*' for any)"
     if item.text("policy") not in ("", "true", "false"):
         yield "`policy` is true or false"
-    paths = [path for key, _ in _SORTS for path in item.items(key)]
-    if not paths and item.text("policy") != "true":
+    if item.get("tag") is not None and not _FIELD.fullmatch(item.text("tag")):
+        yield f"`tag` is no field: {item.text('tag')!r}"
+    yield from _path_mistakes(item)
+
+
+def _path_mistakes(item: nodes.Mapping) -> Iterable[str]:
+    paths = [path for key in (*(key for key, _ in _SORTS), "ignore") for path in item.items(key)]
+    if not paths and not item.items("defaults") and item.text("policy") != "true":
         yield "no paths: say where the images are"
     for path in paths:
         if not isinstance(path, nodes.Scalar) or not _PATH.fullmatch(path.text):
             yield f"not a path: {path.text if isinstance(path, nodes.Scalar) else 'a mapping or list'!r}"
+    for default in item.items("defaults"):
+        yield from _default_mistakes(default)
+
+
+def _default_mistakes(item: nodes.Node) -> Iterable[str]:
+    if not isinstance(item, nodes.Mapping) or not item.text("image"):
+        yield "an entry of `defaults` is a mapping with `image` (fields in braces: `acme/engine:{spec.version}`)"
+        return
+    for key, _ in item.entries:
+        if key not in _DEFAULT_KEYS:
+            yield f"unknown key {key!r} in `defaults`"
+    fields = [*(each for each in item.items("unless")), *([when] if (when := item.scalar("when")) else [])]
+    for field in fields:
+        if not isinstance(field, nodes.Scalar) or not _FIELD.fullmatch(field.text):
+            yield "`unless` and `when` name fields, like `spec.image`"
 
 
 def _steps(path: str) -> Path:

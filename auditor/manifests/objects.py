@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, texts
@@ -31,6 +31,8 @@ class Object:
     namespace: str = ""
     prefix: str = ""
     earlier: tuple[tuple[str, str], ...] = ()
+    holder: Mapping | None = field(default=None, compare=False)
+    """The OpenShift template around it, whose parameters it names."""
 
     @property
     def group(self) -> str:
@@ -100,7 +102,7 @@ def _said(node: Mapping, key: str) -> str:
     return "|".join(dict.fromkeys(said))
 
 
-def objects(node: Node, file: str, prefix: str = "", depth: int = 0) -> Iterator[Object]:
+def objects(node: Node, file: str, prefix: str = "", depth: int = 0, holder: Mapping | None = None) -> Iterator[Object]:
     """The objects of one document, lists and OpenShift `Template` opened.
 
     Whatever holds objects under `items` is a list to kubectl, Flux and Argo CD; kustomize goes by the kind, and applies the
@@ -108,7 +110,7 @@ def objects(node: Node, file: str, prefix: str = "", depth: int = 0) -> Iterator
     """
     if not isinstance(node, Mapping):
         return
-    found = identify(node, file, node.line, prefix)
+    found = replace(identify(node, file, node.line, prefix), holder=holder)
     key = _holder(found)
     if key is None or depth >= _NESTED:
         yield found
@@ -116,7 +118,8 @@ def objects(node: Node, file: str, prefix: str = "", depth: int = 0) -> Iterator
     if key == "items" and not found.kind.endswith("List"):
         yield found
     for index, item in enumerate(node.items(key)):
-        yield from objects(item, file, f"{prefix}{key}[{index}].", depth + 1)
+        around = node if key == "objects" else holder
+        yield from objects(item, file, f"{prefix}{key}[{index}].", depth + 1, around)
 
 
 def _holder(found: Object) -> str | None:

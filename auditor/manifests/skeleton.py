@@ -7,15 +7,16 @@ still count right. Left out are CRD schemas and `status`, by the parsed node, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
 from auditor.manifests.kinds import Kinds
+from auditor.manifests.lines import values
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
-from auditor.manifests.text import argument, is_template
+from auditor.manifests.text import PROSE, arguments, is_image_flag, is_template
 from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence
 
 IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "namespace", "metadata"})
@@ -23,9 +24,15 @@ IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "name
 PARTS: Final = frozenset({"repository", "repo", "registry", "tag", "digest", "sha", "version", "hub", "reference"})
 """Keys of split maps: kept where anything beside them is, and `repository` in its own right."""
 WHOLE: Final = frozenset(
-    {"HelmRelease", "HelmChart", "Kustomization", "OCIRepository", "Application", "ApplicationSet"}
+    {
+        *("HelmRelease", "HelmChart", "Kustomization", "OCIRepository", "Application", "ApplicationSet"),
+        *("Task", "ClusterTask", "TaskRun", "Pipeline", "PipelineRun", "TriggerTemplate", "StepAction"),
+        *("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"),
+    }
 )
-"""Kinds that deploy a chart or directory: what they say about it is wanted in full."""
+"""Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
+_GIVEN: Final = frozenset({"value", "default"})
+"""Where a variable or parameter has its value: kept where its name says image."""
 MERGING: Final = frozenset({"$patch", "$retainKeys"})
 _ANNOTATION_LENGTH: Final = 512
 """Characters: the longest reference has 455."""
@@ -43,6 +50,8 @@ class Pruner:
     whole: bool = False
     """Nothing is left out but CRDs."""
     _words: frozenset[str] = frozenset()
+    _wide: frozenset[str] = frozenset()
+    """Keys below which the kinds table wants everything."""
     _descent: yaml.Descent = field(default_factory=yaml.Descent)
     _complete: yaml.Descent = field(default_factory=yaml.Descent)
 
@@ -65,8 +74,9 @@ class Pruner:
         listed = _lists(named.get("items"))
         if _describes(kind, version) and not listed and len(named) == len(pairs):
             return None
-        before = self._words, self.whole, self._descent
-        self._words, self.whole = self._words_of(kind, version), self.whole or kind in WHOLE
+        before = self._words, self._wide, self.whole, self._descent
+        self._words, self._wide = self._words_of(kind, version), self._wide_of(kind, version)
+        self.whole = self.whole or kind in WHOLE
         # What is kept depends on the kind, so that an anchor shared by two objects is pruned for each.
         self._descent = self._descent.fresh()
         self._descent.enter(raw)
@@ -78,7 +88,7 @@ class Pruner:
                 entries.append((name, node))
         mapping = yaml.mapping_at(raw, entries)
         self._descent.leave(raw, mapping)
-        self._words, self.whole, self._descent = before
+        self._words, self._wide, self.whole, self._descent = before
         return mapping
 
     def _top(self, name: str, value: RawNode, kind: str, *, listed: bool) -> Node | None:
@@ -86,6 +96,8 @@ class Pruner:
             return self._metadata(value)
         if name == "status" and kind:
             return None
+        if name == "parameters" and kind == "Template":
+            return yaml.full(value, self._complete)
         holds = (name == "items" and (listed or kind.endswith("List"))) or (name == "objects" and kind == "Template")
         if holds and isinstance(value, RawSequence):
             return Sequence([self._item(item) for item in value.value])
@@ -118,7 +130,13 @@ class Pruner:
         for entry in self.kinds.find(kind, version):
             for path, _ in entry.paths:
                 found.update(step for step in path[-3:] if step not in ("[]", "*"))
+            found.update(step for path in entry.fields for step in path.split("."))
         return frozenset(found) or self._words
+
+    def _wide_of(self, kind: str, version: str) -> frozenset[str]:
+        """The keys before a `*` at the end of a path of the table."""
+        paths = (path for entry in self.kinds.find(kind, version) for path, _ in entry.paths)
+        return frozenset(path[-2] for path in paths if len(path) > 1 and path[-1] == "*") or self._wide
 
     # ── below the top ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,7 +149,7 @@ class Pruner:
         if isinstance(raw, RawMapping):
             node, kept = self._mapping(raw)
         else:
-            pairs = [self._entry("", item) for item in raw.value]
+            pairs = [self._entry(name, item) for name, item in _behind_flags(raw.value)]
             kept = self.whole or any(interesting for _, interesting in pairs)
             node = Sequence([item for item, _ in pairs] if kept else [])
         self._descent.leave(raw, node if kept else None)
@@ -140,9 +158,11 @@ class Pruner:
     def _mapping(self, raw: RawMapping) -> tuple[Mapping, bool]:
         entries: list[tuple[str, Node]] = []
         kept = self.whole
-        for key, value in self._descent.pairs(raw):
+        pairs = self._descent.pairs(raw)
+        says_image = any(yaml.text_of(key) == "name" and "image" in yaml.text_of(value).lower() for key, value in pairs)
+        for key, value in pairs:
             name = yaml.text_of(key)
-            node, interesting = self._entry(name, value)
+            node, interesting = self._entry("image" if says_image and name in _GIVEN else name, value)
             if interesting:
                 kept = True
                 entries.append((name, node))
@@ -156,9 +176,10 @@ class Pruner:
             template = yaml.template_text(value)
             if template is None:
                 # A map or list under a key that says image is kept complete: any of its parts may make a reference.
-                return (yaml.full(value, self._complete), True) if "image" in name.lower() else self._prune(value)
+                wanted = "image" in name.lower() or name in self._wide
+                return (yaml.full(value, self._complete), True) if wanted else self._prune(value)
             return yaml.scalar(value), "image" in name.lower()
-        inner = self._inside(value)
+        inner = self._inside(name, value)
         if inner is not None:
             return inner, True
         if self.whole or self._keeps(name, value):
@@ -171,18 +192,21 @@ class Pruner:
         if "image" in name.lower():
             return True
         text = yaml.text_of(value)
-        return argument(text) is not None or (name in PARTS and is_template(text))
+        return bool(arguments(text)) or is_image_flag(text) or (name in PARTS and is_template(text))
 
-    def _inside(self, value: RawScalar) -> Scalar | None:
-        """A text that holds objects of its own: YAML or JSON in a ConfigMap, with the places of its lines."""
+    def _inside(self, name: str, value: RawScalar) -> Scalar | None:
+        """A text that holds objects or settings of its own (in a ConfigMap, a script), with the places of its lines."""
         text = yaml.text_of(value)
         if ("\n" not in text and not text.startswith("{")) or self.depth >= self.limits.embedded_depth:
             return None
-        content = text.encode("utf-8", "replace")
-        if not self.want(content):
+        dockerfile = "dockerfile" in name.lower()
+        if not (dockerfile or self.want(text.encode("utf-8", "replace"))):
             return None
         scalar = yaml.scalar(value)
-        inner = embedded(scalar, Pruner(self.kinds, self.want, self.limits, self.depth + 1))
+        if dockerfile or name.lower() in PROSE:
+            inner = settings(scalar, text, dockerfile=True) if dockerfile else ()
+        else:
+            inner = embedded(scalar, Pruner(self.kinds, self.want, self.limits, self.depth + 1))
         if not inner:
             return None
         scalar.inner = inner
@@ -190,6 +214,14 @@ class Pruner:
         if not self.whole and ("\n" in text or not is_template(text)):
             scalar.text = ""
         return scalar
+
+
+def _behind_flags(items: Iterable[RawNode]) -> Iterator[tuple[str, RawNode]]:
+    """The elements of a list; one behind `--image` as if it stood under that key."""
+    name = ""
+    for item in items:
+        yield name, item
+        name = "image" if isinstance(item, RawScalar) and is_image_flag(yaml.text_of(item)) else ""
 
 
 def _describes(kind: str, version: str) -> bool:
@@ -224,13 +256,32 @@ def origin_of(scalar: Scalar) -> yaml.Origin:
 
 
 def embedded(scalar: Scalar, pruner: Pruner) -> tuple[Node, ...]:
-    """The documents inside a scalar's text that hold anything of interest; a text that is no YAML holds none."""
+    """What is of interest inside of a scalar's text: its documents, and the lines of what is no YAML."""
     content = scalar.text.encode("utf-8", "replace")
     found: list[Node] = []
     for raw in yaml.documents(content, scalar.file, origin=origin_of(scalar), want=pruner.want, limits=pruner.limits):
-        if isinstance(raw, yaml.Broken | RawScalar):
+        if isinstance(raw, RawScalar):
+            return settings(scalar, scalar.text)
+        if isinstance(raw, yaml.Broken):
+            text = raw.content.decode("utf-8", "replace")
+            found += settings(scalar, text, raw.first_line)
             continue
         node = pruner.document(raw)
         if node is not None:
             found.append(node)
+    return tuple(found)
+
+
+def settings(scalar: Scalar, text: str, first: int | None = None, *, dockerfile: bool = False) -> tuple[Node, ...]:
+    """The lines of a scalar's text that may hold references, each under its key.
+
+    `first`: the line of the file where the text begins, if it is not the whole of the scalar's.
+    """
+    origin = origin_of(scalar)
+    start = origin.line + 1 if first is None else first
+    found: list[Node] = []
+    for line in values(text, dockerfile=dockerfile):
+        at, column = (start, 0) if origin.flat else (start + line.line, line.column)
+        node = Scalar(line.text, scalar.file, at, origin.column + column + 1)
+        found.append(Mapping([(line.key or "line", node)], scalar.file, at))
     return tuple(found)

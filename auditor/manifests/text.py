@@ -10,13 +10,24 @@ from auditor.model.reference import InvalidReference, Reference
 
 _TEMPLATE: Final = re.compile(r"\$\{|\$\(|\{\{|%\{|\$[A-Z_]{2,}|<[A-Za-z][\w .-]*>|^ENC\[|^__[A-Z_]+__$")
 _NUMBER: Final = re.compile(r"[-+]?(?:0[xob][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)", re.ASCII)
-_LOCATED: Final = re.compile(
-    r"(?:(?:oci|docker)://)?"
-    r"(?P<reference>(?:(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*|localhost)(?::[0-9]{1,5})?"
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_REFERENCE: Final = (
+    rf"(?P<reference>(?:(?:{_LABEL}\.)+[a-z0-9-]{{0,62}}[a-z][a-z0-9-]{{0,62}}|localhost)(?::[0-9]{{1,5}})?"
     r"/[a-z0-9][a-z0-9._/-]*"
-    r"(?::[A-Za-z0-9_][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64}))",
-    re.ASCII,
+    r"(?::[A-Za-z0-9_][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64}))"
 )
+"""What by itself looks like a reference: a host with a dot, a path, and a tag or digest."""
+_LOCATED: Final = re.compile(rf"(?:(?:oci|docker)://)?{_REFERENCE}", re.ASCII)
+_TOKEN: Final = re.compile(rf"(?:(?<![\w.:/@%~-])|(?<=oci://)|(?<=docker://)){_REFERENCE}(?![\w/@:])", re.ASCII)
+_FLAGGED: Final = re.compile(
+    r"(?:^|(?<=[\s\"']))--?[\w.-]*image[= ][\"']?(?P<reference>[a-z0-9][\w./-]*[:/@][\w./:@-]*)",
+    re.ASCII | re.IGNORECASE,
+)
+_FLAG: Final = re.compile(r"--?[\w.-]*image", re.ASCII | re.IGNORECASE)
+PROSE: Final = frozenset({"description", "summary", "message"})
+"""Keys of prose: what it mentions is deployed by nobody."""
+_LONGEST: Final = 64 * 1024
+"""Characters of one line that are searched."""
 _SCHEME: Final = re.compile(r"(?:oci|docker)://", re.ASCII)
 
 # ── the prefilter: what these patterns do not meet cannot hold an image ──────────────────────────────────────────────────
@@ -53,19 +64,34 @@ def without_scheme(text: str) -> str:
 
 
 def located(text: str) -> str | None:
-    """The reference of a text that by itself looks like one: a host with a dot, a path, and a tag or digest."""
+    """The reference of a text that is nothing but what looks like one."""
     if "/" not in text or len(text) > 1024:
         return None
     match = _LOCATED.fullmatch(text)
     return match["reference"] if match and is_reference(match["reference"]) else None
 
 
-def argument(text: str) -> str | None:
-    """The reference inside a command line argument or setting: `--image=ghcr.io/acme/api:1`, `KEY=ghcr.io/acme/api:1`."""
-    if "/" not in text or len(text) > 1024:
-        return None
-    name, equals, value = text.partition("=")
-    return located(value) if equals and " " not in name else located(text)
+def arguments(text: str) -> tuple[str, ...]:
+    """The references inside a setting, a list of them, or a command line, in order.
+
+    >>> arguments("--image=ghcr.io/acme/api:1")
+    ('ghcr.io/acme/api:1',)
+    >>> arguments("kubectl run debug --image busybox:1.36 --rm")
+    ('busybox:1.36',)
+    """
+    if len(text) > _LONGEST or "\n" in text:
+        return ()
+    found: dict[int, str] = {}
+    if "/" in text:
+        found = {match.start("reference"): match["reference"] for match in _TOKEN.finditer(text)}
+    if "image" in text.lower():
+        found |= {match.start("reference"): match["reference"] for match in _FLAGGED.finditer(text)}
+    return tuple(dict.fromkeys(one for _, one in sorted(found.items()) if is_reference(one)))
+
+
+def is_image_flag(text: str) -> bool:
+    """Whether the next argument of a command line is an image: `--image`, `-sidecar-image`."""
+    return _FLAG.fullmatch(text) is not None
 
 
 def lines_with_image(content: bytes) -> Iterator[tuple[int, int, str]]:

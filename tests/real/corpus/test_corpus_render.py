@@ -22,7 +22,7 @@ from auditor.manifests.inventory import Inventory, inventory
 from auditor.manifests.render.sandbox import Failed
 from auditor.manifests.rendering import rendering
 from auditor.model.place import Place
-from auditor.model.use import Confidence, Sort, Use
+from auditor.model.use import Confidence, Sort, Use, Via
 from auditor.source.folder import FolderTree
 from auditor.source.memory import MemoryTree
 from auditor.source.tree import Entry
@@ -80,7 +80,7 @@ def by_root(name: str) -> dict[str | None, list[Use]]:
 def certain(uses: list[Use]) -> set[str]:
     """What stands under keys that hold images: the truth has nothing else, and no settings of ConfigMaps."""
     return {
-        use.reference
+        use.overrides or use.reference if use.via is Via.SUBSTITUTE else use.reference
         for use in uses
         if use.confidence is not Confidence.LOW
         and use.sort is Sort.IMAGE
@@ -99,6 +99,8 @@ def lines(uses: list[Use]) -> dict[str, set[tuple[str, int]]]:
     at = defaultdict(set)
     for use in uses:
         at[use.reference].add((use.place.file, use.place.line))
+        if use.base and use.overrides and use.via is Via.SUBSTITUTE:
+            at[use.overrides].add((use.base.file, use.base.line))
     return at
 
 
@@ -109,7 +111,7 @@ def test_every_root_is_exact_and_every_image_at_its_line(name: str) -> None:
     for row in truth(name)["kustomize"]:
         if row["status"] == "ok" and row["images"]:
             own = uses[row["root"] or "."]
-            if missed := set(row["images"]) - {use.reference for use in own}:
+            if missed := set(row["images"]) - {text for use in own for text in (use.reference, use.overrides)}:
                 problems.append((row["root"], "missed", missed))
             if extra := certain(own) - set(row["images"]):
                 problems.append((row["root"], "extra", extra))

@@ -44,9 +44,12 @@ def test_every_shipped_path_is_found_in_an_object_made_for_it() -> None:
                         body["kind"] = "DockerImage"
                 made = {"apiVersion": f"{entry.group}/v1", "kind": name, "metadata": {"name": "n"}, **body}
                 found = inventory(MemoryTree({"a.json": json.dumps(made).encode()}, "tree"), ManifestSettings())
-                assert [(use.reference, use.confidence, use.sort) for use in found.uses] == [
-                    ("ghcr.io/acme/x", Confidence.HIGH, sort)
-                ], (name, path)
+                tag = f":<{entry.tag}>" if entry.tag else ""
+                sure = [(use.reference, use.sort) for use in found.uses if use.confidence is Confidence.HIGH]
+                assert sure == [(f"ghcr.io/acme/x{tag}", sort)], (name, path)
+                known = {each.image.partition("{")[0].partition("<")[0] for kind in entries for each in kind.defaults}
+                rest = [use.reference for use in found.uses if use.confidence is not Confidence.HIGH]
+                assert all(one.startswith(tuple(known)) for one in rest), rest
 
 
 def test_a_user_adds_a_kind() -> None:
@@ -87,6 +90,30 @@ def test_crossplane_packages_are_artifacts() -> None:
     package = b"apiVersion: pkg.crossplane.io/v1\nkind: Provider\nmetadata: {name: p}\nspec: {package: acme/provider}\n"
     found = inventory(MemoryTree({"p.yaml": package}, "tree"), ManifestSettings())
     assert [(use.reference, use.sort) for use in found.uses] == [("acme/provider", Sort.ARTIFACT)]
+
+
+def test_defaults_with_mistakes_are_told() -> None:
+    wrong = (
+        b"kinds:\n  - kind: A\n    group: x\n    tag: 'a b'\n    defaults:\n      - text\n"
+        b"      - {image: 'x:{spec.v}', unless: ['a..b'], since: 1}\n"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        inventory(MemoryTree({}, "tree"), ManifestSettings(kinds={"own.yaml": wrong}))
+    assert [problem.message for problem in caught.value.problems] == [
+        "`tag` is no field: 'a b'",
+        "an entry of `defaults` is a mapping with `image` (fields in braces: `acme/engine:{spec.version}`)",
+        "unknown key 'since' in `defaults`",
+        "`unless` and `when` name fields, like `spec.image`",
+    ]
+
+
+def test_every_shipped_default_has_a_reason_a_source_and_a_day() -> None:
+    for path in TABLES:
+        for entry in yaml.safe_load(path.read_text())["kinds"]:
+            for default in entry.get("defaults", ()):
+                assert default["note"], entry["kind"]
+                assert default["source"].startswith("https://"), entry["kind"]
+                assert default["written"], entry["kind"]
 
 
 def test_every_mistake_is_told_at_once_with_its_line() -> None:

@@ -1,0 +1,91 @@
+"""A map of repository, tag and the like → the reference that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.manifests.nodes import Mapping, Scalar
+from auditor.manifests.text import without_scheme
+
+_PREFIXED: Final = {"imageRepository": "image", "imageName": "image"}
+"""Names whose companions begin with `image` too: `imageTag`, `imageRegistry`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a split map makes: the reference, the scalar to edit with its key, and all scalars it is made of (by id)."""
+
+    text: str
+    edit: Scalar
+    key: str
+    scalars: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    registry: Scalar | None
+    repository: Scalar
+    tag: Scalar | None
+    digest: Scalar | None
+
+
+def assemble(node: Mapping, *, named: bool, container: bool = False) -> Whole | None:
+    """The reference that a split map makes. `named`: the map stands under a key that says image.
+
+    In a `container` the key `image` says it all, and what stands beside it belongs to something else.
+    """
+    parts = next(_candidates(node, named=named, container=container), None)
+    if parts is None:
+        return None
+    registry, repository, tag, digest = parts.registry, parts.repository, parts.tag, parts.digest
+    text = without_scheme(f"{registry.text.rstrip('/')}/{repository.text}" if registry else repository.text)
+    text += f":{tag.text}" if tag else ""
+    text += f"@{_digest(digest.text)}" if digest else ""
+    edit = digest or tag or repository
+    key = next(name for name, value in node.entries if value is edit)
+    used = (registry, repository, tag, digest)
+    return Whole(text, edit, key, frozenset(id(scalar) for scalar in used if scalar is not None))
+
+
+def _candidates(node: Mapping, *, named: bool, container: bool) -> Iterator[_Parts]:
+    """The ways to read the map, the surest first."""
+    tag, digest = node.scalar("tag"), node.scalar("digest") or node.scalar("sha")
+    registry = node.scalar("registry") or node.scalar("hub")
+    versioned = tag or node.scalar("version")
+    for key in ("repository", "repo", *(("name",) if named else ())):
+        repository = node.scalar(key)
+        if repository is not None:
+            own = versioned if named else tag
+            if own or digest or (named and (registry or "/" in repository.text)):
+                yield _Parts(registry, repository, own, digest)
+    for key, lead in _PREFIXED.items():
+        repository = node.scalar(key)
+        parts = [node.scalar(lead + part) for part in ("Registry", "Tag", "Digest")]
+        if repository is not None and any(parts) and not is_complete(repository.text):
+            yield _Parts(parts[0], repository, parts[1], parts[2])
+    if (base := node.scalar("baseImage")) is not None and (versioned or digest) and not is_complete(base.text):
+        yield _Parts(None, base, versioned, digest)
+    if not container:
+        yield from _beside_image(node, named=named)
+
+
+def _beside_image(node: Mapping, *, named: bool) -> Iterator[_Parts]:
+    """`image: ghcr.io/acme/api` with its tag in the line below; under `image:` also `path:`."""
+    tag = node.scalar("tag") or node.scalar("imageTag") or (node.scalar("version") if named else None)
+    digest = node.scalar("digest") or node.scalar("imageDigest") or node.scalar("sha")
+    registry = node.scalar("registry") or node.scalar("hub") or node.scalar("imageRegistry")
+    for key in ("image", *(("path",) if named else ())):
+        repository = node.scalar(key)
+        if repository is not None and not is_complete(repository.text) and (tag or digest or (named and registry)):
+            yield _Parts(registry, repository, tag, digest)
+
+
+def is_complete(text: str) -> bool:
+    """Whether a name has a tag or digest of its own."""
+    return "@" in text or ":" in text.rpartition("/")[2]
+
+
+def _digest(text: str) -> str:
+    return text if ":" in text else f"sha256:{text}"
