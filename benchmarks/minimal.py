@@ -1,13 +1,17 @@
 """The floor: a client that makes only the requests that any client must make, on 64 connections, and verifies nothing.
 
-Run as a program, so that its start counts as the auditor's does: `python -m benchmarks.minimal FORM REFERENCE…`.
+Run as a program, so that its start counts as the auditor's does: `python -m benchmarks.minimal FORM REFERENCE…`. With
+`SSL_CERT_FILE` it speaks TLS. Whether a signature is a bundle is seen by its referrers; `.sig` is asked for in any case, and a
+payload that can be rebuilt is not fetched.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import queue
+import ssl
 import sys
 import threading
 from typing import Final
@@ -30,7 +34,7 @@ def fetch(connection: http.client.HTTPConnection, form: str, name: str, wanted: 
         digest = ask(connection, "HEAD", f"/v2/{name}/manifests/{wanted}")[1] or ""
     referrers = json.loads(ask(connection, "GET", f"/v2/{name}/referrers/{digest}")[2])
     signature = ask(connection, "GET", f"/v2/{name}/manifests/{digest.replace(':', '-')}.sig")
-    if form == "legacy":
+    if form == "legacy-fetched":
         blob(connection, name, signature[2])
     for descriptor in referrers["manifests"]:
         blob(connection, name, ask(connection, "GET", f"/v2/{name}/manifests/{descriptor['digest']}")[2])
@@ -43,8 +47,15 @@ def blob(connection: http.client.HTTPConnection, name: str, manifest: bytes) -> 
     ask(connection, "GET", f"/v2/{name}/blobs/{json.loads(manifest)['layers'][0]['digest']}")
 
 
+def connect(host: str, context: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    """A connection, opened by its first request."""
+    return http.client.HTTPSConnection(host, context=context) if context else http.client.HTTPConnection(host)
+
+
 def main(form: str, references: list[str]) -> None:
     """Fetch all of them."""
+    authority = os.environ.get("SSL_CERT_FILE")
+    context = ssl.create_default_context(cafile=authority) if authority else None
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for reference in references:
         waiting.put(reference)
@@ -57,7 +68,7 @@ def main(form: str, references: list[str]) -> None:
             except queue.Empty:
                 return
             host, _, rest = reference.partition("/")
-            connection = connection or http.client.HTTPConnection(host)
+            connection = connection or connect(host, context)
             name, _, wanted = rest.partition("@") if "@" in rest else rest.rpartition(":")
             fetch(connection, form, name, wanted)
 

@@ -8,6 +8,16 @@ import sys
 from tabulate import tabulate
 
 
+def held(value: float, most: float) -> str:
+    """`≤ 2.5, met`: an aim that is met where the value is not above it (figures with two places)."""
+    return f"≤ {most:g}, {'met' if round(value, 2) <= most else 'missed'}"
+
+
+def reached(value: float, least: float) -> str:
+    """`≥ 40, met`: an aim that is met where the value is not below it."""
+    return f"≥ {least:g}, {'met' if round(value, 2) >= least else 'missed'}"
+
+
 class Table:
     """Rows of measured figures under a title."""
 

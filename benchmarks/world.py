@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,16 +14,18 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from fixtures.registry import OciRegistry
-from fixtures.sigstore import REKOR_V2, Sigstore, bundle, github, sig_layer
+from fixtures.sigstore import REKOR_V1, REKOR_V2, Sigstore, bundle, github, sig_layer
 from fixtures.sigstore.push import push_signatures
 
 SIGNED_AT: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FORMS: Final = ("legacy", "bundle", "unsigned")
+"""`legacy` as cosign 2 writes it, its payload rebuildable; `bundle` of Rekor v1 (SET, proof, checkpoint). Also made:
+`legacy-fetched`, whose payload has to be fetched, and `bundle-v2` of Rekor v2 with a time stamp."""
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What a registry serves: its host, references with tags (`by_tag`) and with digests, and the root that signs."""
+    """What a registry serves: its host, references with tags (`by_tag`) and with digests, the root that signs, its CA."""
 
     host: str
     by_tag: tuple[str, ...]
@@ -45,7 +49,7 @@ class Served:
 
 @contextlib.contextmanager
 def serve(form: str, count: int, *, latency: float = 0.0, tls: bool = False) -> Iterator[Served]:
-    """Serve `count` distinct images, each signed in this form, with `latency` seconds before each answer."""
+    """Serve `count` distinct images, each signed in this form, `latency` seconds away."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there, form, count, latency, tls), daemon=True)
@@ -58,33 +62,50 @@ def serve(form: str, count: int, *, latency: float = 0.0, tls: bool = False) -> 
 
 
 def _serve(pipe: Connection, form: str, count: int, latency: float, tls: bool) -> None:
-    with OciRegistry(tls=tls) as registry:
-        pipe.send(_fill(registry, form, count, tls=tls))
-        registry.latency = latency
+    with OciRegistry(tls=tls) as registry, _distant(registry.host, latency) as host:
+        pipe.send(_fill(registry, host, form, count, tls=tls))
         while pipe.recv() == "count":
             pipe.send(len(registry.requests))
             registry.requests.clear()
 
 
-def _fill(registry: OciRegistry, form: str, count: int, *, tls: bool) -> Images:
+@contextlib.contextmanager
+def _distant(host: str, latency: float) -> Iterator[str]:
+    """The host by which a registry on loopback is reached from far away."""
+    if not latency:
+        yield host
+        return
+    command = [sys.executable, "-m", "benchmarks.delay", host.rpartition(":")[2], str(latency)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as relay:
+        assert relay.stdin is not None
+        assert relay.stdout is not None
+        try:
+            yield f"127.0.0.1:{int(relay.stdout.readline())}"
+        finally:
+            relay.stdin.close()
+
+
+def _fill(registry: OciRegistry, host: str, form: str, count: int, *, tls: bool) -> Images:
     stack = Sigstore("benchmark")
-    digests = [_image(registry, stack, form, f"acme/app-{number:04}") for number in range(count)]
-    names = [f"{registry.host}/acme/app-{number:04}" for number in range(count)]
+    names = [f"acme/app-{number:04}" for number in range(count)]
+    digests = [_image(registry, stack, form, host, name) for name in names]
     return Images(
-        registry.host,
-        tuple(f"{name}:1.0" for name in names),
-        tuple(f"{name}@{digest}" for name, digest in zip(names, digests, strict=True)),
+        host,
+        tuple(f"{host}/{name}:1.0" for name in names),
+        tuple(f"{host}/{name}@{digest}" for name, digest in zip(names, digests, strict=True)),
         json.dumps(stack.trusted_root()),
         registry.ca_pem.decode() if tls else "",
     )
 
 
-def _image(registry: OciRegistry, stack: Sigstore, form: str, name: str) -> str:
-    digest = registry.put_image(name, "1.0")
-    if form == "legacy":
-        push_signatures(registry, name, digest, sig_layer(stack.sign(digest, github("acme/app"), SIGNED_AT)))
-    elif form == "bundle":
-        push_signatures(registry, name, digest, bundle(stack.attest(digest, github("acme/app"), SIGNED_AT, REKOR_V2)))
+def _image(registry: OciRegistry, stack: Sigstore, form: str, host: str, name: str) -> str:
+    digest, who = registry.put_image(name, "1.0"), github("acme/app")
+    if form.startswith("legacy"):
+        called = f"{host}/{name}" if form == "legacy" else "registry.acme.example/acme/app"
+        push_signatures(registry, name, digest, sig_layer(stack.sign(digest, who, SIGNED_AT, reference=called)))
+    elif form.startswith("bundle"):
+        ceremony = REKOR_V2 if form == "bundle-v2" else REKOR_V1
+        push_signatures(registry, name, digest, bundle(stack.attest(digest, who, SIGNED_AT, ceremony)))
     return digest
 
 

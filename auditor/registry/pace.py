@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
-import stamina
-
 from auditor.limits import Limits
 from auditor.model.evidence import Fault, FaultKind
 from auditor.registry.faults import Failed
@@ -147,6 +145,8 @@ class Pace:
 
     def _retry(self, pace: HostPace, end: float, ask: Callable[[float], _T], first: Failed) -> _T:
         """Go on after a first failure, which counts as the first try: most requests never come here."""
+        import stamina  # noqa: PLC0415 - hardly a run needs it, and its import takes as long as twenty requests
+
         tries = 0
 
         def again(error: Exception) -> float | bool:

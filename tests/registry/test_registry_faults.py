@@ -340,3 +340,21 @@ def test_digest_of_a_tag_that_is_fetched_is_that_of_its_bytes() -> None:
         found = ask(opened, registry, registry.reference("acme/bad", "1")).resolution
         assert isinstance(found, Resolved)
         assert found.digest == digest
+
+
+@pytest.mark.parametrize(
+    "fault", [Hang(30), Drip(1, 0.05), Truncate(20), Reset(5)], ids=["hang", "drip", "truncated", "reset"]
+)
+def test_tls_that_stalls_or_breaks_after_the_handshake(fault: Any) -> None:
+    """Under TLS too each read ends with its request, on a connection that has served before and later serves again."""
+    with OciRegistry(tls=True) as registry, client(registry) as opened:
+        put_legacy(registry, "acme/bad")
+        put_legacy(registry, "acme/good")
+        assert ask(opened, registry, registry.reference("acme/good", "1")).found == [SIGNED]
+        registry.faults.on(SIG, fault)
+        started = time.monotonic()
+        bad = ask(opened, registry, registry.reference("acme/bad", "1"))
+        assert time.monotonic() - started < 6 * SHORT.request_seconds
+        assert bad.kinds == ({"timeout"} if isinstance(fault, Hang | Drip) else {"connection-failed"})
+        assert bad.found == []
+        assert ask(opened, registry, registry.reference("acme/good", "1")).found == [SIGNED]
