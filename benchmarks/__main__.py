@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_ALL: Final = ("startup", "signatures", "gate", "policies", "policies_kyverno", "kept", "images")
+_ALL: Final = ("startup", "signatures", "gate", "cosign", "policies", "policies_kyverno", "kept", "memory", "images")
 
 
 def main() -> None:
