@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from auditor.manifests.charts import charts_of
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.helm.needs import Absent, nested, typed
+from auditor.manifests.helm.needs import MISSING, Absent, first, nested, typed
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
@@ -53,11 +53,12 @@ class Source:
         for file in helm.items("valueFiles"):
             if isinstance(file, Scalar):
                 found = _in_file(reader, self._file(file.text), file)
-                if isinstance(found, Mapping) or helm.text("ignoreMissingValueFiles") != "true":
+                lenient = helm.text("ignoreMissingValueFiles") == "true"
+                if isinstance(found, Mapping) or not lenient or found.why != MISSING:
                     yield found
         values = helm.scalar("values")
         if values is not None and not helm.mapping("valuesObject").entries:
-            yield from _in_text(values)
+            yield _in_text(values)
         yield helm.mapping("valuesObject")
         for parameter in helm.items("parameters"):
             value = parameter.get("value") if isinstance(parameter, Mapping) else None
@@ -111,13 +112,10 @@ def _in_file(reader: Reader, path: str | None, file: Scalar) -> Mapping | Absent
         target = reader.resolve(path) if path else None
     except OutOfTree:
         target = None
-    documents = reader.documents(target) if target else ()
-    found = next((one for one in documents if isinstance(one, Mapping)), None)
-    if found is None and target is not None:
-        return Mapping()
-    return found if found is not None else Absent(file.place(), f"value file {file.text}")
+    what = f"value file {file.text}"
+    return Absent(file.place(), what) if target is None else first(reader.documents(target), file.place(), what)
 
 
-def _in_text(values: Scalar) -> Iterator[Mapping]:
+def _in_text(values: Scalar) -> Mapping | Absent:
     read = complete(values.text.encode("utf-8", "replace"), values.file, origin_of(values))
-    yield from (one for one in read[:1] if isinstance(one, Mapping))
+    return first(read, values.place(), "values")

@@ -10,7 +10,7 @@ from auditor.manifests.charts import chart_in, charts_of, release_gap
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import read_chart
-from auditor.manifests.helm.needs import Absent, Lookup
+from auditor.manifests.helm.needs import Absent, Lookup, first
 from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.helm.settings import settings
@@ -97,16 +97,17 @@ class Charts:
         name = entry.text("name") or entry.text("chartName")
         home = kustomization.node.mapping("helmGlobals").text("chartHome") or entry.text("chartHome") or "charts"
         directory = join(kustomization.directory, f"{home}/{name}")
-        layers = [*self._files(kustomization, entry), entry.mapping("valuesInline")]
+        files, absent = _parted(self._files(kustomization, entry))
+        layers = [*files, entry.mapping("valuesInline")]
         if entry.text("valuesMerge") == "merge":
             layers.reverse()
         space = entry.text("namespace") or kustomization.node.text("namespace") or "default"
         release = Release(directory, place, entry.text("releaseName") or name, space, tuple(layers))
         if self._is_chart(directory):
-            made = self._rendered("", release, (), gap)
+            made = self._rendered("", release, absent, gap)
         else:
             chosen = of_repository(entry.text("repo"), name, entry.text("version"))
-            made = self._fetched("", Foreign(chosen, release), (), gap)
+            made = self._fetched("", Foreign(chosen, release), absent, gap)
         return list(made.objects) if not made.gaps else made.gaps[0]
 
     # ── Flux ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,14 +222,12 @@ class Charts:
         except OutOfTree:
             return False
 
-    def _files(self, kustomization: Kustomization, entry: Mapping) -> Iterator[Mapping]:
-        named = [entry.scalar("valuesFile"), *entry.items("additionalValuesFiles")]
-        for file in named:
-            path = join(kustomization.directory, file.text) if isinstance(file, Scalar) else ""
-            for document in self.reader.documents(path) if path in self.reader.files else ():
-                if isinstance(document, Mapping):
-                    yield document
-                    break
+    def _files(self, kustomization: Kustomization, entry: Mapping) -> Iterator[Mapping | Absent]:
+        for file in (entry.scalar("valuesFile"), *entry.items("additionalValuesFiles")):
+            if isinstance(file, Scalar):
+                path, what = join(kustomization.directory, file.text), f"values file {file.text}"
+                held = self.reader.documents(path) if path in self.reader.files else None
+                yield Absent(file.place(), what) if held is None else first(held, file.place(), what)
 
 
 def _names_deployers(text: str) -> bool:
@@ -242,7 +241,7 @@ def _owner(why: str) -> str:
 
 
 def _holes(absent: tuple[Absent, ...]) -> tuple[Gap, ...]:
-    return tuple(unrendered(one.place, "missing values", f"{one.what} is not in the tree") for one in absent)
+    return tuple(unrendered(one.place, "missing values", f"{one.what} {one.why}") for one in absent)
 
 
 def _parted(found: Iterable[Mapping | Absent]) -> tuple[tuple[Mapping, ...], tuple[Absent, ...]]:

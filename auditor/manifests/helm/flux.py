@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.helm.needs import Absent, Lookup, nested
+from auditor.manifests.helm.needs import MISSING, Absent, Lookup, first, nested
 from auditor.manifests.helm.values import merged
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.kustomization import join
@@ -64,8 +64,9 @@ def defaults(item: Object, reader: Reader) -> tuple[Mapping | None, tuple[Absent
     found = [_in_file(reader, file) for file in files]
     absent = tuple(one for one in found if isinstance(one, Absent))
     held = merged(one for one in found if isinstance(one, Mapping))
+    told = tuple(one for one in absent if not lenient or one.why != MISSING)
     # Where every file is missing and that may be, the chart keeps its own values.
-    return (held if len(absent) < len(files) else None), (() if lenient else absent)
+    return (held if len(absent) < len(files) else None), told
 
 
 def _in_file(reader: Reader, file: Scalar) -> Mapping | Absent:
@@ -73,9 +74,8 @@ def _in_file(reader: Reader, file: Scalar) -> Mapping | Absent:
         path = reader.resolve(join(".", file.text))
     except OutOfTree:
         path = None
-    documents = reader.documents(path) if path else ()
-    found = next((one for one in documents if isinstance(one, Mapping)), None)
-    return found if found is not None else Absent(file.place(), f"values file {file.text}")
+    what = f"values file {file.text}"
+    return Absent(file.place(), what) if path is None else first(reader.documents(path), file.place(), what)
 
 
 def _referenced(reference: Mapping, lookup: Lookup) -> Iterator[Mapping | Absent]:
@@ -90,10 +90,8 @@ def _referenced(reference: Mapping, lookup: Lookup) -> Iterator[Mapping | Absent
     if target := reference.text("targetPath"):
         yield nested(target, scalar)
         return
-    for document in complete(scalar.text.encode("utf-8", "replace"), scalar.file, origin_of(scalar)):
-        if isinstance(document, Mapping):
-            yield document
-            return
+    read = complete(scalar.text.encode("utf-8", "replace"), scalar.file, origin_of(scalar))
+    yield first(read, scalar.place(), f"{key} of {kind} {name}")
 
 
 def _value(found: Mapping | None, key: str) -> Scalar | None:

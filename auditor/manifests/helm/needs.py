@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.yaml import Broken
 from auditor.model.place import Place
 
 Lookup: TypeAlias = Callable[[str, str], Mapping | None]
@@ -16,12 +17,28 @@ _STEP: Final = re.compile(r"((?:\\.|[^.\[\]\\])+)((?:\[\d+\])*)")
 _TYPED: Final = re.compile(r"true|false|null|0|-?[1-9][0-9]*")
 
 
+MISSING: Final = "is not in the tree"
+
+
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Values that something names and the tree does not hold."""
+    """Values that something names and that are not there, or cannot be read."""
 
     place: Place
     what: str
+    why: str = MISSING
+
+
+def first(documents: Iterable[Node | Broken], place: Place, what: str) -> Mapping | Absent:
+    """The values of a file or text: its first document. Nothing written is no values; what cannot be read is told."""
+    for document in documents:
+        if isinstance(document, Broken):
+            return Absent(place, what, f"cannot be read: {document.why}")
+        if isinstance(document, Mapping):
+            return document
+        if not (isinstance(document, Scalar) and (document.null or not document.text)):
+            return Absent(place, what, "is no mapping")
+    return Mapping()
 
 
 def nested(path: str, value: Scalar) -> Mapping:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.helm.needs import Absent, nested, typed
+from auditor.manifests.helm.needs import Absent, first, nested, typed
 from auditor.manifests.helm.sources import of_helmfile, of_repository
 from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci
 from auditor.manifests.kustomize.gaps import unrendered
@@ -153,9 +153,5 @@ def _values(reader: Reader, directory: str, file: Node) -> Iterator[Mapping | Ab
         path = reader.resolve(join(directory, file.text))
     except OutOfTree:
         path = None
-    found = reader.documents(path) if path else ()
-    values = next((one for one in found if isinstance(one, Mapping)), None)
-    if values is not None:
-        yield values
-    elif path is None or any(isinstance(one, Broken) for one in found):
-        yield Absent(file.place(), f"values file {file.text}")
+    what = f"values file {file.text}"
+    yield Absent(file.place(), what) if path is None else first(reader.documents(path), file.place(), what)
