@@ -47,7 +47,7 @@ def asked(options: argparse.Namespace) -> bool:
 
 def execute(options: argparse.Namespace, environment: Environment, flags: IdentityFlags) -> Exit:
     """Judge one bundle for one file."""
-    from auditor import pipeline
+    from auditor import single_images
     from auditor.cli import output, sources
 
     wanted = output.destinations(options, environment)
@@ -56,7 +56,7 @@ def execute(options: argparse.Namespace, environment: Environment, flags: Identi
     artifact = _artifact(options.artifact)
     # One byte more than a bundle may have: a longer one is refused as what it is, malformed.
     bundle = _read(options.bundle, "the bundle", DEFAULT.blob_bytes + 1)
-    report = pipeline.verify_file(options.artifact, artifact, bundle, rules, world)
+    report = single_images.verify_file(options.artifact, artifact, bundle, rules, world)
     output.deliver(report, wanted, options, environment, world.watch)
     return report.exit
 

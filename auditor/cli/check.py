@@ -37,6 +37,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--head", metavar="REV", help="the change (default: the working tree)")
     parser.add_argument(
+        "--changed-only",
+        action="store_true",
+        help="read only what the change can reach: the same gates, images elsewhere are not listed",
+    )
+    parser.add_argument(
         "--image",
         action=Several,
         default=Listed(),
@@ -58,7 +63,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Judge a change, a tree, standard input, or single images by the repository's rules."""
-    from auditor import pipeline
+    from auditor import pipeline, single_images
     from auditor.cli import output, sources
 
     if options.image and (options.base or options.head):
@@ -73,8 +78,8 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         rules_file,
     ):
         if options.image:
-            report = pipeline.check_references(tuple(options.image), change, rules_file, world)
+            report = single_images.check_references(tuple(options.image), change, rules_file, world)
         else:
-            report = pipeline.check(change, rules_file, world)
+            report = pipeline.check(change, rules_file, world, changed_only=options.changed_only)
     output.deliver(report, wanted, options, environment, world.watch)
     return report.exit

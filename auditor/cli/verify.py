@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Judge each image by the flags, by the rules found, or only describe it; or a file by its bundle."""
     if bundle.asked(options):
         return bundle.execute(options, environment, _flags(options))
-    from auditor import pipeline
+    from auditor import single_images
     from auditor.cli import output, sources
     from auditor.config.flags import rules_of_flags, with_trusted_root
 
@@ -70,7 +70,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     root = sources.read_option(options.trusted_root, "the trusted root")
     if root is not None:
         rules = with_trusted_root(rules, options.trusted_root, root)
-    report = pipeline.verify(tuple(options.image), rules, world)
+    report = single_images.verify(tuple(options.image), rules, world)
     output.deliver(report, wanted, options, environment, world.watch)
     return report.exit
 

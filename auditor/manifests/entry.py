@@ -14,7 +14,7 @@ from typing import Final
 import pathspec
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.affected import Affected, affected
+from auditor.manifests.affected import affected
 from auditor.manifests.charts import is_library
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
 from auditor.manifests.kustomize.gaps import unrendered
@@ -75,21 +75,53 @@ class Entries:
     templates: frozenset[str] = frozenset()
     """Files among `files` that a library chart may mean as templates: what does not parse in them is no manifest."""
     gaps: tuple[Gap, ...] = ()
-    affected: Affected | None = None
-    """What a change can reach; None where everything is read."""
+    affected: frozenset[str] | None = None
+    """Kustomizations whose objects may differ; None where everything is read."""
     kustomizations: Mapping[str, Kustomization] = field(default_factory=dict)
     """Every kustomization of the tree by its directory, those that are left out among them."""
     links: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The directories that each kustomization loads."""
 
 
-def entries(
-    reader: Reader,
-    settings: ManifestSettings,
-    before: Iterable[str] = (),
-    touched: frozenset[str] | None = None,
-) -> Entries:
-    """Find them. `before`: entry points of base, which stay entry points as long as they are kustomizations."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a tree says of itself, whatever it is compared with: kustomizations and charts, and what they load.
+
+    `mine` are the directories of the kustomizations that are chosen, and no part of a chart. The rest is as in `Entries`.
+    """
+
+    kustomizations: Mapping[str, Kustomization]
+    links: Mapping[str, frozenset[str]]
+    mine: tuple[str, ...]
+    charts: tuple[str, ...]
+    files: tuple[str, ...]
+    claims: Mapping[str, frozenset[str]]
+    chart_files: tuple[str, ...]
+    templates: frozenset[str]
+    gaps: tuple[Gap, ...]
+
+
+def entries(found: Survey, before: Iterable[str] = (), touched: frozenset[str] | None = None) -> Entries:
+    """Entry points of a tree. `before`: those of base, which stay entry points as long as they are kustomizations."""
+    mine = frozenset(found.mine)
+    roots = _roots({directory: found.links[directory] & mine for directory in found.mine}, frozenset(before))
+    return Entries(
+        tuple(sorted(roots)),
+        tuple(directory for directory in found.mine if directory not in roots),
+        found.charts,
+        found.files,
+        found.claims,
+        found.chart_files,
+        found.templates,
+        found.gaps,
+        None if touched is None else affected(found.kustomizations, found.links, touched),
+        found.kustomizations,
+        found.links,
+    )
+
+
+def survey(reader: Reader, settings: ManifestSettings) -> Survey:
+    """Read every kustomization, and tell what is a chart and what may be a loose manifest."""
     chosen = Chosen.of(settings)
     charts = _charts(reader)
     libraries = frozenset(chart for chart in charts if is_library(reader, chart))
@@ -101,21 +133,17 @@ def entries(
     mine = {
         directory: item for directory, item in every.items() if item.path in chosen and not _in_chart(item.path, real)
     }
-    roots = _roots({directory: links[directory] & mine.keys() for directory in mine}, frozenset(before))
-    others = tuple(directory for directory in mine if directory not in roots)
     files, chart_files = _manifests(reader, chosen, real)
-    return Entries(
-        tuple(sorted(roots)),
-        others,
+    return Survey(
+        every,
+        links,
+        tuple(mine),
         tuple(chart for chart in charts if f"{chart}/{CHART}".removeprefix("./") in chosen),
         files,
         _claims(reader, mine.values()),
         chart_files,
         frozenset(path for path in files if _in_chart(path, libraries)),
         tuple(gap for gap in gaps if gap.place.file in chosen),
-        None if touched is None else affected(every, links, touched),
-        every,
-        links,
     )
 
 

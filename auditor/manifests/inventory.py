@@ -5,17 +5,18 @@ from __future__ import annotations
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
-from auditor.manifests.entry import Chosen, entries
+from auditor.manifests.entry import Chosen, entries, survey
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.foreign import foreign
-from auditor.manifests.graph.plan import Before, may_deploy
+from auditor.manifests.graph.plan import Before
 from auditor.manifests.graph.plan import plan as planned
 from auditor.manifests.kustomize.build import Builder
+from auditor.manifests.reach import Reach
 from auditor.manifests.render.tools import Renderers
 from auditor.manifests.rendering import rendering
 from auditor.manifests.result import Inventory, comparable
 from auditor.manifests.scan import Scan
-from auditor.source.tree import EntryKind, Tree
+from auditor.source.tree import Tree
 
 __all__ = ["Inventory", "Shared", "comparable", "inventory"]
 
@@ -27,8 +28,7 @@ def inventory(
     *,
     every: bool = False,
     before: Inventory | None = None,
-    touched: frozenset[str] | None = None,
-    spare: bool = False,
+    within: Reach | None = None,
     renderers: Renderers | None = None,
     changed: frozenset[str] | None = None,
     limits: Limits = DEFAULT,
@@ -37,31 +37,22 @@ def inventory(
 
     `every`: each kustomization as a root of its own, and what nothing deploys (`deployed` False). `before`: the inventory
     of base; what was an entry point there stays one, so that a change cannot hide a root by loading it from another.
-    `touched`: the paths whose content differs between base and head, given for both trees of a change: only entry points
-    that they can reach are read. What is left out has the same uses in both. `spare`: inside of those entry points too only
-    what the change can reach is read; a reference that the rest of the same root has already then looks new. `renderers`: programs that render; None reads without any.
-    `changed`: the paths whose content differs, given for both trees of a change: all is read, and what they can reach is
-    rendered.
+    `within`: what a change reaches (`reach`), given for all trees of a change: only entry points that it reaches, and loose
+    manifests beside it, are read. What is left out has the same uses and gaps in all of them. `renderers`: programs that
+    render; None reads without any. `changed`: the paths whose content differs, given for all trees of a change: only what
+    they can reach is rendered.
     """
-    if touched is not None and any(_is_link(tree, path) for path in touched):
-        touched = None
-    if touched is not None and renderers is not None:
-        # Which root deploys a chart is known only when all roots are read.
-        touched, changed = None, touched
     reader = Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits)
-    if touched is not None:
-        touched = reader.with_links(touched)
+    touched = None if within is None else reader.with_links(within.paths)
     if changed is not None:
         changed = reader.with_links(changed)
-    found = entries(reader, settings, before.roots if before else (), touched)
-    if touched is not None and may_deploy(reader, {*found.files, *found.claims}):
-        # Who deploys what, and with which values, is known only when all deployers are read.
-        touched, found = None, entries(reader, settings, before.roots if before else ())
+    surveyed = within.surveys.get(id(tree)) if within else None
+    found = entries(surveyed or survey(reader, settings), before.roots if before else (), touched)
     with rendering(reader, renderers, settings.kube_version, changed) as rendered:
         builder = Builder(reader, limits, inflate=rendered.charts.inflated)
         plan = planned(reader, builder, found, settings, _earlier(before))
-        scan = Scan(reader, rendered, builder, plan, every=every, spare=spare)
-        parts = list(scan.parts(found, before, touched))
+        scan = Scan(reader, rendered, builder, plan, every=every)
+        parts = list(scan.parts(found, before, within))
     uses = dict.fromkeys(use for part in parts for use in part.uses)
     if every:
         uses |= dict.fromkeys(scan.undeployed(uses))
@@ -81,8 +72,3 @@ def inventory(
 
 def _earlier(before: Inventory | None) -> Before:
     return Before(frozenset(before.roots), frozenset(before.named)) if before else Before()
-
-
-def _is_link(tree: Tree, path: str) -> bool:
-    entry = tree.entries().get(path)
-    return entry is not None and entry.kind is EntryKind.SYMLINK

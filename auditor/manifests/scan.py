@@ -11,9 +11,10 @@ from auditor.manifests.entry import Entries
 from auditor.manifests.extract import extract
 from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader
 from auditor.manifests.graph.deployment import Deployment
-from auditor.manifests.graph.plan import Plan, build, is_plain
+from auditor.manifests.graph.plan import Plan, build
 from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.kustomize.build import Builder
+from auditor.manifests.reach import Reach
 from auditor.manifests.rendering import Rendering
 from auditor.manifests.result import Inventory
 from auditor.manifests.uses import Uses, templates, use_of
@@ -26,50 +27,45 @@ from auditor.source.tree import EntryKind
 class Scan:
     """One reading of one tree."""
 
-    def __init__(
-        self, reader: Reader, rendered: Rendering, builder: Builder, plan: Plan, *, every: bool, spare: bool
-    ) -> None:
+    def __init__(self, reader: Reader, rendered: Rendering, builder: Builder, plan: Plan, *, every: bool) -> None:
         self.reader = reader
         self._rendering = rendered
         self.loose: list[str] = []
         self._loaded: set[str] = set()
         self._every = every
-        self._spare = spare
         self._builder = builder
         self._plan = plan
         self._uses = Uses(reader, rendered, every)
 
-    def parts(self, found: Entries, before: Inventory | None, touched: frozenset[str] | None) -> Iterator[Part]:
+    def parts(self, found: Entries, before: Inventory | None, within: Reach | None) -> Iterator[Part]:
         """Every root, then every file that no root loads, then every chart that neither deploys."""
         known = frozenset(before.roots) if before else frozenset(found.roots)
         yield Part((), self._plan.graph.gaps)
         deployed: set[Use] = set()
         for root, way in self._plan.ways:
-            if found.affected is not None and root not in found.affected.directories and root in known:
+            if found.affected is not None and root not in found.affected and root in known:
                 continue
-            self._builder.affected = found.affected if self._spare and root in known else None
             part = self._root(root, way, deployed=True)
             self._loaded.update(path for path, identity in part.seen if identity)
             deployed.update(part.uses)
             yield part
-        self._builder.affected = None
         if self._every:
             for root in self._plan.others:
                 part = self._root(root, None, deployed=False)
                 self._loaded.update(path for path, identity in part.seen if identity)
                 yield Part(tuple(use for use in part.uses if replace(use, deployed=True) not in deployed), part.gaps)
-        yield from self._loose_parts(found, before, touched)
+        yield from self._loose_parts(found, before, within)
         yield from self._chart_parts(found)
         if self._every:
             for path in found.chart_files:
                 yield Part(self._file(path).uses, ())
 
-    def _loose_parts(self, found: Entries, before: Inventory | None, touched: frozenset[str] | None) -> Iterator[Part]:
+    def _loose_parts(self, found: Entries, before: Inventory | None, within: Reach | None) -> Iterator[Part]:
         """Every file that no root loads."""
         self.loose = self._loose_files(found, frozenset(before.loose) if before else frozenset())
         known = frozenset(before.loose) if before else frozenset(self.loose)
         for path in self.loose:
-            if touched is None or path in touched or path not in known:
+            if within is None or posixpath.dirname(path) in within.directories or path not in known:
                 part = self._file(path)
                 yield Part(part.uses, ()) if path in found.templates else part
 
@@ -113,10 +109,9 @@ class Scan:
     # ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _root(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
-        narrow = self._builder.affected
         way = way or self._plan.filling(root)
         how = f"{way.identity if way else ''}{self._plan.identity}"
-        key = (root, f"{deployed}{sorted(narrow.paths) if narrow else ''}{self._rendering.identity}{how}")
+        key = (root, f"{deployed}{self._rendering.identity}{how}")
         for known in self.reader.shared.roots.get(key, ()):
             if all(self.reader.identity(path) == identity for path, identity in known.seen):
                 return known
@@ -127,8 +122,7 @@ class Scan:
     def _build(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
         with self.reader.tracing() as seen:
             built = build(self._builder, root, way)
-            read = self._rendering.read if is_plain(way) else self._rendering.own
-            objects, gaps = read(root, built, seen)
+            objects, gaps = self._rendering.read(root, built, seen, way)
             uses: list[Use] = []
             lookup = self._rendering.lookup(built.objects, built.skipped)
             for item, references in (one for pair in objects for one in self._plan.opened(*pair, way)):

@@ -16,7 +16,7 @@ from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
-from auditor.manifests.graph.graph import Graph, Ground, graph, may_deploy
+from auditor.manifests.graph.graph import Graph, Ground, graph
 from auditor.manifests.graph.settings import Settings
 from auditor.manifests.kustomize.build import Builder, Built
 from auditor.manifests.objects import Object
@@ -117,4 +117,4 @@ def plan(reader: Reader, builder: Builder, found: Entries, settings: ManifestSet
     return Plan(reader, made, tuple(ways), others, values, tuple(named))
 
 
-__all__ = ["Before", "Plan", "build", "is_plain", "may_deploy", "plan"]
+__all__ = ["Before", "Plan", "build", "is_plain", "plan"]

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests.affected import Affected
 from auditor.manifests.contents import unparsable
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
@@ -60,16 +59,13 @@ class Builder:
 
     reader: Reader
     limits: Limits = DEFAULT
-    affected: Affected | None = None
-    """Where given, what is the same in base and head is left out."""
     inflate: Inflate = _unknown_chart
     """Makes the objects of a chart, or says why it cannot."""
-    _built: dict[tuple[str, bool], tuple[Built, dict[str, str]]] = field(default_factory=dict)
+    _built: dict[str, tuple[Built, dict[str, str]]] = field(default_factory=dict)
 
     def build(self, directory: str, stack: tuple[str, ...] = ()) -> Built:
         """The objects of the kustomization in `directory`. `stack` are those that are loading it."""
-        key = (directory, self._narrow((*stack, directory)))
-        known = self._built.get(key)
+        known = self._built.get(directory)
         if known is None:
             with self.reader.tracing() as seen:
                 state = State(self.reader)
@@ -77,7 +73,7 @@ class Builder:
                 known = (_built(state), seen)
             # What is cut short because of who loads it must not serve others.
             if not any(gap.what == CYCLE for gap in known[0].gaps):
-                self._built[key] = known
+                self._built[directory] = known
         self.reader.note(known[1])
         return known[0]
 
@@ -86,23 +82,17 @@ class Builder:
 
         `identity` tells this way of deploying it from others.
         """
-        key = (f"{directory}\0{identity}", False)
+        key = f"{directory}\0{identity}"
         known = self._built.get(key)
         if known is None:
-            before, self.affected = self.affected, None
             with self.reader.tracing() as seen:
                 state = State(self.reader)
                 path = self._path(directory, state, ())
                 own = read(self.reader, directory, path) if path is not None else None
                 self._make(on(own), state, (directory,))
-            self.affected = before
             known = self._built[key] = (_built(state), seen)
         self.reader.note(known[1])
         return known[0]
-
-    def _narrow(self, stack: tuple[str, ...]) -> bool:
-        """Whether resources that are the same in base and head may be left out: none that loads them treats them anew."""
-        return self.affected is not None and not any(directory in self.affected.whole for directory in stack)
 
     def _run(self, directory: str, state: State, stack: tuple[str, ...]) -> None:
         """One kustomization on what is loaded so far: nothing, or all that its parent has where it is a component."""
@@ -151,9 +141,6 @@ class Builder:
         try:
             path = self.reader.resolve(target)
             directory = self.reader.directory(target) if path is None else None
-            if self._spared(path or directory, stack):
-                state.incomplete = True  # patches and images entries may be for what is left out
-                return
             if path is not None:
                 state.load(path)
                 return
@@ -165,9 +152,6 @@ class Builder:
             return
         what = "remote base" if is_remote(item.text) else "missing resource"
         state.missing(item.place(key_path), what, why_missing(item.text, directory))
-
-    def _spared(self, target: str | None, stack: tuple[str, ...]) -> bool:
-        return target is not None and self._narrow(stack) and self.affected is not None and self.affected.spares(target)
 
     def _base(self, built: Built, state: State) -> None:
         state.objects.extend(built.objects)

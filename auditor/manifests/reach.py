@@ -1,0 +1,149 @@
+"""What of several trees of one repository may be left unread, because it is the same in all of them.
+
+A change reaches an entry point that names a touched path, loads one that does, or has a touched path below it, and a loose
+manifest beside a touched one. That follows from the texts of kustomizations alone. It does not follow where an object
+deploys others by rules of its own, or where a path is not what its name says: then the whole trees are read.
+
+ 1. A touched symlink, and a touched `Chart.yaml` that begins, ends or changes what a chart is: other files are manifests.
+ 2. A deployer (Flux, Argo CD, Fleet, helmfile) in any of the trees: it names directories, charts and values anywhere.
+ 3. A patch that may turn an object into a deployer.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from auditor.config.rules import ManifestSettings
+from auditor.manifests import kinds
+from auditor.manifests.charts import is_library
+from auditor.manifests.entry import CHART, Survey, survey
+from auditor.manifests.files import OutOfTree, Reader, Shared
+from auditor.manifests.graph.graph import is_deployer
+from auditor.manifests.helm.settings import NAMES as DEPLOYERS
+from auditor.manifests.objects import Object
+from auditor.source.tree import EntryKind, Tree, Unreadable, expect
+
+_DEPLOYERS: Final = {b"argoproj.io": (b"Application",), b"toolkit.fluxcd.io": (b"HelmRelease", b"Kustomization")}
+"""Words of deployers: a part of the group, and of the kinds in it (`ApplicationSet` is one of them)."""
+_TAGS: Final = (b"!!", b"!<", b"\n%", b"\r%")
+_ESCAPE: Final = re.compile(rb"\\(?:(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|/|(?:\r\n|\r|\n)[ \t]*)")
+_TURNS: Final = re.compile(rb"/apiVersion\b|\ballowKindChange\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a change touches: `paths`, and the `directories` whose loose manifests are read beside them."""
+
+    paths: frozenset[str]
+    directories: frozenset[str]
+    surveys: Mapping[int, Survey] = field(default_factory=dict, repr=False, compare=False)
+    """What was found in each tree on the way, by the tree's `id`."""
+
+
+def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, touched: frozenset[str]) -> Reach | str:
+    """What a change reaches in all of its trees, or why they must be read whole.
+
+    `touched`: every path that is not the same in all of the trees.
+    """
+    table = kinds.load(settings.kinds)
+    readers = [Reader(tree, table, shared) for tree in trees]
+    why = next((why for reader in readers if (why := _unclear(reader, touched))), None)
+    if why is None and len({_charts(reader, touched) for reader in readers}) > 1:
+        why = "the change makes or removes a chart"
+    if why is not None:
+        return why
+    surveys: dict[int, Survey] = {}
+    beside = {posixpath.dirname(path) for path in touched}
+    for reader in readers:
+        found = surveys[id(reader.tree)] = survey(reader, settings)
+        holder = next(_deployers(reader, dict.fromkeys((*found.files, *found.claims))), None)
+        if holder is not None:
+            return f"{holder} deploys by rules of its own"
+        beside.update(_beside(found, touched))
+    return Reach(touched, frozenset(beside), surveys)
+
+
+def _unclear(reader: Reader, touched: frozenset[str]) -> str | None:
+    for path in sorted(touched):
+        entry = reader.files.get(path)
+        if entry is not None and entry.kind is EntryKind.SYMLINK:
+            return f"the change touches a symlink, {path}"
+    return None
+
+
+def _charts(reader: Reader, touched: frozenset[str]) -> frozenset[tuple[str, bool]]:
+    """The touched charts, and whether each is a library."""
+    charts = (posixpath.dirname(path) or "." for path in touched if posixpath.basename(path) == CHART)
+    return frozenset(
+        (chart, is_library(reader, chart)) for chart in charts if posixpath.join(chart, CHART) in reader.files
+    )
+
+
+def _beside(found: Survey, touched: frozenset[str]) -> Iterator[str]:
+    """Directories of the files that a touched kustomization loads: without it they may be loose."""
+    turned = {directory for directory, item in found.kustomizations.items() if item.path in touched}
+    for path, directories in found.claims.items():
+        if directories & turned:
+            yield posixpath.dirname(path)
+
+
+def _deployers(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
+    """Those of the files that may hold, or make, something that deploys by rules of its own."""
+    yield from (path for path in paths if posixpath.basename(path) in DEPLOYERS)
+    targets = dict.fromkeys(_targets(reader, paths))
+    unknown = [path for path in targets if reader.tree.content_id(path) not in reader.shared.deployers]
+    expect(reader.tree, unknown)
+    for path in unknown:
+        try:
+            if _holds_deployer(reader, path):
+                yield path
+        except Unreadable:
+            pass  # told where the file is read for its images
+        reader.shared.deployers[reader.tree.content_id(path)] = False
+
+
+def _targets(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        try:
+            target = reader.resolve(path)
+        except OutOfTree:
+            continue
+        if target is not None:
+            yield target
+
+
+def _holds_deployer(reader: Reader, path: str) -> bool:
+    content = reader.bytes_of(path)
+    plain = _plain(content)
+    if plain is not None:
+        if not any(group in plain and any(kind in plain for kind in made) for group, made in _DEPLOYERS.items()):
+            return False
+        if _TURNS.search(plain):
+            return True
+    return any(_is_any_deployer(item) for item in reader.contents(path).objects)
+
+
+def _plain(content: bytes) -> bytes | None:
+    """YAML with the escapes resolved that write letters or join lines; None where a word may be written otherwise still.
+
+    That is: another encoding, tags (one decodes base64) and directives that name tags. Source: YAML 1.2.2, 5.7, 6.8, 6.9.
+    """
+    if b"\0" in content or any(mark in content for mark in _TAGS) or content.startswith(b"%"):
+        return None
+    return _ESCAPE.sub(_resolved, content) if b"\\" in content else content
+
+
+def _resolved(escape: re.Match[bytes]) -> bytes:
+    if escape["code"] is None:
+        return b"/" if escape[0] == b"\\/" else b""
+    code = int(escape["code"][1:], 16)
+    return chr(code).encode("utf-8", "surrogatepass") if code <= sys.maxunicode else b""
+
+
+def _is_any_deployer(item: Object) -> bool:
+    return is_deployer(item) or item.kind == "HelmRelease"

@@ -1,0 +1,123 @@
+"""What the trees of a change deploy, read so that they can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.config.rules import ManifestSettings, Rules
+from auditor.judge.compare import Comparison, common, compare, surviving
+from auditor.judge.findings.gaps import Touched
+from auditor.judge.governing import Governing
+from auditor.manifests.graph.origins import moved, revalued
+from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
+from auditor.manifests.reach import Reach, reach
+from auditor.manifests.render.tools import Renderers
+from auditor.model.gap import Gap
+from auditor.model.use import Use
+from auditor.source.change import Change
+from auditor.source.differ import differing
+from auditor.source.tree import Tree
+
+NARROW: Final = "only what the change can reach was read: images elsewhere are not listed"
+"""What a report says of a run that left out what cannot gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What each merge base, base's tip (None where it is the merge base) and head deploy, below `scope`.
+
+    `changed` are the paths that differ between head and any merge base, None without a base.
+    """
+
+    before: tuple[Inventory, ...]
+    tip: Inventory | None
+    after: Inventory
+    changed: frozenset[str] | None
+    gaps: tuple[Gap, ...]
+    scope: str
+    notes: tuple[str, ...] = ()
+
+    def compared(self, rules: Rules) -> Comparison:
+        """What the change newly deploys. After a criss-cross merge only what all merge bases have is old."""
+        after = in_scope(self.after.uses, self.scope)
+        known = None
+        if self.before:
+            known = common(tuple(in_scope(comparable(each, self.after), self.scope) for each in self.before))
+            if self.tip is not None:
+                tip = in_scope(self.tip.uses, self.scope)
+                known = surviving(known, tip, after, self.changed or frozenset())
+        return compare(known, after, Governing(rules).label)
+
+    @property
+    def touched(self) -> Touched | None:
+        """What the change touches; None where everything gates."""
+        if self.changed is None:
+            return None
+        return Touched(self.changed, tuple(gap for each in self.before for gap in each.gaps))
+
+
+def read_change(change: Change, rules: Rules, renderers: Renderers | None, *, changed_only: bool = False) -> Reading:
+    """Read every tree of a change; what they share is read once. `changed_only`: only what the change can reach."""
+    shared, changed = Shared(), _changed(change)
+    within, notes = _within(change, rules.manifests, shared) if changed_only else (None, ())
+    rendered = changed if renderers else None
+
+    def read(tree: Tree, before: Inventory | None = None) -> Inventory:
+        return inventory(
+            tree, rules.manifests, shared, before=before, within=within, renderers=renderers, changed=rendered
+        )
+
+    before = tuple(read(tree) for tree in change.merge_bases)
+    after = read(change.head, before[0] if before else None)
+    moved_on = change.base is not None and not _is_merge_base(change.base, change)
+    tip = read(change.base) if change.base is not None and moved_on else None
+    gaps = (*after.gaps, *_turned(change, after, changed or frozenset()))
+    return Reading(before, tip, after, changed, gaps_in_scope(gaps, change.scope), change.scope, notes)
+
+
+def _within(change: Change, settings: ManifestSettings, shared: Shared) -> tuple[Reach | None, tuple[str, ...]]:
+    """What the change reaches, or None where all is read; and what the report says of it."""
+    if not change.merge_bases:
+        return None, ("everything was read: without a base there is no change",)
+    others = tuple(dict.fromkeys((*change.merge_bases, *((change.base,) if change.base is not None else ()))))
+    touched = frozenset().union(*(differing(tree, change.head) for tree in others))
+    found = reach((*others, change.head), settings, shared, touched)
+    if isinstance(found, Reach):
+        return found, (NARROW,)
+    return None, (f"everything was read, not only what the change touches: {found}",)
+
+
+def _turned(change: Change, after: Inventory, changed: frozenset[str]) -> Iterator[Gap]:
+    """What the change makes a deployer deploy that is not in this tree."""
+    yield from moved(change.merge_bases, change.head, changed)
+    yield from revalued(change.head, after.gaps, changed)
+
+
+def _changed(change: Change) -> frozenset[str] | None:
+    """Paths that differ between head and any of the merge bases; None where everything is judged.
+
+    As for uses: only what is the same in all of them is old.
+    """
+    if not change.merge_bases:
+        return None
+    return frozenset().union(*(differing(tree, change.head) for tree in change.merge_bases))
+
+
+def _is_merge_base(base: Tree, change: Change) -> bool:
+    return any(tree.label == base.label for tree in change.merge_bases)
+
+
+def in_scope(uses: Iterable[Use], scope: str) -> tuple[Use, ...]:
+    """The uses whose root, or else whose file, is what was asked for."""
+    return tuple(use for use in uses if _below(use.place.file, scope) or _below(use.root or "", scope))
+
+
+def gaps_in_scope(gaps: Iterable[Gap], scope: str) -> tuple[Gap, ...]:
+    """The gaps whose file or root is what was asked for."""
+    return tuple(gap for gap in gaps if _below(gap.place.file, scope) or _below(gap.root or "", scope))
+
+
+def _below(path: str, scope: str) -> bool:
+    return not scope or path == scope or path.startswith(f"{scope}/")
