@@ -13,6 +13,7 @@ from auditor.policies import gobwas
 from auditor.policies.connaisseur.judge import ConnaisseurPolicy, Entry, TrustRoot, Validator
 from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.found import Found, connaisseur_values, templated
+from auditor.policies.pems import key_mistakes, pem_mistakes
 from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Versions
 
@@ -84,6 +85,8 @@ def _entries(values: Cursor, wrong: list[Mistake]) -> Iterator[Entry]:
 
 def _validator(item: Cursor, wrong: list[Mistake]) -> Validator:
     host = item["host"]
+    parts = {"fulcio": host["fulcioCert"], "rekor": host["rekorPubkey"], "ctlog": host["ctLogPubkey"]}
+    wrong.extend(pem_mistakes(**parts))
     return Validator(
         kind=item["type"].text,
         approves=item["approve"].yes,
@@ -98,6 +101,7 @@ def _trust_root(item: Cursor, wrong: list[Mistake]) -> TrustRoot:
     key, keyless = item["key"], item["keyless"]
     if key:
         known = "-----BEGIN" in key.text
+        wrong.extend(key_mistakes(key, key.text.strip().encode()) if known else ())
         return TrustRoot(_pem(key) if known else None, None, None, None if known else "the key is a reference")
     issuer, subject = _check(keyless, "issuer", wrong), _check(keyless, "subject", wrong)
     if issuer is None or subject is None:

@@ -17,6 +17,7 @@ from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.found import Found
 from auditor.policies.kyverno.names import repository_of
 from auditor.policies.kyverno.wildcard import matches
+from auditor.policies.pems import key_mistakes, pem_mistakes
 from auditor.policies.proofs import Grounds
 from auditor.policies.regex import invalid, occurs
 from auditor.policies.versions import Kyverno
@@ -143,17 +144,17 @@ class Reader:
         self._bundle = bundle
         self.mistakes: list[Mistake] = []
 
-    def sets(self, field: Cursor, above: Cursor, *, attestation: bool = False) -> tuple[AttestorSet, ...]:
+    def sets(self, field: Cursor, above: Cursor) -> tuple[AttestorSet, ...]:
         """The sets of one `attestors:` list; `above` is the `verifyImages` entry, whose defaults count."""
-        return tuple(self._set(item, above, attestation=attestation, depth=0) for item in field)
+        return tuple(self._set(item, above, depth=0) for item in field)
 
-    def _set(self, field: Cursor, above: Cursor, *, attestation: bool, depth: int) -> AttestorSet:
+    def _set(self, field: Cursor, above: Cursor, *, depth: int) -> AttestorSet:
         entries: list[Entry] = []
         if depth > DEFAULT.attestor_depth:
             self.mistakes.append(field.mistake(f"attestors are nested more than {DEFAULT.attestor_depth} deep"))
         else:
             for item in field["entries"]:
-                entries.extend(self._entry(item, above, attestation=attestation, depth=depth))
+                entries.extend(self._entry(item, above, depth=depth))
         if not entries and depth <= DEFAULT.attestor_depth:
             self.mistakes.append(field.mistake("a set of attestors needs at least one of `entries`"))
         return AttestorSet(field.place, tuple(entries), self._count(field["count"], len(entries)))
@@ -166,7 +167,7 @@ class Reader:
             return None
         return int(field.text)
 
-    def _entry(self, field: Cursor, above: Cursor, *, attestation: bool, depth: int) -> list[Entry]:
+    def _entry(self, field: Cursor, above: Cursor, *, depth: int) -> list[Entry]:
         ways = [way for way in _WAYS if field[way]]
         if len(ways) != 1:
             self.mistakes.append(
@@ -174,7 +175,7 @@ class Reader:
             )
             return []
         if ways == ["attestor"]:
-            nested = self._set(field["attestor"], above, attestation=attestation, depth=depth + 1)
+            nested = self._set(field["attestor"], above, depth=depth + 1)
             return [Entry(field.place, nested=nested)]
         own = {name: field[name] or above[name] for name in ("annotations", "repository")}
         shared = _Shared(tuple(sorted(own["annotations"].texts.items())), self._repository(own["repository"]))
@@ -182,7 +183,7 @@ class Reader:
             case "keys":
                 return self._keys(field["keys"], shared)
             case "keyless":
-                return [self._keyless(field["keyless"], shared, attestation=attestation)]
+                return [self._keyless(field["keyless"], shared)]
             case _:
                 place = field["certificates"].place
                 return [Entry(place, unclear="attestors of the kind `certificates` are not evaluated here")]
@@ -214,6 +215,7 @@ class Reader:
             blocks = [found[0].encode() for found in _PEM_KEY.finditer(text)]
             if not blocks:
                 self.mistakes.append(field["publicKeys"].mistake("not public keys in PEM"))
+            self.mistakes.extend(key_mistakes(field["publicKeys"], *blocks))
             return blocks, None
         if "{{" in text:
             return [], "the key is a variable that the cluster fills in"
@@ -232,7 +234,7 @@ class Reader:
 
     # ── keyless ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _keyless(self, field: Cursor, shared: _Shared, *, attestation: bool) -> Entry:
+    def _keyless(self, field: Cursor, shared: _Shared) -> Entry:
         self._check_keyless(field)
         extensions = field["additionalExtensions"].texts
         who = Who(
@@ -246,19 +248,20 @@ class Reader:
         texts = (who.subject, who.subject_regexp, who.issuer, who.issuer_regexp, roots, *extensions.values())
         unclear = "it holds a variable that the cluster fills in" if any("{{" in text for text in texts) else None
         if self._bundle:
-            return self._bundled(field, who, shared, unclear, attestation=attestation)
-        grounds = self._grounds(field, fulcio=roots.encode() if roots else None, key=None, attestation=attestation)
+            return self._bundled(field, who, shared, unclear)
+        grounds = self._grounds(field, fulcio=roots.encode() if roots else None, key=None)
         lax = _IGNORED if self._version is Kyverno.V1_13 and (who.subject_regexp or who.issuer_regexp) else None
         return Entry(field.place, grounds, who, shared.annotations, shared.repository, unclear=unclear, lax=lax)
 
-    def _bundled(self, field: Cursor, who: Who, shared: _Shared, unclear: str | None, *, attestation: bool) -> Entry:
+    def _bundled(self, field: Cursor, who: Who, shared: _Shared, unclear: str | None) -> Entry:
         """For bundles the public root alone counts, and SCTs are never checked."""
-        if field["ctlog"]["ignoreSCT"].yes and not attestation:
+        if field["ctlog"]["ignoreSCT"].yes:
             unclear = "with `ignoreSCT` Kyverno checks no time of a bundle, which is not evaluated here"
         grounds = Grounds(unsafe_without_sct=True, unsafe_without_log=field["rekor"]["ignoreTlog"].yes)
         return Entry(field.place, grounds, who, shared.annotations, None, unclear=unclear)
 
     def _check_keyless(self, field: Cursor) -> None:
+        self.mistakes.extend(pem_mistakes(fulcio=field["roots"]))
         if not field["rekor"] and not field["roots"]:
             self.mistakes.append(field.mistake("`keyless` needs `rekor` or `roots`"))
         for name in ("subjectRegExp", "issuerRegExp"):
@@ -270,10 +273,12 @@ class Reader:
             if key not in EXTENSIONS and key not in EXTENSIONS.values():
                 self.mistakes.append(field["additionalExtensions"][key].mistake(f"invalid certificate extension {key}"))
 
-    def _grounds(self, field: Cursor, *, fulcio: bytes | None, key: bytes | None, attestation: bool = False) -> Grounds:
+    def _grounds(self, field: Cursor, *, fulcio: bytes | None, key: bytes | None) -> Grounds:
         rekor, ctlog = field["rekor"], field["ctlog"]
         if rekor and not rekor["url"].text and not rekor["ignoreTlog"].yes:
             self.mistakes.append(rekor.mistake("`rekor` needs its `url`"))
+        parts = {"rekor": rekor["pubkey"], "ctlog": ctlog["pubkey"], "tsa": ctlog["tsaCertChain"]}
+        self.mistakes.extend(pem_mistakes(**parts))
         ignore_log = rekor["ignoreTlog"].yes
         return Grounds(
             fulcio=fulcio,
@@ -282,7 +287,7 @@ class Reader:
             tsa=_pem(ctlog["tsaCertChain"]),
             key=key,
             unsafe_without_log=ignore_log,
-            unsafe_without_sct=key is not None or ctlog["ignoreSCT"].yes or (attestation and not ctlog),
+            unsafe_without_sct=key is not None or ctlog["ignoreSCT"].yes,
             stamped=bool(ctlog["tsaCertChain"].text) and not ignore_log,
         )
 

@@ -17,6 +17,7 @@ from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.inspected import Inspected
 from auditor.policies.kyverno.names import repository_of
 from auditor.policies.kyverno.signing import Answer, joined, unparsable, unread
+from auditor.policies.pems import key_mistakes, pem_mistakes
 from auditor.policies.proofs import Grounds, Proofs
 from auditor.policies.regex import invalid, occurs
 from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
@@ -168,6 +169,8 @@ def read_attestor(field: Cursor, mistakes: list[Mistake]) -> CosignAttestor:
     ctlog = cosign["ctlog"]
     if ctlog and not ctlog["url"].text and not ctlog["insecureIgnoreTlog"].yes:
         base = replace(base, refused="rekor URL must be provided")
+    parts = {"rekor": ctlog["rekorPubKey"], "ctlog": ctlog["ctLogPubKey"], "tsa": ctlog["tsaCertChain"]}
+    mistakes.extend(pem_mistakes(fulcio=cosign["keyless"]["roots"], **parts))
     ways = [way for way in ("key", "keyless", "certificate") if cosign[way]]
     if len(ways) != 1:
         mistakes.append(cosign.mistake("an attestor has exactly one of key, keyless and certificate"))
@@ -241,8 +244,7 @@ def _keyed(base: CosignAttestor, cosign: Cursor, mistakes: list[Mistake]) -> Cos
     data, algorithm = key["data"].text, key["hashAlgorithm"].text
     if not data:
         return replace(base, unclear="its key is held elsewhere (kms or an expression)")
-    if "BEGIN PUBLIC KEY" not in data:
-        mistakes.append(key["data"].mistake("not a public key in PEM"))
+    mistakes.extend(key_mistakes(key["data"], data.encode()))
     if algorithm not in {"", "sha256"}:
         return replace(base, unclear=f"hashAlgorithm {algorithm} is not evaluated here")
     return replace(base, readings=_grounds(cosign, key=data.encode()))

@@ -86,6 +86,7 @@ class ImageValidatingPolicy:
     demands_digest: bool
     required: bool
     exceptions: tuple[Excepted, ...] = ()
+    at_admission: bool = True
     version: Kyverno = Kyverno.V1_19
     engine: Engine = Engine.KYVERNO
     _applied: dict[tuple[Any, ...], Maybe] = field(default_factory=dict, init=False, compare=False, repr=False)
@@ -148,7 +149,7 @@ class ImageValidatingPolicy:
         return self._applied[key]
 
     def _speaks(self, resource: Resource) -> Maybe:
-        if resource.named and resource.kind not in POD_KINDS:
+        if not self.at_admission or (resource.named and resource.kind not in POD_KINDS):
             return False
         within: Maybe = True
         if self.namespace is not None:

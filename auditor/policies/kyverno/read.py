@@ -142,7 +142,7 @@ class _Reading:
         if not kind:
             self.mistakes.append(field.mistake("an attestation needs its `type`"))
         self._check_expressions(field["conditions"])
-        return Attestation(kind, reader.sets(field["attestors"], item, attestation=True), field["conditions"])
+        return Attestation(kind, reader.sets(field["attestors"], item), field["conditions"])
 
     def _check_expressions(self, block: Cursor) -> None:
         for field in _conditions(block):

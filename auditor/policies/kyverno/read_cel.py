@@ -82,6 +82,7 @@ class _Reading:
             demands_digest=settings["verifyDigest"].text != "false",
             required=settings["required"].text != "false",
             exceptions=self._exceptions(policy, exceptions),
+            at_admission=spec["evaluation"]["admission"]["enabled"].text != "false",
             version=version,
         )
 

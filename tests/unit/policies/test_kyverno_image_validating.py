@@ -39,6 +39,7 @@ POD = Resource("Pod", "v1", "web", "prod", (("app", "web"),), "app", frozenset({
 INIT = Resource("Pod", "v1", "web", "prod", (("app", "web"),), "app", frozenset({Containers.INIT}))
 DEPLOYMENT = Resource("Deployment", "apps/v1", "web", "prod", (("app", "web"),), "app", frozenset({Containers.NORMAL}))
 GOOD = f"keyless: {{identities: [{{issuer: '{ISSUER}', subject: '{WHO.subject}'}}]}}"
+REKOR = json.dumps(STACK.pem_files()["rekor"].decode())
 SIGNED = "images.containers.map(i, verifyImageSignatures(i, [attestors.a])).all(n, n > 0)"
 
 
@@ -125,7 +126,7 @@ def test_logs() -> None:
     asking = policy(attestor=GOOD + ", ctlog: {url: https://rekor.sigstore.dev}")
     assert verdict(asking, sig(ceremony=TIMESTAMP_ONLY)) is UNKNOWN
     assert verdict(asking, sig()) is PASS
-    assert verdict(policy(attestor=GOOD + ", ctlog: {rekorPubKey: x}"), sig()) is FAIL  # the engine wants its URL
+    assert verdict(policy(attestor=GOOD + f", ctlog: {{rekorPubKey: {REKOR}}}"), sig()) is FAIL  # the engine wants its URL
     ignoring = policy(attestor=GOOD + ", ctlog: {insecureIgnoreTlog: true}")
     assert verdict(ignoring, sig(ceremony=TIMESTAMP_ONLY)) is PASS
     assert verdict(ignoring, sig()) is FAIL  # nothing else says when, and the certificate has expired
