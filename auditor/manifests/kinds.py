@@ -68,16 +68,19 @@ class Kinds:
         return tuple(entry for entry in entries if entry.group in ("*", group))
 
     @property
-    def words(self) -> frozenset[bytes]:
-        """Lower-case words in every object whose images stand under keys that do not say image: for the prefilter."""
+    def words(self) -> frozenset[tuple[bytes, ...]]:
+        """Lower-case words that are all in each object whose images stand under keys that do not say image.
+
+        For the prefilter: its group and its kind, as far as they are known.
+        """
         entries = (entry for listed in self.by_kind.values() for entry in listed)
         return frozenset(
             _word(entry) for entry in entries if entry.fields or any(_is_hidden(path) for path, _ in entry.paths)
         )
 
 
-def _word(entry: Kind) -> bytes:
-    return (entry.kind if entry.group in ("", "*") else entry.group).lower().encode()
+def _word(entry: Kind) -> tuple[bytes, ...]:
+    return tuple(word.lower().encode() for word in (entry.group, entry.kind) if word not in ("", "*"))
 
 
 def _is_hidden(path: Path) -> bool:

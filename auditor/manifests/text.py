@@ -107,14 +107,15 @@ _IMAGE_LINE: Final = re.compile(
 )
 
 
-def prefilter(words: frozenset[bytes] = frozenset()) -> Callable[[bytes], bool]:
-    """A test of bytes that refuses only what cannot hide an image. `words`: lower-case keys of the kinds table."""
-    wanted = (*_WORDS, *sorted(words))
+def prefilter(words: frozenset[tuple[bytes, ...]] = frozenset()) -> Callable[[bytes], bool]:
+    """A test of bytes that refuses only what cannot hide an image. `words`: what the kinds table knows an object by."""
+    described = sorted(words)
 
     def may_hold(content: bytes) -> bool:
         lower = content.lower()
         return (
-            any(word in lower for word in wanted)
+            any(word in lower for word in _WORDS)
+            or any(all(word in lower for word in each) for each in described)
             or b"\0" in content
             or _HIDING.search(content) is not None
             or _LOCATED_BYTES.search(lower) is not None
