@@ -6,11 +6,13 @@ import argparse
 import sys
 from typing import Any
 
+from auditor.cli.forge import add_ci_option, compared
 from auditor.cli.options import (
     Environment,
     Listed,
     Several,
     add_judging_options,
+    add_kyverno_option,
     add_network_options,
     add_render_option,
     add_report_options,
@@ -26,7 +28,8 @@ def add(commands: Any) -> None:
         help="the gate: judge what a change newly deploys, or a whole tree",
         description=(
             "Judge the images that a change newly deploys. Rules are read from the base revision, so that a change cannot "
-            "loosen the rule that judges it. Without --base the whole tree gates, by its own rules."
+            "loosen the rule that judges it. In CI base and head are read from the environment. Without --base the whole tree "
+            "gates, by its own rules."
         ),
     )
     parser.add_argument(
@@ -48,14 +51,10 @@ def add(commands: Any) -> None:
         metavar="REF",
         help="judge this image (or oci:FOLDER) only; repeatable",
     )
+    add_ci_option(parser)
     add_render_option(parser)
     add_judging_options(parser)
-    parser.add_argument(
-        "--kyverno",
-        choices=("1.13", "1.17", "1.19"),
-        default="1.19",
-        help="the version of Kyverno whose policies rule, where versions judge differently",
-    )
+    add_kyverno_option(parser)
     add_network_options(parser)
     add_report_options(parser)
     parser.set_defaults(execute=execute)
@@ -72,11 +71,16 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
             help="leave out --base and --head, or leave out --image",
         )
     wanted = output.destinations(options, environment)
-    world = sources.world(options, environment)
-    with sources.open_target(options, base=options.base, head=options.head, standard_input=sys.stdin.buffer) as (
-        change,
-        rules_file,
-    ):
+    asked = compared(options, environment)
+    world = sources.world(options, environment, fork=asked.fork)
+    with sources.open_target(
+        options,
+        base=asked.base,
+        head=asked.head,
+        standard_input=sys.stdin.buffer,
+        rules=asked.rules,
+        notes=asked.notes,
+    ) as (change, rules_file):
         if options.image:
             report = single_images.check_references(tuple(options.image), change, rules_file, world)
         else:

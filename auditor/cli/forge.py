@@ -1,41 +1,92 @@
-"""What a forge's CI says in the environment of a job: where its files are shown, and what the job is called."""
+"""What a CI says about the job, put to use: which revisions `check` compares, where its files are shown, what it is called."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Final
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
 
-_REPOSITORY: Final = re.compile(r"[\w.-]+(?:/[\w.-]+)+", re.ASCII)
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_ODD: Final = re.compile(r"[^\w.-]+", re.ASCII)
-_GITEA: Final = ("GITEA_ACTIONS", "FORGEJO_ACTIONS")
-"""Both set GitHub's variables too, but show files elsewhere."""
+from auditor.cli.options import Environment
+from auditor.errors import AuditorError, UsageError
+from auditor.publish.ci.detect import blob_url, detect
+from auditor.publish.ci.job import Job, Revisions
 
-
-def blob_url(variables: Mapping[str, str], head: str | None) -> str | None:
-    """Where the forge shows the files of `head` (None: of what the job checked out); None outside a forge's CI."""
-    if variables.get("GITLAB_CI") == "true":
-        return _address(variables.get("CI_PROJECT_URL", ""), "-/blob", head or variables.get("CI_COMMIT_SHA"))
-    repository = variables.get("GITHUB_REPOSITORY", "")
-    if variables.get("GITHUB_ACTIONS") != "true" or not _REPOSITORY.fullmatch(repository):
-        return None
-    kind = "src/commit" if any(variables.get(name) == "true" for name in _GITEA) else "blob"
-    server = variables.get("GITHUB_SERVER_URL", "").rstrip("/")
-    return _address(f"{server}/{repository}", kind, head or variables.get("GITHUB_SHA"))
+__all__ = ["Compared", "add_ci_option", "blob_url", "compared", "job"]
 
 
-def _address(project: str, kind: str, commit: str | None) -> str | None:
-    if not project.startswith(("https://", "http://")) or not _COMMIT.fullmatch(commit or ""):
-        return None
-    return f"{project.rstrip('/')}/{kind}/{commit}"
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What `check` compares. `rules` is a revision whose rules judge a tree that is compared with nothing."""
+
+    base: str | None
+    head: str | None
+    rules: str | None = None
+    notes: tuple[str, ...] = ()
+    fork: bool = False
 
 
-def job(variables: Mapping[str, str]) -> str | None:
+def add_ci_option(parser: argparse.ArgumentParser) -> None:
+    """Whether the CI is asked."""
+    parser.add_argument(
+        "--ci",
+        choices=("auto", "never"),
+        default="auto",
+        help="without --base and --head: take them from the CI's environment (auto), or judge the whole tree (never)",
+    )
+
+
+def job(environment: Environment) -> str | None:
     """The CI job's name, so that two jobs on one pull request keep their comments and scans apart."""
-    names = []
-    if variables.get("GITLAB_CI") == "true":
-        names = [variables.get("CI_JOB_NAME")]
-    elif variables.get("GITHUB_ACTIONS") == "true":
-        names = [variables.get("GITHUB_WORKFLOW"), variables.get("GITHUB_JOB")]
-    return "/".join(_ODD.sub("-", name) for name in names if name) or None
+    found = detect(environment.variables)
+    return found.name if found else None
+
+
+def compared(options: argparse.Namespace, environment: Environment) -> Compared:
+    """What the options say, else what the CI says about the change it runs for. Raises UsageError where it cannot be told.
+
+    A change must never be judged by its own rules because the CI was not understood: that is exit 2, not a whole tree.
+    """
+    asked = Compared(options.base, options.head)
+    if options.base or options.head or options.image or options.path == "-" or options.ci == "never":
+        found = detect(environment.variables) if options.ci == "auto" else None
+        return Compared(options.base, options.head, fork=bool(found and found.fork))
+    found = detect(environment.variables)
+    if found is None or not (found.revisions or found.blind or found.whole):
+        return asked
+    if found.blind:
+        raise UsageError(found.blind, help="give --base and --head; --ci never judges the whole tree by its own rules")
+    return _chosen(found, Path(options.path))
+
+
+def _chosen(found: Job, path: Path) -> Compared:
+    """The first pair that this clone holds."""
+    from auditor.source.git import open_repository
+
+    missing: AuditorError | None = None
+    repository = open_repository(path)
+    try:
+        for pair in found.revisions:
+            try:
+                if pair.witness and repository.commit(pair.witness[0]) != pair.witness[1]:
+                    continue
+                repository.commit(pair.base)
+                return Compared(pair.base, repository.commit(pair.head), notes=_notes(found, pair), fork=found.fork)
+            except AuditorError as error:
+                missing = missing or error
+        if found.whole:
+            return Compared(None, found.commit, found.whole, _whole_notes(found), fork=found.fork)
+    finally:
+        repository.close()
+    raise missing or UsageError(f"this clone holds no revision that {found.ci} names", help="give --base and --head")
+
+
+def _notes(found: Job, pair: Revisions) -> tuple[str, ...]:
+    told = f"{found.ci} says: head {pair.head[:12]}, base {pair.base[:12]}"
+    if pair.base.endswith("^1"):
+        told = f"{found.ci} says: head is the merge {pair.head[:12]}, base its first parent"
+    return (told,)
+
+
+def _whole_notes(found: Job) -> tuple[str, ...]:
+    told = f"{found.ci} names no commit before this push, or one that is gone"
+    return (f"{told}: the whole tree was judged, by the rules of {found.whole}",)

@@ -9,13 +9,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, NoReturn
 
-from auditor.cli import cache, check, explain, images, policy, verify
+from auditor.cli import cache, check, explain, images, policy, publish, report, verify
 from auditor.cli.options import Environment, Parser
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.model.report import Exit
 from auditor.version import __version__
 
-_COMMANDS: Final = (images, check, verify, policy, cache, explain)
+_COMMANDS: Final = (images, check, verify, policy, report, publish, cache, explain)
 _SENTENCE: Final = 2000
 """Code points of one message: a mistake in a file may quote a line without end."""
 

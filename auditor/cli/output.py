@@ -68,8 +68,8 @@ def _write(
         width=shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH,
         verbose=options.verbose,
         blob_url=blob_url(environment.variables, report.run.head),
-        key=job(environment.variables) or report.run.command,
-        category=job(environment.variables) or report.run.command,
+        key=job(environment) or report.run.command,
+        category=job(environment) or report.run.command,
     )
     for name, file in wanted:
         if file is not None:

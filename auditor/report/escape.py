@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -161,6 +162,14 @@ def markdown_code(text: str) -> str:
     fence = "`" * (longest + 1)
     pad = " " if longest or seen.startswith(" ") or seen.endswith(" ") else ""
     return f"{fence}{pad}{seen}{pad}{fence}"
+
+
+def markdown_fence(lines: Iterable[str], language: str) -> str:
+    """A fenced block of these lines, each made one visible line. The fence is longer than any run of backticks inside."""
+    seen = [visible_text(line) for line in lines]
+    longest = max((len(run) for line in seen for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}{language}", *seen, fence])
 
 
 def markdown_prose(text: str) -> str:

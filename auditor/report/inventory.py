@@ -47,6 +47,8 @@ def _section(
     root: str | None, uses: list[JudgedUse], width: int, palette: Palette, shown: Callable[..., str]
 ) -> list[str]:
     title = "loose manifests" if root is None else f"root {shown(root, _NAME)}"
+    if any(judged.use.superset for judged in uses):
+        title += " (read without kustomize: all its images, and maybe some too many)"
     rows = []
     previous = ""
     for judged in uses:

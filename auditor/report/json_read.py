@@ -202,6 +202,7 @@ def _use(use: Fields, reference: str) -> JudgedUse:
             deployed=use.truth("deployed"),
             confidence=use.parsed("confidence", Confidence),
             sort=use.parsed("sort", Sort, Sort.IMAGE.value),
+            superset=use.truth("superset", False),
         ),
         use.parsed_or_none("change", Change),
     )

@@ -12,26 +12,31 @@ from typing import Final
 
 from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
-from auditor.model.report import Exit, Report
-from auditor.report.escape import cut, markdown_code, markdown_link, markdown_prose, relative_uri
-from auditor.report.options import RenderOptions
+from auditor.model.report import Exit, Image, Report
+from auditor.report.escape import cut, markdown_code, markdown_fence, markdown_link, markdown_prose, relative_uri
+from auditor.report.options import BUDGET, RenderOptions
+from auditor.report.remedies import remedy
 from auditor.report.view import Entry, Standing, View, view
 from auditor.report.words import (
     count,
+    current_signer,
     headline,
     outcome,
     previous_words,
+    signer_words,
+    tag_words,
     tally,
     waiver_words,
     workload_words,
 )
 
-BUDGET: Final = 60_000
-"""Code points of a comment: GitHub refuses more than 65,536 in places, and stores 262,144 bytes in others."""
+__all__ = ["BUDGET", "marker", "render"]
 
 _NAME: Final = 300
 _SENTENCE: Final = 1200
 _PLACES: Final = 3
+_MOST_NOTES: Final = 10
+_VERSION: Final = 40
 _KEY: Final = re.compile(r"[^A-Za-z0-9._/]+")
 
 _ICONS: Final = {
@@ -51,22 +56,30 @@ def marker(key: str) -> str:
 
 
 def render(report: Report, options: RenderOptions) -> str:
-    """The comment: at most `BUDGET` code points, with a final newline."""
+    """The comment: at most `options.budget` code points, with a final newline."""
     seen = view(report)
     icon = {Exit.FINDINGS: "❌", Exit.INCOMPLETE: "❔"}.get(seen.outcome, "✅")
-    head = [marker(options.key), f"### {icon} {_sentence(headline(seen))}", *_notes(report)]
-    foot = (
-        f"<sub>auditor {report.run.version.replace('<', '')}: {tally(seen)}; {outcome(seen)}{_revisions(report)}</sub>"
-    )
-    return _within_budget(head, _tables(seen, options), foot)
+    head = [marker(options.key), f"### {icon} {_sentence(headline(seen))}", *_notes(report, options)]
+    version = markdown_prose(cut(report.run.version, _VERSION))
+    foot = f"<sub>auditor {version}: {tally(seen)}; {outcome(seen)}{_revisions(report)}</sub>"
+    return _within_budget(head, _tables(seen, options), foot, options.budget)
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _notes(report: Report) -> list[str]:
-    return [f"> ⚠️ {markdown_prose(cut(note, _SENTENCE))}" for note in report.run.notes]
+_RELAYED: Final = (
+    "> ⚠️ Reported by the change's own job: nobody checked this result, and the change may have written it. It is no "
+    "substitute for the required check."
+)
+
+
+def _notes(report: Report, options: RenderOptions) -> list[str]:
+    notes = [f"> ⚠️ {markdown_prose(cut(note, _SENTENCE))}" for note in report.run.notes[:_MOST_NOTES]]
+    left = len(report.run.notes) - _MOST_NOTES
+    notes += [f"> … and {count(left, 'more note')} not shown here."] if left > 0 else []
+    return [*([_RELAYED] if options.relayed else []), *notes]
 
 
 def _revisions(report: Report) -> str:
@@ -95,7 +108,7 @@ class Table:
         return f"<details><summary>{self.fold}</summary>\n\n{body}\n\n</details>"
 
 
-def _within_budget(head: Sequence[str], tables: Sequence[Table], foot: str) -> str:
+def _within_budget(head: Sequence[str], tables: Sequence[Table], foot: str, budget: int) -> str:
     """All rows where they fit; else as many as fit, the folded and least bad ones going first."""
     shown = [len(table.rows) for table in tables]
 
@@ -103,7 +116,7 @@ def _within_budget(head: Sequence[str], tables: Sequence[Table], foot: str) -> s
         parts = ["\n".join(head[:2]), *head[2:]]
         return "\n\n".join([*parts, *(t.text(n) for t, n in zip(tables, shown, strict=True)), foot]) + "\n"
 
-    excess = len(text()) - BUDGET
+    excess = len(text()) - budget
     for index in sorted(range(len(tables)), key=lambda i: (tables[i].fold is None, -i)):
         rows = tables[index].rows
         if excess > 0:
@@ -125,6 +138,7 @@ def _tables(seen: View, options: RenderOptions) -> list[Table]:
     passing = [e for e in seen.gating if e.standing in {Standing.PASSES, Standing.UNASKED}]
     counting = [f for f in seen.loose if f.counts]
     other = [f for f in seen.loose if not f.counts]
+    fixes = tuple(markdown_fence(found.lines(), "diff") for e in open_entries if (found := remedy(e)))
     new = "new image" if seen.compared else "image"
     changed = ("| Image | Was | Where |", "|---|---|---|")
     tables = [
@@ -132,6 +146,7 @@ def _tables(seen: View, options: RenderOptions) -> list[Table]:
         Table(
             ("| Finding | Where | Why, and what now |", "|---|---|---|"), tuple(_finding_row(f, link) for f in counting)
         ),
+        Table((), fixes, f"🔧 {count(len(fixes), 'fix', 'fixes')} to copy"),
         Table(
             ("| Image | Where | Why |", "|---|---|---|"),
             tuple(_row(e, link) for e in passing),
@@ -201,13 +216,33 @@ def _row(entry: Entry, link: Callable[[Place], str]) -> str:
 
 
 def _name(entry: Entry) -> str:
-    was = previous_words(entry.image)
     parts = [
-        f"{_ICONS[entry.standing]} **{entry.label}**",
+        f"{_ICONS[entry.standing]} **{markdown_prose(cut(entry.label, _NAME))}**",
         markdown_code(cut(entry.image.reference, _NAME)),
-        f"was {markdown_prose(cut(was, _NAME))}" if was else "",
+        *_changes(entry.image),
     ]
     return _lines(parts)
+
+
+def _changes(image: Image) -> list[str]:
+    """Old → new: the tag (or the name), then the signer where it is another one."""
+    old = image.previous
+    if old is None:
+        return []
+    before, after = (tag_words(reference, image.name) for reference in (old.reference, image.reference))
+    told = [_arrow(before, after)]
+    if old.verdict is not None and old.verdict is not image.verdict:
+        told[0] += f" (was {old.verdict.value})"
+    signer = current_signer(image)
+    if old.identity and (
+        signer is None or (signer.issuer, signer.subject) != (old.identity.issuer, old.identity.subject)
+    ):
+        told.append(f"signer {_arrow(signer_words(old.identity), signer_words(signer))}")
+    return told
+
+
+def _arrow(before: str, after: str) -> str:
+    return f"{markdown_code(cut(before, _NAME))} → {markdown_code(cut(after, _NAME))}"
 
 
 def _also(finding: Finding) -> str:

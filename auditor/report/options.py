@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from auditor.report.pages import RulePage
+
+BUDGET: Final = 60_000
+"""Code points of a comment: GitHub refuses more than 65,536 in places, and stores 262,144 bytes in others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,8 @@ class RenderOptions:
     (`https://github.com/acme/platform/blob/<commit>`). `key` names the check in the comment's hidden marker, so that two
     jobs do not fight over one comment. `category` becomes SARIF's `automationDetails.id`. `docs_url` is where the rules'
     pages are published, to which `/<rule>` is added. `pages` are the rules' pages; None takes those that are shipped.
+    `budget` is how many code points a comment may have. `relayed` says that the result is another job's word, perhaps of one
+    that the change itself has written.
     """
 
     color: bool = False
@@ -26,3 +32,5 @@ class RenderOptions:
     category: str = "default"
     docs_url: str | None = None
     pages: Mapping[str, RulePage] | None = None
+    budget: int = BUDGET
+    relayed: bool = False

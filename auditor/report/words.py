@@ -129,6 +129,35 @@ def previous_words(image: Image) -> str:
     return f"{text} ({', '.join(known)})" if known else text
 
 
+_GITHUB_ISSUER: Final = "https://token.actions.githubusercontent.com"
+
+
+def tag_words(reference: str, name: str | None) -> str:
+    """Of a reference, what stands behind its name; all of it where the name is another one. A digest is shortened."""
+    bare, at, digest = reference.partition("@")
+    rest = bare.removeprefix(name or "\0").lstrip(":") if name and bare.startswith((f"{name}:", name)) else bare
+    if "/" in rest or (name and bare.removeprefix(name)[:1] not in {"", ":"}):
+        rest = bare
+    short = f"@{digest[:19]}…" if at and len(digest) > 20 else at + digest
+    return f"{rest}{short}" or reference
+
+
+def signer_words(identity: Identity | None) -> str:
+    """Who signed, as short as it is still certain: GitHub's own issuer vouches for names below github.com."""
+    if identity is None:
+        return "nobody"
+    if identity.issuer == _GITHUB_ISSUER:
+        return identity.subject.removeprefix("https://github.com/")
+    return identity.subject
+
+
+def current_signer(image: Image) -> Identity | None:
+    """Who signed the image as it is now: whom the rule allows, else the first valid signer."""
+    valid = [s for s in image.signatures if isinstance(s.signature, Signed) and not s.signature.attestation]
+    best = min(valid, key=lambda s: s.allowed is not True, default=None)
+    return best.signature.identity if best and isinstance(best.signature, Signed) else None
+
+
 def _changed_signer(image: Image, old: Previous) -> Identity | None:
     now = {s.signature.identity.subject for s in image.signatures if isinstance(s.signature, Signed)}
     return old.identity if old.identity and old.identity.subject not in now else None

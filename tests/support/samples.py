@@ -116,12 +116,13 @@ def run(command: str = "check", **more: object) -> Run:
         "base": BASE,
         "merge_base": BASE,
         "head": HEAD,
+        "version": "0.1.0",
         "seconds": 1.234,
         "renderers": {"kustomize": None, "helm": None},
         "trust": (TrustUsed("public-good", "embedded", 12),),
         **more,
     }
-    return Run(command=command, target=".", started=STARTED, version="0.1.0", **fields)  # type: ignore[arg-type]
+    return Run(command=command, target=".", started=STARTED, **fields)  # type: ignore[arg-type]
 
 
 def failing() -> Report:
@@ -315,12 +316,21 @@ def hostile(text: str) -> Report:
     )
     waived = Waived(text, date(2027, 1, 31), text)
     return Report(
-        run=run(base=text, head=text, notes=(text,), renderers={text: text}, trust=(TrustUsed(text, text, 1),)),
+        run=run(
+            text,
+            version=text,
+            base=text,
+            head=text,
+            notes=(text,),
+            renderers={text: text},
+            trust=(TrustUsed(text, text, 1),),
+        ),
         images=(bad, good, Image(f"{text}:old", None, None, None, False, (old,), Change.REMOVED)),
         findings=(
             finding_for(bad, "wrong-signer", Level.ERROR, text, text),
             finding_for(bad, "numeric-tag", Level.WARNING, text, text),
             finding_for(bad, "latest-tag", Level.WARNING, text, text, waived=waived),
+            finding_for(good, f"x{text}", Level.WARNING, text, text),
             Finding("unparsable-file", Level.INCOMPLETE, text, text, place, root=text),
             Finding("rules-changed", Level.NOTE, text, text, place, image=f"{text}!", waived=waived),
         ),

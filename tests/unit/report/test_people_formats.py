@@ -9,12 +9,14 @@ import pytest
 
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
+from auditor.model.identity import Identity
 from auditor.model.place import Place
 from auditor.model.report import Report
 from auditor.model.verdict import Verdict
 from auditor.report.grid import Palette, fit, grid, wrap
 from auditor.report.markdown import BUDGET, marker
 from auditor.report.render import RenderOptions, render
+from auditor.report.words import signer_words, tag_words
 from tests.support import samples
 
 BLOB = "https://github.com/acme/platform/blob/8a9b0c1d2e3f"
@@ -158,8 +160,75 @@ def test_comment_links_the_line() -> None:
 
 def test_comment_tells_what_the_image_was() -> None:
     text = render(samples.clear(), "markdown")
-    assert "was `3.3` (verified)" in text
+    assert "`ghcr.io/acme/web:3.4`<br>`3.3` → `3.4` |" in text, "the signer is the same: not a word about it"
     assert text.split("\n")[1] == "### ✅ 1 new image: may be deployed"
+    assert "`2.0` → `2.1` (was verified)<br>signer `acme/api/.github" in render(samples.failing(), "markdown")
+
+
+@pytest.mark.parametrize(
+    ("reference", "name", "words"),
+    [
+        ("ghcr.io/acme/api:2.1", "ghcr.io/acme/api", "2.1"),
+        ("ghcr.io/acme/api", "ghcr.io/acme/api", "ghcr.io/acme/api"),
+        ("ghcr.io/acme/api-next:2.1", "ghcr.io/acme/api", "ghcr.io/acme/api-next:2.1"),
+        ("ghcr.io/acme/api/x:2.1", "ghcr.io/acme/api", "ghcr.io/acme/api/x:2.1"),
+        ("nginx:1.27", "docker.io/library/nginx", "nginx:1.27"),
+        (f"ghcr.io/acme/api:2.1@sha256:{'a' * 64}", "ghcr.io/acme/api", f"2.1@sha256:{'a' * 12}…"),
+        (f"ghcr.io/acme/api@sha256:{'a' * 64}", "ghcr.io/acme/api", f"@sha256:{'a' * 12}…"),
+        ("", None, ""),
+    ],
+)
+def test_what_differs_in_a_reference(reference: str, name: str | None, words: str) -> None:
+    assert tag_words(reference, name) == words
+
+
+def test_only_the_issuer_of_github_vouches_for_names_without_their_host() -> None:
+    subject = "https://github.com/acme/api/.github/workflows/release.yaml@refs/heads/main"
+    own = Identity("https://token.actions.githubusercontent.com", subject)
+    assert signer_words(own) == "acme/api/.github/workflows/release.yaml@refs/heads/main"
+    assert signer_words(replace(own, issuer="https://evil.example")) == subject
+    assert signer_words(None) == "nobody"
+
+
+def test_the_fix_is_a_difference_to_copy() -> None:
+    text = render(samples.failing(), "markdown")
+    fence = re.search(r"```diff\n(.*?)\n```", text, re.DOTALL)
+    assert fence
+    assert fence[1].split("\n") == [
+        "--- a/apps/api/kustomization.yaml",
+        "+++ b/apps/api/kustomization.yaml",
+        "@@ -14 +14 @@ back to what was verified",
+        '-newTag: "2.1"',
+        '+newTag: "2.0"',
+    ]
+
+
+def test_an_unpinned_image_that_verifies_is_pinned_to_what_was_verified() -> None:
+    clear = samples.clear()
+    web = clear.images[0]
+    finding = samples.finding_for(web, "unpinned-image", Level.ERROR, "not pinned", "pin it")
+    text = render(replace(clear, findings=(finding,)), "markdown")
+    assert f'-newTag: "3.4"\n+newTag: "3.4"\n+digest: {web.digest}\n' in text
+    place = replace(web.uses[0].use.place, key_path="spec.containers[0].image")
+    whole = replace(web, uses=(replace(web.uses[0], use=replace(web.uses[0].use, place=place)),))
+    finding = samples.finding_for(whole, "unpinned-image", Level.ERROR, "not pinned", "pin it")
+    text = render(replace(clear, images=(whole,), findings=(finding,)), "markdown")
+    assert f"-image: ghcr.io/acme/web:3.4\n+image: ghcr.io/acme/web:3.4@{web.digest}\n" in text
+    assert "```diff" not in render(clear, "markdown"), "nobody asks for a pin"
+
+
+def test_a_relayed_result_says_so_first() -> None:
+    text = render(samples.clear(), "markdown", RenderOptions(relayed=True))
+    assert text.split("\n\n")[1].startswith("> ⚠️ Reported by the change's own job")
+
+
+@pytest.mark.parametrize("budget", [1500, 4000, 20_000])
+def test_comment_keeps_to_the_budget_it_is_given(budget: int) -> None:
+    text = render(crowd(300), "markdown", RenderOptions(budget=budget))
+    assert len(text) <= budget
+    assert "not shown here" in text
+    notes = replace(samples.clear(), run=samples.run(notes=("word " * 400,) * 500))
+    assert len(render(notes, "markdown")) <= BUDGET
 
 
 def test_only_what_the_change_deploys_is_open() -> None:
