@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ from auditor.registry.keychain import Keychain
 from auditor.registry.pace import Pace, retry_after
 from auditor.registry.proxies import proxy_for
 from auditor.registry.tls import Contexts
-from auditor.registry.transport import BOUND, DEADLINE, HEADERS, PooledTransport, ProxiedTransport
+from auditor.registry.transport import BOUND, DEADLINE, HEADERS, TARGET, PooledTransport, ProxiedTransport
 
 _PASSING: Final = frozenset({408, 429, *range(500, 600)})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _NEARLY: Final = 20
 """Requests left of an allowance (Docker Hub gives 100 in six hours) from which on it is said."""
+_PLAIN: Final = re.compile(r"(?!.*/[./])[A-Za-z0-9/._:@-]+")
+"""A path that means itself in every reading of URLs, without dots or nothing for a segment: what our own questions ask for."""
 _CODES: Final = 3
 _CODE_LENGTH: Final = 64
 
@@ -97,6 +100,8 @@ class Session:
         self._contexts = Contexts(settings, environ.get("SSL_CERT_FILE"))
         self._direct = PooledTransport(self._contexts, limits)
         self._proxied: dict[str, ProxiedTransport] = {}
+        self._ways: dict[Origin, PooledTransport | ProxiedTransport] = {}
+        self._roots: dict[Origin, httpx.URL] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
         self._pace = Pace(limits)
         self._allowances: dict[str, str] = {}
@@ -154,14 +159,30 @@ class Session:
     def _send(
         self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool
     ) -> httpx.Response:
+        transport = self._transport_to(origin)
+        request = self._request(question, url, origin, deadline, quickly=transport is self._direct)
+        return self._authorised(transport, request) if with_auth else transport.handle_request(request)
+
+    def _request(
+        self, question: Question, url: str, origin: Origin, deadline: float, *, quickly: bool
+    ) -> httpx.Request:
+        """The request for a URL that belongs to `origin`. Raises Failed where httpx does not read it as one.
+
+        httpx looks at every character of a URL, which takes a fifth of a request. For our own transport (`quickly`) a path that
+        has no two readings goes along as httpx's extension `target`, beside a URL that was read once.
+        """
         extensions = {DEADLINE: deadline, BOUND: question.bound, REPOSITORY: question.repository}
         headers = {"Accept": question.accept, **HEADERS}
+        root = str(origin)
+        path = url.removeprefix(root)
+        if quickly and url.startswith(f"{root}/") and _PLAIN.fullmatch(path):
+            known = self._roots.get(origin) or self._roots.setdefault(origin, httpx.URL(f"{root}/"))
+            target = {TARGET: path.encode("ascii")}
+            return httpx.Request(question.method, known, headers=headers, extensions=extensions | target)
         try:
-            request = httpx.Request(question.method, url, headers=headers, extensions=extensions)
+            return httpx.Request(question.method, url, headers=headers, extensions=extensions)
         except httpx.InvalidURL:
             raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects to no URL") from None
-        transport = self._transport_to(origin)
-        return self._authorised(transport, request) if with_auth else transport.handle_request(request)
 
     def _authorised(self, transport: httpx.BaseTransport, request: httpx.Request) -> httpx.Response:
         """The auth flow over a transport that raises nothing but Failed and reads its answers whole.
@@ -181,13 +202,17 @@ class Session:
             flow.close()  # it may hold the lock under which a token is asked for
 
     def _transport_to(self, origin: Origin) -> PooledTransport | ProxiedTransport:
-        proxy = proxy_for(origin, self._environ)
+        with self._lock:
+            if origin not in self._ways:
+                self._ways[origin] = self._way(proxy_for(origin, self._environ))
+            return self._ways[origin]
+
+    def _way(self, proxy: str | None) -> PooledTransport | ProxiedTransport:
         if proxy is None:
             return self._direct
-        with self._lock:
-            if proxy not in self._proxied:
-                self._proxied[proxy] = ProxiedTransport(proxy, self._contexts, self._limits)
-            return self._proxied[proxy]
+        if proxy not in self._proxied:
+            self._proxied[proxy] = ProxiedTransport(proxy, self._contexts, self._limits)
+        return self._proxied[proxy]
 
     def __enter__(self) -> Self:
         return self

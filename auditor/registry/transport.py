@@ -27,6 +27,8 @@ DEADLINE: Final = "auditor.deadline"
 """Request extension: when the request must have ended, in monotonic seconds."""
 BOUND: Final = "auditor.bound"
 """Request extension: bytes of the body that are read at most."""
+TARGET: Final = "target"
+"""Request extension of httpx: path and query as they are sent, in place of the URL's own."""
 HEADERS: Final = {"User-Agent": f"auditor/{__version__}", "Accept-Encoding": "identity"}
 """Sent with every request. No encoding is accepted: what is hashed must arrive as it is stored."""
 _UNENCODED: Final = frozenset({"identity", ""})
@@ -160,9 +162,8 @@ class ProxiedTransport(httpx.BaseTransport):
 
 def _send(connection: Connection, request: httpx.Request) -> None:
     """Write request line, headers and body. httpx has already refused line breaks in them, as http.client does."""
-    connection.putrequest(
-        request.method, request.url.raw_path.decode("ascii"), skip_host=True, skip_accept_encoding=True
-    )
+    target = request.extensions.get(TARGET, request.url.raw_path).decode("ascii")
+    connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
     for name, value in request.headers.raw:
         connection.putheader(name, value)
     connection.endheaders(request.read() or None)
