@@ -14,6 +14,7 @@ from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.plan import Plan, build
 from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.kustomize.build import Builder
+from auditor.manifests.kustomize.kustomization import NAMES as KUSTOMIZATIONS
 from auditor.manifests.reach import Reach
 from auditor.manifests.rendering import Rendering
 from auditor.manifests.result import Inventory
@@ -131,6 +132,10 @@ class Scan:
                 gaps.extend(holes)
         gaps = [gap if gap.root else replace(gap, root=root) for gap in gaps]
         exact = root if root in self._rendering.exact else None
+        if exact is None and any(
+            posixpath.basename(path) in KUSTOMIZATIONS for path in seen if path in self.reader.files
+        ):
+            uses = [replace(use, superset=use.root == root) for use in uses]
         return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()), exact)
 
     # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────

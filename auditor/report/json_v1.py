@@ -212,9 +212,9 @@ def _use(judged: JudgedUse) -> Json:
         "base_line": (use.base.line or None) if use.base else None,
         "change": judged.change.value if judged.change else None,
         "deployed": use.deployed,
-        "superset": use.superset,
         "confidence": use.confidence.value,
         "sort": use.sort.value,
+        "superset": use.superset,
     }
 
 
