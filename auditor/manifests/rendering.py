@@ -95,6 +95,8 @@ class Rendering:
         if self.kustomize is None or alone or not self._is_asked(own, gaps, kustomizations):
             return own, gaps
         inflates = any(one.node.get("helmCharts") is not None for one in kustomizations)
+        if inflates and self._is_library():
+            return own, gaps  # kustomize starts helm by its path; our own reading has rendered the charts
         laid = None if way is None or is_plain(way) else way.on(itself)
         try:
             exact = self.kustomize.render(root, own, list(seen), inflates=inflates, laid=laid)
@@ -107,6 +109,11 @@ class Rendering:
         self.exact.add(root)
         kept = [gap for gap in gaps if gap.rule != "unparsable-file"]
         return [self._with_values(pair, built) for pair in exact], kept
+
+    def _is_library(self) -> bool:
+        """Whether charts are rendered by helm as a library."""
+        helm = self.renderers.helm if self.renderers else None
+        return helm is not None and not helm.is_program
 
     def own(
         self, _root: str, built: Built, _seen: Paths[str, str]

@@ -19,6 +19,7 @@ DOORS = {
     "cryptography": "auditor/signatures",
     "git": "auditor/source/commands.py",
     "httpx": "auditor/registry",
+    "helm_python": "auditor/manifests/render/helm_sdk.py",
     "jmespath": "auditor/policies/kyverno/conditions.py",
     "pathspec": "auditor/manifests",
     "platformdirs": "auditor/folders.py",

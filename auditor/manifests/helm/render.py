@@ -149,7 +149,7 @@ class Helm:
             (self.folder / name).write_bytes(text.encode("utf-8", "replace"))
         output = run(
             [
-                tool.path,
+                *tool.command,
                 "template",
                 release.name if _NAME.fullmatch(release.name) else "release",
                 str(self.stage.place(chart.place)),

@@ -130,7 +130,7 @@ class Kustomize:
         build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
         helm = self.renderers.helm
         charts = ["--enable-helm", f"--helm-command={helm.path}"] if inflates and helm else []
-        return run([tool.path, *build, *charts], self.folder / "home", self.reader.limits)
+        return run([*tool.command, *build, *charts], self.folder / "home", self.reader.limits)
 
 
 def _without_crds(output: bytes) -> bytes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,18 @@ class Tool:
 
     name: str
     path: str
+    arguments: tuple[str, ...] = ()
+    """What comes first on its command line, where the program is an interpreter."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """How it is started."""
+        return (self.path, *self.arguments)
+
+    @property
+    def is_program(self) -> bool:
+        """Whether other programs can start it by its path alone."""
+        return not self.arguments
 
     def version(self) -> str:
         """What it says of itself, for the report; its name where it says nothing."""
@@ -33,7 +47,7 @@ class Tool:
         }.get(self.name, ["version"])
         with tempfile.TemporaryDirectory(prefix="auditor-") as folder:
             try:
-                said = run([self.path, *arguments], Path(folder)).decode("utf-8", "replace").strip()
+                said = run([*self.command, *arguments], Path(folder)).decode("utf-8", "replace").strip()
             except Failed:
                 return self.name
         return f"{_kustomize_of(said)} (kubectl)" if self.name == "kubectl" else said[:100]
@@ -60,7 +74,7 @@ class Renderers:
     def identity(self) -> str:
         """What tells results of these programs from others in a cache."""
         fetched = "fetched" if self.fetch else ""
-        return "|".join((*(tool.path if tool else "" for tool in (self.kustomize, self.helm)), fetched))
+        return "|".join((*(" ".join(tool.command) if tool else "" for tool in (self.kustomize, self.helm)), fetched))
 
     def note(self, what: str, tool: Tool) -> None:
         """A program is about to be used."""
@@ -69,8 +83,18 @@ class Renderers:
 
 
 def find_renderers(environ: Mapping[str, str]) -> Renderers:
-    """What PATH holds, or `AUDITOR_KUSTOMIZE` and `AUDITOR_HELM` name. Only absolute paths: never a program of the tree."""
-    return Renderers(_find("kustomize", environ), _find("helm", environ))
+    """What PATH holds, or `AUDITOR_KUSTOMIZE` and `AUDITOR_HELM` name. Only absolute paths: never a program of the tree.
+
+    Without helm, the extra `helm` of this project, where it is installed.
+    """
+    return Renderers(_find("kustomize", environ), _find("helm", environ) or _library(environ))
+
+
+def _library(environ: Mapping[str, str]) -> Tool | None:
+    """Helm as a library, in a process of its own: it is not loaded here. None where helm is named, but not there."""
+    if environ.get("AUDITOR_HELM") or find_spec("helm_python") is None:
+        return None
+    return Tool("helm", sys.executable, ("-I", "-m", "auditor.manifests.render.helm_sdk"))
 
 
 def _find(what: str, environ: Mapping[str, str]) -> Tool | None:

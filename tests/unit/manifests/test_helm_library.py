@@ -1,0 +1,106 @@
+"""Helm as a library, where no helm is on PATH: the same images at the same lines as by the real helm, with the same bounds."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+
+import pytest
+
+from auditor.config.rules import ManifestSettings
+from auditor.limits import DEFAULT
+from auditor.manifests.inventory import Inventory, inventory
+from auditor.manifests.render.tools import Renderers, find_renderers
+from auditor.source.memory import MemoryTree
+from tests.support.renderers import placed, rendered
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("helm_python") is None,
+    reason="the extra `helm` is not installed, or has no wheel for this machine",
+)
+
+CHART = {
+    "chart/Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.2.3\nappVersion: v9\nkubeVersion: '>=1.30.0-0 <1.40.0'\n",
+    "chart/values.yaml": "image:\n  repository: ghcr.io/acme/api\n  tag: ''\nversion: 1.10\nproxy: {tag: v1}\n",
+    "chart/crds/x.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: [{name: x, image: a/crd:1}]}\n",
+    "chart/templates/NOTES.txt": "image: not/an:image\n",
+    "chart/templates/_helpers.tpl": '{{ define "image" }}{{ .repository }}:{{ .tag | default "v0" }}{{ end }}',
+    "chart/templates/pod.yaml": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }}}\nspec:\n"
+        "  containers:\n  - name: a\n"
+        '    image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"\n'
+        "  - {name: b, image: 'ghcr.io/acme/b:{{ .Values.version }}'}\n"
+        "  - {name: c, image: 'ghcr.io/acme/c:{{ .Values.proxy.tag }}'}\n"
+    ),
+    "app.yaml": (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: api}\nspec:\n"
+        "  source:\n    path: chart\n    helm:\n      valuesObject:\n        proxy:\n          tag: v2\n"
+    ),
+}
+
+
+def library() -> Renderers:
+    found = find_renderers({"PATH": ""})
+    assert found.helm is not None
+    assert not found.helm.is_program
+    return found
+
+
+def by_library(files: dict[str, str], settings: ManifestSettings | None = None, seconds: float = 30.0) -> Inventory:
+    tree = MemoryTree({path: text.encode() for path, text in files.items()}, "test")
+    limits = replace(DEFAULT, render_seconds=seconds)
+    return inventory(tree, settings or ManifestSettings(), renderers=library(), limits=limits)
+
+
+def whys(found: Inventory) -> str:
+    return "\n".join(gap.why for gap in found.gaps if gap.rule == "unrendered")
+
+
+def test_without_helm_on_path_the_library_renders_and_is_named() -> None:
+    renderers = library()
+    tree = MemoryTree({path: text.encode() for path, text in CHART.items()}, "test")
+    found = inventory(tree, ManifestSettings(), renderers=renderers)
+    assert placed(found) == {
+        ("ghcr.io/acme/api:v9", "chart/Chart.yaml", 4),
+        ("ghcr.io/acme/b:1.1", "chart/values.yaml", 4),
+        ("ghcr.io/acme/c:v2", "app.yaml", 10),
+        ("a/crd:1", "chart/crds/x.yaml", 4),
+    }
+    assert not found.gaps
+    assert "helm-python-sdk" in (renderers.used["helm"] or "")
+
+
+@pytest.mark.interop
+def test_the_library_and_the_program_say_the_same() -> None:
+    assert placed(by_library(CHART)) == placed(rendered(CHART, "helm"))
+
+
+def test_helm_that_is_named_and_missing_is_not_replaced() -> None:
+    assert find_renderers({"PATH": "", "AUDITOR_HELM": "/nowhere/helm"}).helm is None
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ('{{ fail "not for you" }}', "not for you"),
+        ('{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}', "which helm does not render"),
+        ("{{ range until 100000000 }}x{{ end }}", "which helm does not render"),
+    ],
+)
+def test_what_the_library_does_not_render_is_told(template: str, words: str) -> None:
+    assert words in whys(by_library({**CHART, "chart/templates/evil.yaml": template}, seconds=6.0))
+
+
+def test_the_library_asks_neither_the_cluster_nor_the_network() -> None:
+    template = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n  - name: a\n"
+        '    image: ghcr.io/acme/l{{ len (lookup "v1" "Secret" "default" "x") }}-d{{ getHostByName "localhost" }}-e:v1\n'
+    )
+    found = by_library({**CHART, "chart/templates/evil.yaml": template})
+    assert "ghcr.io/acme/l0-d-e:v1" in {use.reference for use in found.uses}
+
+
+def test_the_library_refuses_what_helm_refuses() -> None:
+    assert "kubeVersion" in whys(by_library(CHART, ManifestSettings(kube_version="1.41.0")))
+    schema = {"chart/values.schema.json": '{"type": "object", "properties": {"version": {"type": "string"}}}'}
+    assert "version" in whys(by_library({**CHART, **schema}))
