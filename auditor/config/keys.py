@@ -158,6 +158,10 @@ MANIFESTS: Final = Record(
             "The cluster version that charts are rendered for.",
         ),
         "charts": Key(Many(Text(pattern=HOST, example="ghcr.io")), "Hosts that `--fetch-charts` may ask."),
+        "also": Key(
+            Many(Choice(("dockerfile", "compose", "github-actions"))),
+            "What is judged although no cluster runs it: base images of Dockerfiles, services of Compose files, images of workflows.",
+        ),
     },
 )
 

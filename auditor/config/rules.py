@@ -196,6 +196,8 @@ class ManifestSettings:
     kinds: Mapping[str, bytes] = field(default_factory=dict)
     kube_version: str = "1.33.0"
     charts: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """What is judged although no cluster runs it: `dockerfile`, `compose`, `github-actions`."""
 
 
 @dataclass(frozen=True, slots=True)

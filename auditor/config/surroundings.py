@@ -160,6 +160,7 @@ def read_manifests(section: Section, files: Files) -> ManifestSettings:
         kinds=dict(named for named in kinds if named is not None),
         kube_version=fields.text("kube-version", usual.kube_version).removeprefix("v"),
         charts=tuple(word.text for word in fields.words("charts")),
+        also=tuple(sorted({word.text for word in fields.words("also")})),
     )
 
 

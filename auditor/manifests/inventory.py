@@ -5,6 +5,7 @@ from __future__ import annotations
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
+from auditor.manifests.builds import builds
 from auditor.manifests.entry import Chosen, entries, survey
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.foreign import foreign
@@ -16,6 +17,7 @@ from auditor.manifests.render.tools import Renderers
 from auditor.manifests.rendering import rendering
 from auditor.manifests.result import Inventory, comparable
 from auditor.manifests.scan import Scan
+from auditor.model.use import Use
 from auditor.source.tree import Tree
 
 __all__ = ["Inventory", "Shared", "comparable", "inventory"]
@@ -53,12 +55,15 @@ def inventory(
         plan = planned(reader, builder, found, settings, _earlier(before))
         scan = Scan(reader, rendered, builder, plan, every=every)
         parts = list(scan.parts(found, before, within))
-    uses = dict.fromkeys(use for part in parts for use in part.uses)
+    chosen = Chosen.of(settings)
+    parts += (also := list(builds(reader, chosen, settings.also, touched)))
+    judged = {_line(use) for part in also for use in part.uses}
+    uses = dict.fromkeys(use for part in parts for use in part.uses if use.deployed or _line(use) not in judged)
     if every:
         uses |= dict.fromkeys(scan.undeployed(uses))
     gaps = dict.fromkeys(found.gaps)
     gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
-    gaps |= dict.fromkeys(foreign(reader, Chosen.of(settings)))
+    gaps |= dict.fromkeys(foreign(reader, chosen))
     ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(
         tuple(ordered),
@@ -68,6 +73,10 @@ def inventory(
         plan.named,
         frozenset(part.exact for part in parts if part.exact),
     )
+
+
+def _line(use: Use) -> tuple[str, int]:
+    return use.place.file, use.place.line
 
 
 def _earlier(before: Inventory | None) -> Before:
