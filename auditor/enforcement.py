@@ -15,14 +15,16 @@ from auditor.model.evidence import Evidence
 from auditor.model.finding import Level
 from auditor.model.report import Report
 from auditor.model.use import Use
-from auditor.policies.found import find_policies
+from auditor.policies.found import Found, find_policies
 from auditor.policies.ruling import Engine, Judgment, Policy
+from auditor.source.differ import differing
 from auditor.source.tree import Tree
 
 if TYPE_CHECKING:
     from auditor.policies.versions import Versions
 
 _PUBLIC_GOOD: Final = "public-good"
+_FLUX: Final = ".toolkit.fluxcd.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Enforced:
 
     policies: tuple[Policy, ...] = ()
     rego: Mapping[str, bytes] = field(default_factory=dict)
+    found: Found = field(default_factory=Found, repr=False)
+    globs: tuple[str, ...] = ()
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -42,6 +46,21 @@ class Enforced:
         """Files that hold policies over workloads. Flux's verify what they themselves fetch, and change with every version."""
         own = frozenset(policy.place.file for policy in self.policies if policy.engine is not Engine.FLUX)
         return own | self.rego.keys()
+
+    def charts(self, tree: Tree) -> tuple[Use, ...]:
+        """The charts that Flux verifies in a tree. What the tree shares with the one of the policies is not read again."""
+        if self.found.tree is None:
+            return ()
+        objects = self.found.objects
+        if tree is not self.found.tree:
+            changed = differing(self.found.tree, tree)
+            kept = (each for each in objects if each.file not in changed)
+            objects = (*kept, *find_policies(tree, self.globs, within=changed).objects)
+        if not any(each.group.endswith(_FLUX) for each in objects):
+            return ()
+        from auditor.policies.flux import chart_uses  # noqa: PLC0415 - loads the engines, which most trees don't need
+
+        return chart_uses(objects)
 
     def rule(
         self, uses: Iterable[Use], evidence: Mapping[str, Evidence], listings: Listings, rules: Rules, now: datetime
@@ -77,8 +96,9 @@ def enforced(tree: Tree, rules: Rules, versions: Versions | None = None) -> Enfo
     """The policies that a tree holds, or that `policies:` names in it."""
     found = find_policies(tree, rules.policies)
     rego = {each.file: each.content for each in found.rego}
+    globs = tuple(rules.policies)
     if not found.objects and not found.mistakes:
-        return Enforced(rego=rego)
+        return Enforced((), rego, found, globs)
     from auditor.policies.load import load_policies  # noqa: PLC0415 - a tree without policies needs no engine
 
-    return Enforced(load_policies(found, versions).policies, rego)
+    return Enforced(load_policies(found, versions).policies, rego, found, globs)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.config.rules import ManifestSettings, Rules
@@ -49,6 +49,17 @@ class Reading:
                 tip = in_scope(self.tip.uses, self.scope)
                 known = surviving(known, tip, after, self.changed or frozenset())
         return compare(known, after, Governing(rules).label)
+
+    def beside(self, more: Callable[[Tree], tuple[Use, ...]], change: Change) -> Reading:
+        """The same with the uses that another reading finds in each of the trees."""
+
+        def joined(found: Inventory, tree: Tree) -> Inventory:
+            uses = more(tree)
+            return replace(found, uses=(*found.uses, *uses)) if uses else found
+
+        before = tuple(joined(each, tree) for each, tree in zip(self.before, change.merge_bases, strict=True))
+        tip = self.tip if self.tip is None or change.base is None else joined(self.tip, change.base)
+        return replace(self, before=before, tip=tip, after=joined(self.after, change.head))
 
     @property
     def touched(self) -> Touched | None:

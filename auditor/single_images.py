@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from auditor.answers import Answers, ask, asks
 from auditor.config.rules import RegistrySettings, Rules
+from auditor.enforcement import Enforced
+from auditor.gather import Listings
 from auditor.judge.compare import compare
 from auditor.judge.file import judge_file
 from auditor.judge.judge import Judged, judge
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = Place("command line")
 """Where a reference stands that nobody wrote into a file."""
+_OF_POLICIES: Final = frozenset({"policy-failed", "policy-warned", "policy-not-evaluable", "policy-disagreement"})
 
 
 def check_references(references: tuple[str, ...], change: Change, rules_file: RulesFile, world: World) -> Report:
@@ -37,11 +40,23 @@ def check_references(references: tuple[str, ...], change: Change, rules_file: Ru
     return report_of(run_of("check", change, world, answers), judged, world)
 
 
-def verify(references: tuple[str, ...], rules: Rules, world: World) -> Report:
-    """Everything known about each reference, judged by `rules`. One that no rule speaks about makes the run incomplete."""
-    judged, answers = _judge_references(references, rules, world, whatever=True)
+def verify(
+    references: tuple[str, ...],
+    rules: Rules,
+    world: World,
+    policies: Enforced | None = None,
+    notes: tuple[str, ...] = (),
+) -> Report:
+    """Everything known about each reference, judged by `rules`. One that no rule speaks about makes the run incomplete.
+
+    `policies` say whether they would accept it, as the container of a pod of which nothing else is known: that is told beside
+    the verdict, and decides nothing. `notes` are told in the report.
+    """
+    judged, answers = _judge_references(references, rules, world, whatever=True, policies=policies)
     described = tuple(
-        replace(each, level=Level.INCOMPLETE) if each.rule == "uncovered-image" else each for each in judged.findings
+        replace(each, level=Level.INCOMPLETE) if each.rule == "uncovered-image" else each
+        for each in judged.findings
+        if each.rule not in _OF_POLICIES
     )
     run = Run(
         "verify",
@@ -50,7 +65,7 @@ def verify(references: tuple[str, ...], rules: Rules, world: World) -> Report:
         __version__,
         seconds=world.watch.seconds,
         trust=answers.trust,
-        notes=answers.notes,
+        notes=(*notes, *answers.notes),
     )
     return report_of(run, replace(judged, findings=described), world)
 
@@ -72,15 +87,18 @@ def verify_file(name: str, artifact: bytes | Digest, bundle: bytes, rules: Rules
 
 
 def _judge_references(
-    references: Iterable[str], rules: Rules, world: World, *, whatever: bool = False
+    references: Iterable[str], rules: Rules, world: World, *, whatever: bool = False, policies: Enforced | None = None
 ) -> tuple[Judged, Answers]:
     """`whatever`: ask about each reference, also where no rule needs to know. `oci:PATH` is every image of that layout."""
     references, layouts, rules = _in_layouts(tuple(references), rules)
     uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
     comparison = compare(None, uses)
-    answers = ask(asks(comparison, rules, whatever=whatever), rules, world, layouts)
+    policies = policies or Enforced()
+    listings = Listings(policies.repositories)
+    answers = ask(asks(comparison, rules, whatever=whatever), rules, world, layouts, listings)
     with world.watch.lap("judging"):
-        return judge(comparison, answers.evidence, rules, world.today), answers
+        rows = policies.rule(uses, answers.evidence, listings, rules, world.now)
+        return judge(comparison, answers.evidence, rules, world.today, policies=rows), answers
 
 
 def _in_layouts(

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.cli import bundle
-from auditor.cli.options import Environment, add_judging_options, add_network_options, add_report_options
+from auditor.cli.options import (
+    Environment,
+    add_judging_options,
+    add_kyverno_option,
+    add_network_options,
+    add_report_options,
+)
 from auditor.model.report import Exit
 
 if TYPE_CHECKING:
@@ -48,6 +55,11 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--trusted-root", metavar="FILE", help="trusted_root.json of the Sigstore instance that must vouch"
     )
+    engines = parser.add_argument_group("the cluster's policies: which of them would accept the image")
+    engines.add_argument(
+        "--policies", metavar="PATH", help="a file or folder (default: those of the repository around, if any)"
+    )
+    add_kyverno_option(engines)
     bundle.add_options(parser)
     add_judging_options(parser)
     add_network_options(parser)
@@ -60,8 +72,9 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     if bundle.asked(options):
         return bundle.execute(options, environment, _flags(options))
     from auditor import single_images
-    from auditor.cli import output, sources
+    from auditor.cli import enforcers, output, sources
     from auditor.config.flags import rules_of_flags, with_trusted_root
+    from auditor.enforcement import enforced
 
     wanted = output.destinations(options, environment)
     world = sources.world(options, environment)
@@ -70,7 +83,10 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     root = sources.read_option(options.trusted_root, "the trusted root")
     if root is not None:
         rules = with_trusted_root(rules, options.trusted_root, root)
-    report = single_images.verify(tuple(options.image), rules, world)
+    with enforcers.policies_here(options.policies) as (tree, notes):
+        within = replace(rules, policies=()) if options.policies else rules
+        policies = enforced(tree, within, world.versions) if tree is not None else None
+        report = single_images.verify(tuple(options.image), rules, world, policies, notes)
     output.deliver(report, wanted, options, environment, world.watch)
     return report.exit
 

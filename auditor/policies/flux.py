@@ -78,7 +78,8 @@ class FluxPolicy:
 
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """Whether Flux would take the artifact that this very object fetches."""
-        if (resource.kind, resource.name, resource.namespace) != (self.kind, self.title, self.namespace):
+        elsewhere = self.namespace and resource.namespace and self.namespace != resource.namespace
+        if (resource.kind, resource.name) != (self.kind, self.title) or elsewhere:
             return skipped("it is not what this object fetches")
         if self.unclear:
             return unknown(self.unclear, self.where)

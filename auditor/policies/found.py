@@ -92,14 +92,17 @@ class Found:
         return tuple(each for each in reader.read(paths) if each.kind in {"ConfigMap", "Secret"})
 
 
-def find_policies(tree: Tree, globs: Iterable[str] = (), limits: Limits = DEFAULT) -> Found:
+def find_policies(
+    tree: Tree, globs: Iterable[str] = (), limits: Limits = DEFAULT, *, within: frozenset[str] | None = None
+) -> Found:
     """Every policy file under the globs; without globs, every policy in the tree (Rego only where globs name it).
 
-    The tree is base's: what a change does to policies takes effect when it is merged.
+    The tree is base's: what a change does to policies takes effect when it is merged. `within`: these paths alone.
     """
     patterns = tuple(PathPattern.parse(glob) for glob in globs)
     reader = _Reader(tree, _is_wanted, limits, meant=bool(patterns))
-    paths = [path for path in reader.files() if not patterns or any(each.matches(path) for each in patterns)]
+    files = reader.files() if within is None else [path for path in reader.files() if path in within]
+    paths = [path for path in files if not patterns or any(each.matches(path) for each in patterns)]
     found = tuple(
         each
         for each in reader.read([path for path in paths if path.endswith(_ENDINGS)])

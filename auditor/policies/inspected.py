@@ -11,7 +11,7 @@ from typing import Final
 
 from auditor.model.evidence import Absent, Evidence, Fault, Resolved
 from auditor.model.reference import Digest, Reference
-from auditor.model.use import Confidence, Use
+from auditor.model.use import Confidence, Use, Via
 from auditor.registry.material import Listing
 
 
@@ -62,14 +62,16 @@ class Resource:
 
 
 ANY_POD: Final = Resource(named=False)
-"""What a reference from the command line is judged as: some pod, nothing else known of it."""
+"""What a reference that stands in no workload is judged as: perhaps some pod, nothing else known of it."""
+A_POD: Final = Resource("Pod", "v1", lists=frozenset({Containers.NORMAL}), named=False)
+"""What a reference from the command line is judged as: the container of a pod of which nothing else is known."""
 
 
 def resource_of(use: Use) -> Resource:
     """The resource that a use belongs to."""
     workload = use.workload
     if workload is None:
-        return ANY_POD
+        return A_POD if use.via is Via.ARGUMENT else ANY_POD
     return Resource(
         workload.kind,
         workload.api_version,

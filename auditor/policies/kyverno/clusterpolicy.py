@@ -61,6 +61,7 @@ class Verification:
     enforce: bool | None
     mutates: bool
     demands_digest: bool
+    required: bool
     unclear: str | None = None
 
     def repositories(self) -> Iterator[str]:
@@ -166,8 +167,8 @@ class ClusterPolicy:
 
     def _speaks(self, rule: Rule, resource: Resource) -> tuple[Maybe, int]:
         if not resource.named:
-            pod = replace(resource, kind="Pod", api_version="v1")
-            return (False if self._about(rule, pod) is False else None), 0
+            applies = self._about(rule, replace(resource, kind="Pod", api_version="v1"))
+            return (applies if resource.kind or applies is False else None), 0
         for way, seen in enumerate(self._seen(resource)):
             applies = self._about(rule, seen) if seen is not None else False
             if applies is not False:
@@ -197,12 +198,18 @@ class ClusterPolicy:
     # ── what does an entry say of the image? ─────────────────────────────────────────────────────────────────────────
 
     def _verified(self, entry: Verification, name: str, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
+        refuse = failed if self._enforced(entry, resource) else warned
+        unpinned = image.reference.digest is None
+        if entry.demands_digest and unpinned and not entry.mutates:  # skipped images and unsigned ones too
+            return refuse(
+                "verifyDigest demands a digest, and mutateDigest: false keeps Kyverno from adding it", entry.place
+            )
         if _mentions(entry.skipped, name):
             return skipped(f"skipImageReferences names {name}", entry.place)
         if entry.unclear:
             return unknown(entry.unclear, entry.place)
         if not entry.sets and not entry.attestations:
-            return skipped("it names neither attestors nor attestations, so nothing is verified", entry.place)
+            return refuse(_NOBODY, entry.place) if entry.required else skipped(_NOTHING, entry.place)
         if image.missing:
             absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
             enforced = self._enforced(entry, resource)
@@ -212,15 +219,10 @@ class ClusterPolicy:
         answer = _answer(entry, image, resource, proofs)
         if answer.holds is None:
             return unknown(answer.why, entry.place)
-        unpinned = image.reference.digest is None
-        if answer.holds and entry.demands_digest and unpinned and not entry.mutates:
-            answer = Answer(
-                False, "verifyDigest demands a digest, and mutateDigest: false keeps Kyverno from adding it"
-            )
         if answer.holds:
             pin = "; Kyverno pins the tag at admission" if unpinned and entry.mutates else ""
             return passed(f"{answer.why}{pin}", entry.place)
-        return (failed if self._enforced(entry, resource) else warned)(answer.why, entry.place)
+        return refuse(answer.why, entry.place)
 
     def _enforced(self, entry: Verification, resource: Resource) -> bool:
         """Whether a failure keeps the image out; where that depends on an unknown namespace, yes."""

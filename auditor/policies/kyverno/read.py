@@ -134,6 +134,7 @@ class _Reading:
             action,
             mutates,
             item["verifyDigest"].text != "false",
+            item["required"].text != "false",
             _unclear(item, kind, references),
         )
 
