@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "cache",
-        help="what is kept of registries' answers",
+        help="what is kept of registries' answers, and charts",
         description=(
             "Signatures and manifests are kept by their digests, and hashed again whenever they are read. What a tag names and "
             "which signatures are listed is kept only under --tag-ttl and --listing-ttl. No verdict is kept."
@@ -30,12 +30,12 @@ def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
     from auditor.folders import cache_folder
     from auditor.registry.store import Cache
 
-    folder = cache_folder("registry")
-    cache = Cache(folder)
-    try:
-        found = cache.clear() if options.action == "clear" else cache.info()
-    except OSError as error:
-        raise SourceError(f"{folder} cannot be cleared: {error.strerror}", help="check its permissions") from error
-    removed = " removed from" if options.action == "clear" else " in"
-    print_out(f"{found.entries} entries, {found.size / 1024:.0f} KiB{removed} {folder}\n")
+    for folder in (cache_folder("registry"), cache_folder("charts")):
+        cache = Cache(folder)
+        try:
+            found = cache.clear() if options.action == "clear" else cache.info()
+        except OSError as error:
+            raise SourceError(f"{folder} cannot be cleared: {error.strerror}", help="check its permissions") from error
+        removed = " removed from" if options.action == "clear" else " in"
+        print_out(f"{found.entries} entries, {found.size / 1024:.0f} KiB{removed} {folder}\n")
     return Exit.CLEAN

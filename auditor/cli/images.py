@@ -15,7 +15,7 @@ def add(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "images",
         help="every image the tree deploys, with place, workload and root (no network)",
-        description="List every image that the manifests under PATH deploy. Asks nobody.",
+        description="List every image that the manifests under PATH deploy. Asks nobody, but for charts with --fetch-charts.",
     )
     parser.add_argument(
         "path", nargs="?", default=".", metavar="PATH", help="a folder or repository; - reads manifests"

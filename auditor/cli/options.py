@@ -111,7 +111,13 @@ def add_render_option(parser: argparse.ArgumentParser) -> None:
         "--render",
         choices=("auto", "never", "require"),
         default="auto",
-        help="render with kustomize (or kubectl) and helm where they are on PATH (auto), never, or only if both are there",
+        help="render with kustomize (or kubectl) and helm where they are on PATH (auto: not what comes from a fork), never, "
+        "or only if both are there (require)",
+    )
+    parser.add_argument(
+        "--fetch-charts",
+        action="store_true",
+        help="fetch charts that are not in the tree from the hosts that manifests.charts of the rules lists",
     )
 
 
@@ -133,7 +139,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_kyverno_option(parser: argparse.ArgumentParser) -> None:
+def add_kyverno_option(parser: argparse._ActionsContainer) -> None:
     """Which Kyverno the cluster runs."""
     parser.add_argument(
         "--kyverno",

@@ -59,6 +59,9 @@ def deliver(
     if getattr(options, "timings", False):
         for stage, seconds in {**watch.laps, "together": watch.seconds}.items():
             tell(f"{seconds:8.3f} s  {stage}")
+        for what, version in report.run.renderers.items():
+            if version is not None:
+                tell(f"rendered by {what} {version}")
 
 
 def _write(

