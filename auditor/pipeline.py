@@ -15,6 +15,7 @@ from auditor.config.load import load_rules
 from auditor.config.rules import Rules
 from auditor.enforcement import enforced
 from auditor.errors import ConfigurationError, SourceError
+from auditor.fetching import rendering
 from auditor.gather import Listings
 from auditor.judge.findings.settings import policy_changes, rule_changes
 from auditor.judge.images import inventory_images
@@ -72,11 +73,11 @@ class RulesFile:
 
 
 def take_inventory(change: Change, rules_file: RulesFile, world: World, *, every: bool = False) -> Report:
-    """Every image that the tree deploys. Asks nobody."""
+    """Every image that the tree deploys. Asks nobody, but for charts where the run fetches them."""
     with world.watch.lap("rules"):
         rules = rules_file.load(world.today)
-    with world.watch.lap("manifests"):
-        found = inventory(change.head, rules.manifests, every=every, renderers=world.renderers)
+    with world.watch.lap("manifests"), rendering(world, rules) as renderers:
+        found = inventory(change.head, rules.manifests, every=every, renderers=renderers)
     uses = in_scope(found.uses, change.scope)
     return Report(
         run=run_of("images", change, world),
@@ -96,12 +97,12 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
     """
     with world.watch.lap("rules"):
         rules = rules_file.load(world.today)
-    with world.watch.lap("manifests"):
-        reading = read_change(change, rules, world.renderers, changed_only=changed_only)
-        comparison = reading.compared(rules)
+    with world.watch.lap("manifests"), rendering(world, rules) as renderers:
+        reading = read_change(change, rules, renderers, changed_only=changed_only)
     with world.watch.lap("policies"):
         policies = enforced(change.base or change.head, rules, world.versions)
         listings = Listings(policies.repositories)
+        comparison = reading.beside(policies.charts, change).compared(rules)
     asked = asks(comparison, rules, enforced=bool(policies.policies))
     # Raw signatures are half of what a run holds of an image: they are kept only for policies that examine them.
     answers = ask(asked, rules, world, listings=listings if policies.policies else None)

@@ -22,6 +22,7 @@ def run_of(
 ) -> Run:
     """The run of a command on the trees of `change`; `notes` are what else its reader has to know."""
     answers = answers or Answers()
+    rendered = world.renderers.notes if world.renderers else ()
     return Run(
         command=command,
         target=change.scope or ".",
@@ -33,7 +34,7 @@ def run_of(
         seconds=world.watch.seconds,
         renderers=dict(world.renderers.used) if world.renderers else _NO_RENDERERS,
         trust=answers.trust,
-        notes=(*change.notes, *notes, *answers.notes),
+        notes=(*change.notes, *world.notes, *notes, *rendered, *answers.notes),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.manifests.render.tools import Renderers
@@ -33,6 +34,10 @@ class World:
     """Where registries' answers are kept between runs; None keeps nothing."""
     renderers: Renderers | None = None
     """Programs that render trees; None reads them by this program alone."""
+    charts: Path | None = None
+    """Where charts that are fetched are kept between runs; None fetches none."""
+    notes: tuple[str, ...] = ()
+    """What the reader should know of how the run was set up."""
     versions: Versions | None = None
     """Of the engines whose policies rule; None takes the newest that are read."""
 

@@ -95,8 +95,9 @@ class Rendering:
         if self.kustomize is None or alone or not self._is_asked(own, gaps, kustomizations):
             return own, gaps
         inflates = any(one.node.get("helmCharts") is not None for one in kustomizations)
-        if inflates and self._is_library():
-            return own, gaps  # kustomize starts helm by its path; our own reading has rendered the charts
+        if inflates and (self._is_library() or self.charts.fetches(kustomizations)):
+            # Kustomize starts helm by its path, and helm would fetch: our own reading has rendered these charts.
+            return own, gaps
         laid = None if way is None or is_plain(way) else way.on(itself)
         try:
             exact = self.kustomize.render(root, own, list(seen), inflates=inflates, laid=laid)

@@ -95,8 +95,7 @@ class Charts:
         place = Place(kustomization.path, entry.line, 1, key_path)
         gap = chart_gap(entry, place)
         name = entry.text("name") or entry.text("chartName")
-        home = kustomization.node.mapping("helmGlobals").text("chartHome") or entry.text("chartHome") or "charts"
-        directory = join(kustomization.directory, f"{home}/{name}")
+        directory = _home(kustomization, entry)
         files, absent = _parted(self._files(kustomization, entry))
         layers = [*files, entry.mapping("valuesInline")]
         if entry.text("valuesMerge") == "merge":
@@ -109,6 +108,11 @@ class Charts:
             chosen = of_repository(entry.text("repo"), name, entry.text("version"))
             made = self._fetched("", Foreign(chosen, release), absent, gap)
         return list(made.objects) if not made.gaps else made.gaps[0]
+
+    def fetches(self, kustomizations: Iterable[Kustomization]) -> bool:
+        """Whether any of them inflates a chart that is not in the tree."""
+        entries = ((one, entry) for one in kustomizations for entry, _ in one.entries("helmCharts"))
+        return any(not self._is_chart(_home(one, entry)) for one, entry in entries)
 
     # ── Flux ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,6 +232,12 @@ class Charts:
                 path, what = join(kustomization.directory, file.text), f"values file {file.text}"
                 held = self.reader.documents(path) if path in self.reader.files else None
                 yield Absent(file.place(), what) if held is None else first(held, file.place(), what)
+
+
+def _home(kustomization: Kustomization, entry: Mapping) -> str:
+    """Where a chart of `helmCharts` is, if it is in the tree."""
+    home = kustomization.node.mapping("helmGlobals").text("chartHome") or entry.text("chartHome") or "charts"
+    return join(kustomization.directory, f"{home}/{entry.text('name') or entry.text('chartName')}")
 
 
 def _names_deployers(text: str) -> bool:

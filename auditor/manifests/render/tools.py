@@ -69,6 +69,8 @@ class Renderers:
     used: dict[str, str | None] = field(default_factory=lambda: {"kustomize": None, "helm": None})
     fetch: Fetch | None = None
     """Brings charts that are not in the tree; None where that is not wanted."""
+    notes: list[str] = field(default_factory=list)
+    """What else the reader should know of what was rendered."""
 
     @property
     def identity(self) -> str:

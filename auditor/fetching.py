@@ -1,0 +1,28 @@
+"""What renders the trees of a run: its programs, and charts of the repositories that the rules list, where it fetches any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from auditor.config.rules import Rules
+from auditor.manifests.render.tools import Renderers
+from auditor.world import World
+
+
+@contextmanager
+def rendering(world: World, rules: Rules) -> Iterator[Renderers | None]:
+    """The renderers of a run, which fetch charts for as long as the block lasts, where that is wanted."""
+    if world.charts is None or world.renderers is None:
+        yield world.renderers
+        return
+    # Only a run that fetches needs these floors; an inventory starts without them.
+    from auditor.charts.fetch import open_charts  # noqa: PLC0415
+
+    refresh = world.cache is not None and world.cache.refresh
+    with open_charts(
+        rules, environ=world.environ, cache=world.charts, refresh=refresh, offline=world.offline
+    ) as charts:
+        yield replace(world.renderers, fetch=charts.fetch)
+        world.renderers.notes.extend(charts.notes)
