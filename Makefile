@@ -48,8 +48,10 @@ mutants: $(INSTALLED) ## Loosen each check of a signature in turn: a test must n
 fuzz: SEED ?= $(shell date +%s)
 fuzz: MUTATIONS ?= 1000000
 fuzz: EXAMPLES ?= 20000
-fuzz: $(INSTALLED) ## Try MUTATIONS altered signatures from SEED on, and EXAMPLES inputs for each parser
-	@echo "SEED=$(SEED) MUTATIONS=$(MUTATIONS) EXAMPLES=$(EXAMPLES)"
+fuzz: SECONDS_EACH ?= 600
+fuzz: $(INSTALLED) ## Search each parser for SECONDS_EACH, try MUTATIONS altered signatures from SEED on, and EXAMPLES of each kind of input
+	@echo "SEED=$(SEED) SECONDS_EACH=$(SECONDS_EACH) MUTATIONS=$(MUTATIONS) EXAMPLES=$(EXAMPLES)"
+	@$(PY) -m tests.fuzz --seed $(SEED) --seconds $(SECONDS_EACH) --jobs $$($(PY) -c 'import os; print(os.cpu_count() or 1)')
 	@AUDITOR_SEED=$(SEED) AUDITOR_MUTATIONS=$(MUTATIONS) $(PYTEST) tests/property/signatures/test_mutations.py
 	@AUDITOR_EXAMPLES=$(EXAMPLES) $(PYTEST) --hypothesis-seed=$(SEED) tests/property/signatures/test_parsers.py tests/property/registry
 

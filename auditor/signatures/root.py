@@ -29,12 +29,10 @@ from auditor.signatures.encoding import (
 )
 from auditor.signatures.keys import PublicKey, key_id, load_key
 
-MEDIA_TYPES: Final = frozenset(
-    {
-        "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "application/vnd.dev.sigstore.trustedroot.v0.1+json",
-        "application/vnd.dev.sigstore.trustedroot.v0.2+json",
-    }
+MEDIA_TYPES: Final = (
+    "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+    "application/vnd.dev.sigstore.trustedroot.v0.1+json",
+    "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
 _MOMENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)",

@@ -18,7 +18,7 @@ from auditor.signatures.refusal import refuse
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 IMAGE_SIGNATURE: Final = "https://sigstore.dev/cosign/sign/v1"
 """The one predicate type that makes an envelope a signature of an image rather than an attestation about it."""
-_TYPES: Final = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
+_TYPES: Final = ("https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1")
 
 
 @dataclass(frozen=True, slots=True)

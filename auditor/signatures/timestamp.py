@@ -57,9 +57,13 @@ def read_stamps(stamps: Sequence[bytes]) -> list[TimeStampResponse]:
     if len(set(stamps)) != len(stamps):
         refuse(Step.TIME, "the same time stamp occurs twice")
     try:
-        return [decode_timestamp_response(stamp) for stamp in stamps]
+        read = [decode_timestamp_response(stamp) for stamp in stamps]
+        for each in read:
+            # What is inside is parsed when it is first asked for, and may then be malformed.
+            _ = each.tst_info.gen_time, each.signed_data.signer_infos
     except ValueError:
         refuse(Step.TIME, "a time stamp is malformed")
+    return read
 
 
 def stamped_times(stamps: Iterable[TimeStampResponse], message: bytes, stampers: Sequence[Stamper]) -> list[datetime]:

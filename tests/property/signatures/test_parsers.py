@@ -19,8 +19,11 @@ from auditor.signatures.encoding import Malformed, decode_base64, parse_object
 from auditor.signatures.pem import root_from_pem
 from auditor.signatures.refusal import Refusal
 from auditor.signatures.root import parse_root
+from auditor.signatures.statement import read_statement
+from auditor.signatures.timestamp import read_stamps
 from fixtures.sigstore import bundle_fields, sig_layer
 from fixtures.sigstore.scene import Scene
+from fixtures.sigstore.stack import REKOR_V2
 from tests.support.signatures import made_root, verifier_of
 
 SCENE = Scene()
@@ -138,3 +141,21 @@ def test_base64_is_read_back(content: bytes) -> None:
 @given(st.dictionaries(st.text(max_size=10), st.integers() | st.text(max_size=10)))
 def test_json_is_read_back(value: dict[str, Any]) -> None:
     assert parse_object(json.dumps(value), "it") == value
+
+
+@pytest.mark.parametrize("odd", [[], {}, [{}], 1, None, True])
+def test_types_that_are_no_text(odd: Any) -> None:
+    with pytest.raises(Malformed):
+        parse_root(json.dumps({"mediaType": odd}), "x")
+    with pytest.raises(Malformed):
+        read_statement({"_type": odd, "subject": [], "predicateType": "x"})
+
+
+def test_time_stamp_whose_inside_is_malformed() -> None:
+    """A good response around a token that says no time: it is refused where it is read, not where it is used."""
+    (good,) = SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2).stamps
+    at = good.index(b"\x18\x0f2026")
+    spoilt = good[: at + 2] + b"2026" + b"23" + good[at + 8 :]
+    with pytest.raises(Refusal):
+        read_stamps([spoilt])
+    assert read_stamps([good])

@@ -1,0 +1,194 @@
+"""Ways in which a change could have an image deployed that its rules refuse, without touching the rules: none helps.
+
+Base deploys what is well signed. Each change makes it deploy something else, by a file that nobody reads, a place where other
+rules hold, a value that is filled in elsewhere, or a signer that nobody here vouches for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from fixtures.registry import OciRegistry
+from fixtures.sigstore import REKOR_V2, Sigstore, bundle, github
+from fixtures.sigstore.push import push_signatures
+from tests.cli.house import AT, House, Images
+
+Files = dict[str, bytes | str]
+_EXCLUDED = "manifests: {exclude: ['test/**']}\n"
+_FILLED = "manifests: {substitute: {apps: {NAME: api}}}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What base holds besides its rules, and what the change does. `rules` go into base's auditor.yaml."""
+
+    base: Callable[[Images], Files]
+    change: Callable[[Images], Files]
+    rules: str = ""
+
+
+def loads(*resources: str) -> str:
+    """A kustomization."""
+    return f"resources: [{', '.join(resources)}]\n"
+
+
+def flux(path: str, **values: str) -> str:
+    """A Flux Kustomization that deploys a folder, with values filled in."""
+    filled = f"  postBuild: {{substitute: {json.dumps(values)}}}\n" if values else ""
+    return (
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+        "metadata: {name: apps, namespace: flux-system}\n"
+        f"spec:\n  path: {path}\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{filled}"
+    )
+
+
+def argo(path: str) -> str:
+    """An Argo CD Application that deploys a folder."""
+    return (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n"
+        f"  source: {{repoURL: https://git.acme.example/gitops, path: {path}}}\n  destination: {{namespace: a}}\n"
+    )
+
+
+def filled_in(images: Images) -> str:
+    """A pod whose image is named when it is deployed."""
+    return images.pod("api").replace("/api:", "/${NAME}:")
+
+
+def leftover(images: Images) -> Files:
+    """Two folders: one is deployed, in the other stands what nobody allowed."""
+    return {
+        "apps/api/kustomization.yaml": loads("pod.yaml"),
+        "apps/api/pod.yaml": images.pod("api"),
+        "apps/old/kustomization.yaml": loads("pod.yaml"),
+        "apps/old/pod.yaml": images.pod("wrong"),
+    }
+
+
+ATTEMPTS: dict[str, Attempt] = {
+    "an excluded file that a root loads": Attempt(
+        lambda images: {"prod/kustomization.yaml": loads("api.yaml"), "prod/api.yaml": images.pod("api")},
+        lambda images: {
+            "test/evil.yaml": images.pod("wrong"),
+            "prod/kustomization.yaml": loads("api.yaml", "../test/evil.yaml"),
+        },
+        _EXCLUDED,
+    ),
+    "an excluded root that a root loads": Attempt(
+        lambda images: {"prod/kustomization.yaml": loads("api.yaml"), "prod/api.yaml": images.pod("api")},
+        lambda images: {
+            "test/kustomization.yaml": loads("evil.yaml"),
+            "test/evil.yaml": images.pod("wrong"),
+            "prod/kustomization.yaml": loads("api.yaml", "../test"),
+        },
+        _EXCLUDED,
+    ),
+    "an excluded folder that Flux newly deploys": Attempt(
+        lambda images: {"clusters/apps.yaml": flux("./apps"), "apps/api.yaml": images.pod("api")},
+        lambda images: {"test/evil.yaml": images.pod("wrong"), "clusters/evil.yaml": flux("./test")},
+        _EXCLUDED,
+    ),
+    "an excluded folder that Flux turns to": Attempt(
+        lambda images: {
+            "clusters/apps.yaml": flux("./apps"),
+            "apps/api.yaml": images.pod("api"),
+            "test/evil.yaml": images.pod("wrong"),
+        },
+        lambda _: {"clusters/apps.yaml": flux("./test")},
+        _EXCLUDED,
+    ),
+    "a value that Flux fills in, where the rules say another": Attempt(
+        lambda images: {"clusters/apps.yaml": flux("./apps", OTHER="x"), "apps/pod.yaml": filled_in(images)},
+        lambda _: {"clusters/apps.yaml": flux("./apps", OTHER="x", NAME="wrong")},
+        _FILLED,
+    ),
+    "a value that the rules fill in, deployed by somebody who fills in another": Attempt(
+        lambda images: {"apps/kustomization.yaml": loads("pod.yaml"), "apps/pod.yaml": images.pod("api")},
+        lambda images: {"apps/pod.yaml": filled_in(images), "clusters/apps.yaml": flux("./apps", NAME="wrong")},
+        _FILLED,
+    ),
+    "an Application turned to what nothing deployed": Attempt(
+        lambda images: {"clusters/app.yaml": argo("apps/api"), **leftover(images)},
+        lambda _: {"clusters/app.yaml": argo("apps/old")},
+    ),
+    "a Flux Kustomization turned to what nothing deployed": Attempt(
+        lambda images: {"clusters/apps.yaml": flux("./apps/api"), **leftover(images)},
+        lambda _: {"clusters/apps.yaml": flux("./apps/old")},
+    ),
+    "a kept root that another one loads": Attempt(
+        lambda images: {"prod/kustomization.yaml": loads("../apps/api"), **leftover(images)},
+        lambda _: {"prod/kustomization.yaml": loads("../apps/api", "../apps/old")},
+    ),
+    "a comment that asks to look away": Attempt(
+        lambda _: {},
+        lambda images: {"new.yaml": images.pod("wrong").replace("1.0\n", "1.0  # auditor: ignore wrong-signer\n")},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_image_is_judged_all_the_same(house: House, name: str) -> None:
+    attempt, images = ATTEMPTS[name], house.images
+    house.commit_base({"auditor.yaml": images.rules(attempt.rules), **attempt.base(images)})
+    house.commit(attempt.change(images))
+    ran = house.check()
+    assert (ran.status, ran.verdicts["wrong"]) == (1, "wrong-signer")
+
+
+# ── `in:` ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def in_development(images: Images, demand: str) -> str:
+    """An entry for what stands in the folder of development, before others."""
+    return f"  - {{match: '{images.registry.host}/acme/**', in: 'clusters/dev/**', pinned: ignore, {demand}}}\n"
+
+
+def from_development(house: House, entries: str, image: str) -> None:
+    """Production loads a folder of development, in which a change puts an image."""
+    images = house.images
+    house.commit_base(
+        {
+            "auditor.yaml": images.rules(images=entries),
+            "clusters/prod/kustomization.yaml": loads("api.yaml"),
+            "clusters/prod/api.yaml": images.pod("api"),
+        }
+    )
+    house.commit(
+        {
+            "clusters/dev/kustomization.yaml": loads("pod.yaml"),
+            "clusters/dev/pod.yaml": images.pod(image),
+            "clusters/prod/kustomization.yaml": loads("api.yaml", "../dev"),
+        }
+    )
+
+
+def test_production_that_loads_an_unsigned_image_from_development_is_production(house: House) -> None:
+    from_development(house, in_development(house.images, "unsigned: allow, reason: try it"), "unsigned")
+    ran = house.check()
+    assert (ran.status, "unsigned-image" in ran.rules) == (1, True)
+
+
+# ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_laboratory_cannot_mint_the_identities_of_others(house: House) -> None:
+    with OciRegistry() as registry:
+        images = Images(registry)
+        laboratory = Sigstore("lab.acme.example")
+        digest = images.push("minted")
+        signed = laboratory.attest(digest, github("acme/minted"), AT, REKOR_V2)
+        push_signatures(registry, "acme/minted", digest, bundle(signed))
+        two = (
+            "trust: [{file: trust/root.json, issuers: ['https://token.actions.githubusercontent.com']}, "
+            "{file: trust/lab.json, issuers: ['https://gitlab.acme.example']}]"
+        )
+        rules = images.rules().replace("trust: [{file: trust/root.json}]", two)
+        house.commit_base({"auditor.yaml": rules, "trust/lab.json": json.dumps(laboratory.trusted_root())})
+        house.commit({"new.yaml": images.pod("minted", "web")})
+        ran = house.check()
+        assert (ran.status, ran.verdicts) == (1, {"minted": "wrong-signer", "web": "verified"})
+        assert "does not vouch for issuer" in ran.finding("wrong-signer")["message"]
