@@ -126,7 +126,9 @@ def test_logs() -> None:
     asking = policy(attestor=GOOD + ", ctlog: {url: https://rekor.sigstore.dev}")
     assert verdict(asking, sig(ceremony=TIMESTAMP_ONLY)) is UNKNOWN
     assert verdict(asking, sig()) is PASS
-    assert verdict(policy(attestor=GOOD + f", ctlog: {{rekorPubKey: {REKOR}}}"), sig()) is FAIL  # the engine wants its URL
+    assert (
+        verdict(policy(attestor=GOOD + f", ctlog: {{rekorPubKey: {REKOR}}}"), sig()) is FAIL
+    )  # the engine wants its URL
     ignoring = policy(attestor=GOOD + ", ctlog: {insecureIgnoreTlog: true}")
     assert verdict(ignoring, sig(ceremony=TIMESTAMP_ONLY)) is PASS
     assert verdict(ignoring, sig()) is FAIL  # nothing else says when, and the certificate has expired
