@@ -38,7 +38,10 @@ def main() -> None:
             rows = measured(served, options.repeat)
         start = rows[-1][1]
         for name, wall, cpu, requests in rows[:-1]:
-            faster = (rows[0][1] - start) / max(wall - start, 0.001)
+            if min(rows[0][1], wall) <= start:
+                table.add(form, name, wall, cpu, requests, "too noisy to say", "")
+                continue
+            faster = (rows[0][1] - start) / (wall - start)
             table.add(form, name, wall, cpu, requests, faster, reached(faster, LEAST) if requests == 0 else "")
         table.add(form, *rows[-1], "", "")
     table.show()
