@@ -20,12 +20,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tests.fuzz.explore import Finding, Watch, at_random, guided, seeds_of
-
-if TYPE_CHECKING:
-    from tests.fuzz.targets import Target
+from tests.fuzz.target import TARGETS, Target
 
 KEPT: Final = Path(__file__).resolve().parents[2] / ".cache" / "fuzz"
 _SPARE_SECONDS: Final = 120
@@ -36,31 +34,29 @@ _NOISE: Final = ("INFO", "WARNING: Failed to find function")
 def main() -> int:
     """Search them all. The exit status says whether anything was found."""
     known = importlib.util.find_spec("atheris") is not None
-    targets = _targets(guide=known)
+    _load(guide=known)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=5, help="for each target")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--jobs", type=int, default=2, help="targets at once")
-    parser.add_argument("--only", nargs="+", choices=sorted(targets), default=list(targets), metavar="TARGET")
+    parser.add_argument("--only", nargs="+", choices=sorted(TARGETS), default=list(TARGETS), metavar="TARGET")
     options = parser.parse_args()
     _say(f"seed {options.seed}, {'guided by coverage' if known else 'at random: atheris is not installed'}")
-    chosen = [targets[name] for name in options.only]
+    chosen = [TARGETS[name] for name in options.only]
     found = _search(chosen, options.jobs, seconds=options.seconds, seed=options.seed, guide=known)
     _say(f"{len(chosen)} targets, {found} with findings")
     return min(found, 1)
 
 
-def _targets(*, guide: bool) -> dict[str, Target]:
-    """Imported once, for all: to prepare the code for coverage takes seconds."""
+def _load(*, guide: bool) -> None:
+    """Import all targets once: to prepare their code for coverage takes seconds."""
     counting: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
     if guide:
         import atheris
 
         counting = atheris.instrument_imports(include=["auditor"])
     with counting, contextlib.redirect_stderr(io.StringIO()):
-        loaded = importlib.import_module("tests.fuzz.targets")
-    found: dict[str, Target] = loaded.TARGETS
-    return found
+        importlib.import_module("tests.fuzz.targets")
 
 
 def _search(targets: Sequence[Target], jobs: int, *, seconds: int, seed: int, guide: bool) -> int:

@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from types import FrameType
-from typing import TYPE_CHECKING, Final, Never
+from typing import Final, Never
 
 from tests.fuzz.mutate import mutate
-
-if TYPE_CHECKING:
-    from tests.fuzz.targets import Target
+from tests.fuzz.target import Target
 
 SECONDS: Final = 4
 """Of CPU, that one input may take."""

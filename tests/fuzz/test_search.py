@@ -9,9 +9,10 @@ from random import Random
 
 import pytest
 
+import tests.fuzz.targets  # noqa: F401 - registers them
 from tests.fuzz.explore import Finding, Watch, at_random, resident, seeds_of
 from tests.fuzz.mutate import mutate
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.target import TARGETS, Target
 
 
 def searched(run: Callable[[bytes], object], folder: Path, *, seconds: float = 20) -> Watch:

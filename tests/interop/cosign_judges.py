@@ -1,7 +1,7 @@
 """What the real cosign says of samples and attacks: `python -m tests.interop.cosign_judges COSIGN`, JSON on stdout.
 
-Runs in a network namespace (`tests/offline.py`), for cosign asks public servers when left to itself. The registry is
-started in here, so that both live in the same namespace.
+Nothing may reach the public servers that cosign asks when left to itself (`tests/interop/stack/home.py`). The registry is started in
+here, so that both live in the same network.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from fixtures.sigstore.push import push_signatures
 from fixtures.sigstore.samples import samples
 from fixtures.sigstore.scene import Scene
 from fixtures.sigstore.signed import DSSE_LAYER, Bundle, Stored
+from tests.interop.stack.home import stay_home
+from tests.interop.stack.programs import surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Question:
 
 
 def main(cosign: str) -> None:
+    stay_home()
     with ExitStack() as stack:
         registry = stack.enter_context(OciRegistry())
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -95,7 +98,7 @@ def _ask(cosign: str, root: Path, question: Question) -> tuple[int, str]:
     command += ["--certificate-identity-regexp", ".*", "--certificate-oidc-issuer-regexp", ".*"]
     if question.no_log:
         command += ["--insecure-ignore-tlog", "--use-signed-timestamps"]
-    environment = {"HOME": str(root.parent), "TUF_ROOT": str(root.parent / "tuf")}
+    environment = {**surroundings(), "HOME": str(root.parent), "TUF_ROOT": str(root.parent / "tuf")}
     done = subprocess.run(
         [*command, question.reference], env=environment, capture_output=True, text=True, timeout=120, check=False
     )

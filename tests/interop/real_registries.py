@@ -9,33 +9,20 @@ import json
 import os
 import sys
 import tarfile
-import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fixtures.sigstore import Claimant, github
-from tests.interop.stack.issuer import Issuer
-from tests.interop.stack.programs import Programs, free_port, tool
+from tests.interop.stack.home import private_sigstore
+from tests.interop.stack.programs import Programs, tool
 from tests.interop.stack.registries import KINDS, PASSWORD, USER, Kind, Running, run
-from tests.interop.stack.sigstore import RealSigstore, Signer, real_sigstore
-from tests.interop.stack.web import serve
-from tests.offline import raise_loopback, refusal
+from tests.interop.stack.sigstore import RealSigstore, Signer
 
 
 def main() -> None:
     """Sign in every kind of registry, ask, print."""
-    if why := refusal():
-        sys.stdout.write(f"SKIPPED: no network namespace on this machine ({why})")
-        return
-    raise_loopback()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        port = free_port()
-        issuer = Issuer(f"http://127.0.0.1:{port}")
-        stack.enter_context(serve(issuer.routes, address=("127.0.0.1", port)))
-        real = stack.enter_context(real_sigstore(folder, issuer))
+    with private_sigstore() as (folder, real):
         told = {str(kind): _visit(kind, real, folder / str(number)) for number, kind in enumerate(KINDS)}
     sys.stdout.write(json.dumps(told))
 

@@ -7,37 +7,21 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import Claimant
 from tests.interop.real_signers import SLSA, Scene
-from tests.interop.stack.issuer import Issuer
-from tests.interop.stack.programs import Programs, free_port, tool
+from tests.interop.stack.home import private_sigstore
+from tests.interop.stack.programs import Programs, tool
 from tests.interop.stack.rekor1 import rekor1
-from tests.interop.stack.sigstore import real_sigstore
-from tests.interop.stack.web import serve
-from tests.offline import raise_loopback, refusal
 
 
 def main() -> None:
     """Sign, ask everybody, print."""
-    if why := refusal():
-        sys.stdout.write(f"SKIPPED: no network namespace on this machine ({why})")
-        return
-    raise_loopback()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        port = free_port()
-        issuer = Issuer(f"http://127.0.0.1:{port}")
-        stack.enter_context(serve(issuer.routes, address=("127.0.0.1", port)))
-        real = stack.enter_context(real_sigstore(folder, issuer))
-        log = stack.enter_context(rekor1(folder, real.stack))
-        registry = stack.enter_context(OciRegistry())
+    with private_sigstore() as (folder, real), rekor1(folder, real.stack) as log, OciRegistry() as registry:
         scene = OldLog(real, registry, Programs(folder), log)
         images = dict(scene.images())
         told = {"verdicts": scene.verdicts(images), "cosign": scene.cosign(images)}

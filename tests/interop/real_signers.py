@@ -2,8 +2,8 @@
 
     python -m tests.interop.real_signers
 
-Runs in a network namespace, for cosign asks public servers when left to itself; it is entered here and not by
-`tests.offline`, so that everything lives in it that is started here.
+Nothing may reach the public servers that cosign asks when left to itself (`tests/interop/stack/home.py`); that is seen to here and not
+by `tests.offline`, so that it holds for everything that is started here.
 """
 
 from __future__ import annotations
@@ -11,21 +11,17 @@ from __future__ import annotations
 import base64
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import Claimant, github
-from tests.interop.stack.issuer import Issuer
-from tests.interop.stack.programs import Programs, free_port, tool
-from tests.interop.stack.sigstore import RealSigstore, Signer, real_sigstore
-from tests.interop.stack.web import serve
-from tests.offline import raise_loopback, refusal
+from tests.interop.stack.home import private_sigstore
+from tests.interop.stack.programs import Programs, tool
+from tests.interop.stack.sigstore import RealSigstore, Signer
 
 BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 SLSA: Final = ("slsaprovenance1", "predicate.json")
@@ -34,17 +30,7 @@ NO_LOG: Final = ("--insecure-ignore-tlog", "--use-signed-timestamps")
 
 def main() -> None:
     """Sign, ask everybody, print."""
-    if why := refusal():
-        sys.stdout.write(f"SKIPPED: no network namespace on this machine ({why})")
-        return
-    raise_loopback()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        port = free_port()
-        issuer = Issuer(f"http://127.0.0.1:{port}")
-        stack.enter_context(serve(issuer.routes, address=("127.0.0.1", port)))
-        real = stack.enter_context(real_sigstore(folder, issuer))
-        registry = stack.enter_context(OciRegistry())
+    with private_sigstore() as (folder, real), OciRegistry() as registry:
         scene = Scene(real, registry, Programs(folder))
         images = dict(scene.images())
         told = {"verdicts": scene.verdicts(images), "cosign": scene.cosign(images), "claims": scene.claims(images)}

@@ -43,7 +43,7 @@ QUICK: Final = (
     "accepted",
 )
 TESTS: Final = [
-    *(f"{UNIT}{name}.py" for name in (*QUICK, "attacks", "sigstore_python")),
+    *(f"{UNIT}{name}.py" for name in (*QUICK, "suite_cases", "attacks", "sigstore_python")),
     "tests/property/signatures/test_parsers.py",
 ]
 

@@ -16,6 +16,13 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[3]
 TOOLS: Final = Path(os.environ.get("INTEROP_BIN") or ROOT / ".cache" / "tools")
 _START_SECONDS: Final = 30.0
+WAYS_OUT: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+"""The variables by which programs find their way out of a network."""
+
+
+def surroundings() -> dict[str, str]:
+    """What every program is told of where it is."""
+    return {name: os.environ[name] for name in ("PATH", *WAYS_OUT) if name in os.environ}
 
 
 def missing(*names: str) -> tuple[str, ...]:
@@ -63,7 +70,7 @@ class Programs:
             "TUF_ROOT": str(self.folder / "tuf"),
             "DOCKER_CONFIG": str(self.folder),
             "COSIGN_PASSWORD": "",
-            "PATH": os.environ["PATH"],
+            **surroundings(),
             **self.environ,
             **more,
         }
@@ -81,7 +88,7 @@ class Programs:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses now. Nobody else lives in our network namespace to take it."""
+    """A port of loopback that nobody uses now. In a network namespace of our own nobody else could take it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -91,7 +98,7 @@ def free_port() -> int:
 @contextmanager
 def server(log: Path, *command: str, port: int, environ: Mapping[str, str] | None = None) -> Iterator[int]:
     """A server that answers on `port` of loopback, until the end. What it says goes to `log`."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(log.parent), **(environ or {})}
+    environment = {**surroundings(), "HOME": str(log.parent), **(environ or {})}
     with log.open("wb") as said:
         process = subprocess.Popen(command, env=environment, cwd=log.parent, stdout=said, stderr=said)
         try:
