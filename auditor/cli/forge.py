@@ -63,7 +63,13 @@ def _chosen(found: Job, path: Path) -> Compared:
     from auditor.source.git import open_repository
 
     missing: AuditorError | None = None
-    repository = open_repository(path)
+    try:
+        repository = open_repository(path)
+    except AuditorError as error:
+        raise UsageError(
+            f"{found.ci} runs for a change, and {path} is in no repository that holds it: {error.message}",
+            help="--ci never judges the files as they lie there; or give --base and --head",
+        ) from error
     try:
         for pair in found.revisions:
             try:

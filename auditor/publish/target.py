@@ -9,6 +9,7 @@ from typing import Final
 
 from auditor.errors import UsageError
 from auditor.publish.api import Access
+from auditor.publish.ci.github import is_gitea
 from auditor.publish.ci.job import Forge
 from auditor.publish.outcome import Post
 
@@ -16,7 +17,7 @@ TOKEN: Final = "AUDITOR_FORGE_TOKEN"  # noqa: S105 - the name of a variable
 _TOKENS: Final = {
     Forge.GITHUB: ("GITHUB_TOKEN", "GH_TOKEN"),
     Forge.GITLAB: ("GITLAB_TOKEN",),
-    Forge.GITEA: ("GITEA_TOKEN", "FORGEJO_TOKEN", "GITHUB_TOKEN"),
+    Forge.GITEA: ("GITEA_TOKEN", "FORGEJO_TOKEN"),
     Forge.BITBUCKET: ("BITBUCKET_TOKEN",),
     Forge.BITBUCKET_SERVER: ("BITBUCKET_TOKEN",),
 }
@@ -57,12 +58,13 @@ class Target:
 
 def access(forge: Forge, base: str, variables: Mapping[str, str], *, plain_http: bool) -> Access:
     """How the API is reached. Raises UsageError for a token that no header can carry."""
-    names = (TOKEN, *_TOKENS[forge])
+    names = (TOKEN, *_names(forge, variables))
     token = next((value for name in names if (value := variables.get(name, "").strip())), "")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise UsageError("the token holds characters that no token has", help=f"look at {', '.join(names)}")
     header, scheme = _SCHEMES[forge]
-    ca_file = variables.get("CI_SERVER_TLS_CA_FILE", "") if forge is Forge.GITLAB else ""
+    own_server = forge is Forge.GITLAB and base == variables.get("CI_API_V4_URL", "").rstrip("/")
+    ca_file = variables.get("CI_SERVER_TLS_CA_FILE", "") if own_server else ""
     if not token and forge is Forge.BITBUCKET and variables.get("BITBUCKET_BUILD_NUMBER"):
         return Access(
             "http://api.bitbucket.org", plain_http=True, proxy=variables.get("AUDITOR_PIPELINES_PROXY", _PROXY)
@@ -74,6 +76,12 @@ def access(forge: Forge, base: str, variables: Mapping[str, str], *, plain_http:
         plain_http,
         ca_file=ca_file,
     )
+
+
+def _names(forge: Forge, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables of this forge's tokens. Gitea's own jobs have theirs in GitHub's variable; elsewhere that one is GitHub's."""
+    ours = forge is Forge.GITEA and is_gitea(variables)
+    return (*_TOKENS[forge], *(("GITHUB_TOKEN",) if ours else ()))
 
 
 _MORE: Final = {Forge.GITHUB: {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}}

@@ -167,6 +167,20 @@ def test_files_that_the_commit_does_not_hold_are_not_passed_over(house: House, t
     assert house.run("check", "rendered", "-f", "json", "--ci", "never", environ=variables).status == 1
 
 
+def test_a_folder_beside_the_repository_is_not_taken_for_the_change(house: House, tmp_path: Path) -> None:
+    base = house.commit_base()
+    head = house.commit({"web.yaml": house.images.pod("web")})
+    (tmp_path / "loose").mkdir()
+    (tmp_path / "loose" / "pod.yaml").write_text(house.images.pod("unsigned"))
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event(base, head)))
+    variables = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(file)}
+    for path in (str(tmp_path / "loose"), str(tmp_path / "none")):
+        ran = house.run("check", path, "-f", "json", environ=variables).clean_of_tracebacks()
+        assert (ran.status, ran.out) == (2, "")
+    assert "--ci never" in house.run("check", str(tmp_path / "loose"), environ=variables).err
+
+
 def test_other_cis(loosened: tuple[House, str, str]) -> None:
     house, base, head = loosened
     gitlab = {

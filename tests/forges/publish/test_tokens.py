@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from auditor.errors import UsageError
 from auditor.publish.api import Access, Api
 from auditor.publish.ci.job import Forge as Kind
-from auditor.publish.outcome import Did
-from auditor.publish.target import TOKEN, access
-from fixtures.forges import Asked, GitHubForge, Reply
+from auditor.publish.message import Message
+from auditor.publish.outcome import Did, Post
+from auditor.publish.publish import publish
+from auditor.publish.target import TOKEN, Target, access
+from auditor.report.options import RenderOptions
+from fixtures.forges import Asked, BitbucketCloud, GitHubForge, Reply
 from tests.support import samples
-from tests.support.forges import HURRIED, NUMBER, Publisher
+from tests.support.forges import HURRIED, NOW, NUMBER, Publisher
 
 SECRET = "tok-0123456789abcdef"
 
@@ -111,6 +115,8 @@ def test_plain_http_can_be_allowed() -> None:
         (Kind.GITHUB, {"GH_TOKEN": "a"}, ("Authorization", "Bearer a")),
         (Kind.GITLAB, {"GITLAB_TOKEN": "a", "CI_JOB_TOKEN": "c"}, ("PRIVATE-TOKEN", "a")),
         (Kind.GITEA, {"FORGEJO_TOKEN": "a", "GITHUB_TOKEN": "c"}, ("Authorization", "token a")),
+        (Kind.GITEA, {"GITEA_ACTIONS": "true", "GITHUB_TOKEN": "c"}, ("Authorization", "token c")),
+        (Kind.GITEA, {"GITHUB_TOKEN": "c", "JENKINS_URL": "x"}, None),
         (Kind.BITBUCKET, {"BITBUCKET_TOKEN": "a"}, ("Authorization", "Bearer a")),
         (Kind.BITBUCKET_SERVER, {"BITBUCKET_TOKEN": "a"}, ("Authorization", "Bearer a")),
         (Kind.GITLAB, {"CI_JOB_TOKEN": "c", "GITHUB_TOKEN": "x"}, None),
@@ -131,10 +137,37 @@ def test_pipelines_sign_by_their_proxy() -> None:
     assert access(Kind.BITBUCKET, "https://api.bitbucket.org", own, plain_http=False).proxy == ""
 
 
+class Signing(BitbucketCloud):
+    """The proxy of a Pipelines build: it takes requests without a token, and signs them itself."""
+
+    token, token_scheme = "", ""
+
+
+def test_in_pipelines_the_report_goes_through_the_proxy() -> None:
+    with Signing() as proxy:
+        variables = {"BITBUCKET_BUILD_NUMBER": "5", "AUDITOR_PIPELINES_PROXY": proxy.url}
+        reached = access(Kind.BITBUCKET, "https://api.bitbucket.org", variables, plain_http=False)
+        target = Target(Kind.BITBUCKET, reached, "acme/gitops", commit=samples.HEAD, posts=(Post.REPORT,))
+        message = Message(samples.failing(), RenderOptions())
+        (outcome,) = publish(message, target, {}, HURRIED, NOW)
+        assert outcome.did is Did.CREATED
+        assert len(proxy.only.annotations) == 5
+        assert {asked.headers["host"] for asked in proxy.asked} == {"api.bitbucket.org"}
+        assert not [asked for asked in proxy.asked if "authorization" in asked.headers]
+
+
+def test_the_authority_of_the_ci_s_own_server_is_no_other_s() -> None:
+    variables = {"CI_API_V4_URL": "https://gitlab.acme.example/api/v4", "CI_SERVER_TLS_CA_FILE": "/ca.pem"}
+    own = access(Kind.GITLAB, "https://gitlab.acme.example/api/v4", variables, plain_http=False)
+    assert own.ca_file == "/ca.pem"
+    assert access(Kind.GITLAB, "https://gitlab.com/api/v4", variables, plain_http=False).ca_file == ""
+    assert access(Kind.GITHUB, "https://api.github.com", variables, plain_http=False).ca_file == ""
+
+
 def test_an_answer_that_is_too_large_is_not_read() -> None:
     with GitHubForge() as forge:
         forge.fail("/comments$", 200, method="GET", body=json.dumps([{"id": 1, "body": "x" * 200_000}]))
-        limits = HURRIED.__class__(**{**{f: getattr(HURRIED, f) for f in HURRIED.__slots__}, "forge_bytes": 100_000})
+        limits = replace(HURRIED, forge_bytes=100_000)
         outcome = Publisher(forge, limits=limits).one(samples.clear())
         assert outcome.failed
         assert "more than 100000 bytes" in outcome.why
