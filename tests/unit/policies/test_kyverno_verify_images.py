@@ -15,10 +15,10 @@ from auditor.policies.found import find_policies
 from auditor.policies.inspected import Containers, Inspected, Resource
 from auditor.policies.load import load_policies
 from auditor.policies.versions import Kyverno, Versions
-from auditor.registry.material import Listing
+from auditor.registry.material import BundleBytes, Listing, SimpleSigning
 from auditor.signatures.root import Root
 from auditor.source.memory import MemoryTree
-from fixtures.sigstore import Sigstore, bundle, github, sig_layer
+from fixtures.sigstore import Profile, Sigstore, bundle, github, sig_layer
 from fixtures.sigstore.keys import derive, pem
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
@@ -520,6 +520,7 @@ BY_BUNDLE = (
 
 def listed(*artifact_types: str | None, referrers: int = 0) -> Inspected:
     signed = as_material(bundle(STACK.attest(SCENE.digest, WHO, SCENE.at, REKOR_V2)))
+    assert isinstance(signed, BundleBytes)
     materials = tuple(replace(signed, artifact_type=each) for each in artifact_types)
     return image_of(IMAGE, resources=(POD,), listing=Listing(materials, referrers=referrers))
 
@@ -544,9 +545,52 @@ def test_bundles_count_only_where_they_are_listed_as_bundles(image: Inspected, e
 
 def test_no_engine_reads_the_experimental_form_unasked() -> None:
     tagged = as_material(sig())
+    assert isinstance(tagged, SimpleSigning)
     referrer = replace(tagged, artifact_type="application/vnd.dev.cosign.artifact.sig.v1+json")
     loaded = load_text(policy(GOOD))
     assert said(loaded, image_of(IMAGE, resources=(POD,), listing=Listing((tagged,))), PUBLIC)[0] is PASS
     assert said(loaded, image_of(IMAGE, resources=(POD,), listing=Listing((referrer,))), PUBLIC)[0] is FAIL
     asked = load_text(policy(GOOD, verify="cosignOCI11: true"))
     assert said(asked, image_of(IMAGE, resources=(POD,), listing=Listing((referrer,))), PUBLIC)[0] is UNKNOWN
+
+
+# ── what the engine says where nothing is verified (seen with `kyverno apply` 1.19.1) ───────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("digest", "image", "expected"),
+    [
+        ("mutateDigest: false, verifyDigest: false, required: false", IMAGE, SKIP),
+        ("mutateDigest: false, verifyDigest: true, required: false", IMAGE, FAIL),
+        ("mutateDigest: false, verifyDigest: true, required: false", f"{IMAGE}@{DIGEST}", SKIP),
+        ("mutateDigest: true, verifyDigest: true, required: false", IMAGE, SKIP),
+        ("mutateDigest: false, verifyDigest: false, required: true", f"{IMAGE}@{DIGEST}", FAIL),
+        ("mutateDigest: true", IMAGE, FAIL),  # `required` is the default
+    ],
+)
+def test_without_attestors_digests_and_required_are_still_demanded(
+    digest: str, image: str, expected: PolicyVerdict
+) -> None:
+    assert verdict(policy(digest=digest), sig(), image=image) is expected
+
+
+def test_a_skipped_image_must_still_carry_a_digest() -> None:
+    skip = "skipImageReferences: ['*']"
+    strict = "mutateDigest: false, verifyDigest: true"
+    assert verdict(policy(GOOD, verify=skip, digest=strict), sig()) is FAIL
+    assert verdict(policy(GOOD, verify=skip, digest=strict), sig(), image=f"{IMAGE}@{DIGEST}") is SKIP
+    assert verdict(policy(GOOD, verify=skip, digest="mutateDigest: true"), sig()) is SKIP
+
+
+def test_who_attested_must_stand_in_a_ct_log_unless_the_policy_says_otherwise() -> None:
+    unlogged = Ceremony(profile=Profile(scts=lambda _: ()))
+    made = STACK.attest(SCENE.digest, WHO, SCENE.at, unlogged, predicate_type=SLSA_PROVENANCE, predicate={})
+
+    def attested(*, entry: str) -> str:
+        sets = f", attestors: [{{entries: [{entry}]}}]" if entry else ""
+        return policy(verify=f"attestations: [{{type: '{SLSA_PROVENANCE}'{sets}}}]")
+
+    assert verdict(attested(entry=GOOD), att_layer(made)) is FAIL
+    lax = GOOD.replace(LOG, f"{LOG}, ctlog: {{ignoreSCT: true}}")
+    assert verdict(attested(entry=lax), att_layer(made)) is PASS
+    assert verdict(attested(entry=""), att_layer(made)) is PASS  # with nobody named Kyverno does not ask
