@@ -88,21 +88,20 @@ def _create(thread: Thread, body: str) -> None:
 
 
 def _settle(thread: Thread, mine: list[Comment], body: str, now: datetime) -> bool:
-    """Bring the oldest up to date and delete the others; False where the oldest is gone meanwhile."""
+    """Bring the oldest up to date, then delete the others; False where the oldest is gone meanwhile."""
+    if not (_same(mine[0], body) or _newer(mine[0], body, now)):
+        try:
+            thread.update(mine[0], body)
+        except Refused as refusal:
+            if refusal.status not in _GONE:
+                raise
+            return False
     for extra in mine[1:]:
         try:
             thread.delete(extra)
         except Refused as refusal:
             if refusal.status not in _GONE:
                 raise
-    if _same(mine[0], body) or _newer(mine[0], body, now):
-        return True
-    try:
-        thread.update(mine[0], body)
-    except Refused as refusal:
-        if refusal.status not in _GONE:
-            raise
-        return False
     return True
 
 

@@ -293,6 +293,23 @@ def test_a_person_s_token_has_its_own_comment() -> None:
         assert Publisher(gitea).one(later(samples.clear(), 1)).did is Did.UPDATED
 
 
+def test_an_app_s_comments_bear_its_name_with_a_suffix() -> None:
+    with GitHubForge("acme-app[bot]") as forge:
+        forge.spoil("/graphql", lambda _a, _t: Reply(200, {"data": {"viewer": {"login": "acme-app"}}}))
+        forge.put_comment(NUMBER, f"{marker('check')}\nnot the app", "acme-app[bot]", "User")
+        Publisher(forge).one(samples.failing())
+        assert Publisher(forge).one(later(samples.clear(), 1)).did is Did.UPDATED
+        assert len(forge.bodies(NUMBER)) == 2
+
+
+def test_a_second_comment_that_must_not_be_deleted_keeps_the_first_current(forge: Talking) -> None:
+    for text in ("one", "two"):
+        put_own(forge, f"{marker('check')}\n{text}")
+    forge.fail(CHANGE, 403, method="DELETE")
+    assert Publisher(forge).one(samples.clear()).failed
+    assert "may be deployed" in forge.bodies(NUMBER)[0]
+
+
 def test_the_secondary_limit_without_a_time_is_a_rate_limit() -> None:
     with GitHubForge() as forge:
         said = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}
