@@ -37,6 +37,8 @@ _NOT_IMAGES: Final = (
     "stream",
     "streamtag",
 )
+_SETTINGS: Final = frozenset({"ConfigMap", "Secret"})
+"""Kinds that run nothing: whatever reads them may take what they name, or not."""
 _FLUX_SOURCES: Final = "source.toolkit.fluxcd.io"
 
 Trail: TypeAlias = tuple[str | int, ...]
@@ -58,7 +60,7 @@ class Found:
 
 def extract(found: Object, kinds: Kinds) -> list[Found]:
     """Every reference in the object, in the order of its text."""
-    walk = _Walk(prefix=found.prefix)
+    walk = _Walk(prefix=found.prefix, inner=found.kind in _SETTINGS)
     entries = kinds.find(found.kind, found.api_version)
     for entry in entries:
         for path in entry.ignored:
@@ -226,7 +228,7 @@ class _Walk:
     ) -> None:
         """A map of repository, tag and the like, if it is one; its other entries are looked at all the same."""
         key = next((step for step in reversed(trail) if isinstance(step, str)), "").lower()
-        whole = assemble(node, named="image" in key, container=certain)
+        whole = assemble(node, named="image" in key and not key.endswith(_NOT_IMAGES), container=certain)
         if whole is None or not (is_reference(whole.text) or is_template(whole.text)) or whole.scalars & self._taken:
             return
         self._taken.update(whole.scalars)
