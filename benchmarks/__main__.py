@@ -7,7 +7,21 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_ALL: Final = ("startup", "signatures", "gate", "cosign", "policies", "policies_kyverno", "kept", "memory", "images")
+_ALL: Final = (
+    "startup",
+    "signatures",
+    "gate",
+    "cosign",
+    "policies",
+    "policies_kyverno",
+    "kept",
+    "memory",
+    "images",
+    "charts",
+    "growth",
+    "kustomizations",
+    "peers",
+)
 
 
 def main() -> None:

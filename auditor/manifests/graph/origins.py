@@ -25,6 +25,7 @@ from auditor.model.place import Place
 from auditor.source.tree import EntryKind, Tree, Unreadable
 
 _FLUX_SOURCES: Final = frozenset({"GitRepository", "Bucket"})
+_CHARTS: Final = frozenset({"GitRepository", "HelmChart", "HelmRepository", "OCIRepository"})
 _ARGO: Final = frozenset({"Application", "ApplicationSet"})
 _WORDS: Final = (b"argoproj.io", b"toolkit.fluxcd.io")
 
@@ -67,12 +68,13 @@ def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str]) -> Itera
             for what in _values_of(item):
                 if what in given or what in changed:
                     name = what if isinstance(what, str) else "/".join(what)
-                    why = f"{item.kind} {item.name} is not rendered, and this change changes its values ({name})"
+                    what_changes = "its chart" if isinstance(what, tuple) and what[0] in _CHARTS else "its values"
+                    why = f"{item.kind} {item.name} is not rendered, and this change changes {what_changes} ({name})"
                     yield unrendered(Place(item.file, item.line), "values of a chart", f"{why}: its images are unknown")
 
 
 def _values_of(item: Object) -> Iterator[str | tuple[str, str]]:
-    """Files of the tree, and objects (kind and name), that values of a chart come from."""
+    """Files of the tree, and objects (kind and name), that a chart or its values come from."""
     if item.kind in _ARGO and item.group == "argoproj.io":
         for source in sources(item):
             for file in source.node.mapping("helm").items("valueFiles"):
@@ -81,9 +83,15 @@ def _values_of(item: Object) -> Iterator[str | tuple[str, str]]:
                     inside = file.text.partition("/")[2] if file.text.startswith(("$", "/")) else file.text
                     yield join(beside or ".", inside)
     elif item.kind == "HelmRelease":
-        for entry in item.node.mapping("spec").items("valuesFrom"):
-            if isinstance(entry, Node):
+        spec = item.node.mapping("spec")
+        chart = spec.mapping("chart").mapping("spec")
+        named = (spec.mapping("chartRef"), chart.mapping("sourceRef"), *spec.items("valuesFrom"))
+        for entry in named:
+            if isinstance(entry, Node) and entry.text("name"):
                 yield entry.text("kind"), entry.text("name")
+        for file in chart.items("valuesFiles"):
+            if isinstance(file, Scalar):
+                yield join(".", file.text)
 
 
 def _gap(origin: Origin, why: str) -> Gap:

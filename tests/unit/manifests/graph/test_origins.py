@@ -95,3 +95,38 @@ def test_values_that_change_in_another_file_are_a_gap_where_the_chart_is_not_ren
     assert [gap.place.file for gap in revalued(head, [chart], frozenset({changed}))] == ["web.yaml"]
     assert list(revalued(head, [chart], frozenset({"other.yaml"}))) == []
     assert list(revalued(head, [], frozenset({changed}))) == [], "a chart that is rendered shows what changes"
+
+
+OCI = """\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata: {name: web}
+spec: {url: oci://charts.acme.example/web, ref: {tag: 1.2.3}}
+"""
+CHOSEN = """\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web}
+spec:
+"""
+
+
+@pytest.mark.parametrize(
+    ("spec", "source"),
+    [
+        ("  chartRef: {kind: OCIRepository, name: web}\n", OCI),
+        (
+            "  chart: {spec: {chart: web, sourceRef: {kind: HelmRepository, name: web}}}\n",
+            OCI.replace("OCIRepository", "HelmRepository"),
+        ),
+        ("  chart: {spec: {chart: web, valuesFiles: [source.yaml], sourceRef: {kind: Bucket, name: x}}}\n", "a: b\n"),
+    ],
+)
+def test_a_chart_that_another_file_chooses_is_a_gap_when_that_changes(spec: str, source: str) -> None:
+    """The version of the chart stands in a file of its own: whoever changes it deploys other images."""
+    head = MemoryTree({"release.yaml": (CHOSEN + spec).encode(), "source.yaml": source.encode()}, "head")
+    chart = Gap(Place("release.yaml", 1), "helm chart", "unknown", rule="unrendered")
+    (gap,) = revalued(head, [chart], frozenset({"source.yaml"}))
+    assert gap.place.file == "release.yaml"
+    assert gap.rule == "unrendered"
+    assert list(revalued(head, [chart], frozenset({"other.yaml"}))) == []
