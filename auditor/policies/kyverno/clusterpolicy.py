@@ -33,6 +33,9 @@ from auditor.policies.ruling import Engine, Ruling, erred, failed, passed, skipp
 _KIND: Final = ("named", "kind", "api_version")
 _REST: Final = ("name", "namespace", "labels")
 
+_NOTHING: Final = "it names neither attestors nor attestations, so nothing is verified"
+_NOBODY: Final = "`required` wants it to be verified, and neither attestors nor attestations are named that could do so"
+
 
 @dataclass(frozen=True, slots=True)
 class Override:

@@ -170,7 +170,8 @@ class Evaluation:
         if len(found) != 1:
             self.unread.append("of more than one statement, or none that is certain, which one is read is not known")
             return None
-        return json.loads(found.pop() or b"null").get("predicate")
+        statement = json.loads(found.pop() or b"{}")
+        return {field: statement.get(field) for field in ("_type", "predicateType", "subject", "predicate")}
 
 
 def asks_signers_alone(expression: str) -> bool:

@@ -157,7 +157,9 @@ def _classic(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
 
 def _bundled(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
     if entry.who is None:
-        return Answer(False, "for bundles Kyverno needs an identity, and an attestor by key names none")
+        if any(isinstance(each, Accepted) for each in outcomes):
+            return Answer(None, "bundles made with a key are not evaluated here")
+        return _refused(outcomes, "")
     if spoiled := unparsable(outcomes):
         return Answer(None, spoiled)
     named, why_not = named_by([each for each in outcomes if isinstance(each, Accepted)], entry, classic=False)
