@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,11 +21,12 @@ from pathlib import Path
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds, yaml
 from auditor.manifests.files import MANIFESTS
-from auditor.manifests.inventory import Shared, inventory
+from auditor.manifests.inventory import inventory
 from auditor.manifests.text import prefilter
+from auditor.source.change import open_change
 from auditor.source.folder import FolderTree
-from auditor.source.memory import MemoryTree
 from auditor.source.tree import EntryKind, Tree
+from benchmarks.changes import git, narrow
 from benchmarks.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,33 +66,33 @@ def whole(trees: dict[str, Tree]) -> None:
     table.show()
 
 
-def one_line(trees: dict[str, Tree]) -> None:
-    """A change of one line in every manifest of the largest repository in turn: the median and the dearest."""
-    name = max(trees, key=lambda each: sum(entry.size or 0 for entry in trees[each].entries().values()))
-    files = {path: trees[name].read(path) for path, e in trees[name].entries().items() if e.kind is EntryKind.FILE}
-    base = MemoryTree(files, "base")
-    full = cpu(lambda: inventory(base, ManifestSettings()))
-    changed = [use.place.file for use in inventory(base, ManifestSettings()).uses]
-    table = Table(
-        f"One line changed in {name}", ("read", "whole s", "median s", "ratio", "dearest s", "ratio", "which")
-    )
-    for spare in (False, True):
-        costs = []
-        for path in sorted(set(changed))[:: max(1, len(set(changed)) // 12)]:
-            head = MemoryTree({**files, path: files[path] + b"\n# one line\n"}, "head")
-            costs.append((cpu(partial(both, base, head, path, spare=spare)), path))
-        costs.sort()
-        median, dearest = costs[len(costs) // 2][0], costs[-1]
-        what = "what the change reaches" if spare else "roots that the change reaches"
-        table.add(what, full, median, median / full, dearest[0], dearest[0] / full, dearest[1])
+def one_line(folder: Path, tries: int) -> None:
+    """One line changed in manifests all over a repository in turn: base and head together, beside its whole tree."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "tree"
+        shutil.copytree(folder, copy, symlinks=True)
+        subprocess.run(["chmod", "-R", "u+w", str(copy)], check=True)
+        git(copy, "init", "-q", "-b", "main")
+        git(copy, "add", "-A", "-f")
+        git(copy, "commit", "-q", "-m", "base")
+        with open_change(copy, None, "main") as change:
+            full = min(cpu(partial(inventory, change.head, ManifestSettings())) for _ in range(2))
+            changed = sorted({use.place.file for use in inventory(change.head, ManifestSettings()).uses})
+        costs = sorted(cost_of(copy, path) for path in changed[:: max(1, len(changed) // tries)])
+    table = Table(f"One line changed in {folder.name}", ("manifest", "whole CPU s", "changed CPU s", "ratio", "which"))
+    for name, (cost, path) in (("median", costs[len(costs) // 2]), ("dearest", costs[-1])):
+        table.add(name, full, cost, cost / full, path)
     table.show()
 
 
-def both(base: Tree, head: Tree, path: str, *, spare: bool) -> None:
-    """Base and head of a change, as the gate reads them."""
-    shared, touched = Shared(), frozenset([path])
-    before = inventory(base, ManifestSettings(), shared, touched=touched, spare=spare)
-    inventory(head, ManifestSettings(), shared, before=before, touched=touched, spare=spare)
+def cost_of(repository: Path, path: str) -> tuple[float, str]:
+    """CPU of reading what a change of one line of a file reaches, in base and head."""
+    git(repository, "checkout", "-q", "-B", "change", "main")
+    with (repository / path).open("ab") as file:
+        file.write(b"\n# one line\n")
+    git(repository, "commit", "-q", "-a", "-m", "change")
+    with open_change(repository, "main", "change") as change:
+        return cpu(partial(narrow, change)), path
 
 
 def main() -> None:
@@ -99,7 +103,8 @@ def main() -> None:
         return
     trees: dict[str, Tree] = {path.name: FolderTree(path) for path in sorted(folder.iterdir()) if path.is_dir()}
     whole(trees)
-    one_line(trees)
+    largest = max(trees, key=lambda each: sum(entry.size or 0 for entry in trees[each].entries().values()))
+    one_line(folder / largest, 12)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,23 +29,29 @@ def run(arguments: Sequence[str], *, stdin: str = "", environ: Mapping[str, str]
     if environ is None:
         with tempfile.TemporaryDirectory() as cache:
             return run(arguments, stdin=stdin, environ=os.environ | {"XDG_CACHE_HOME": cache}, exits=exits)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    with subprocess.Popen(
-        list(arguments),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environ),
-        text=True,
-    ) as process:
-        output, _ = process.communicate(stdin)
-    wall = time.perf_counter() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return captured(arguments, stdin=stdin, environ=environ, exits=exits)[1]
+
+
+def captured(
+    arguments: Sequence[str], *, stdin: str = "", environ: Mapping[str, str], exits: int = 0
+) -> tuple[str, Cost]:
+    """Run once; what it printed on both streams, and what it cost. Raises RuntimeError as `run` does."""
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as printed:
+        given.write(stdin.encode())
+        given.seek(0)
+        start = time.perf_counter()
+        with subprocess.Popen(
+            list(arguments), stdin=given, stdout=printed, stderr=subprocess.STDOUT, env=dict(environ)
+        ) as process:
+            # Of this child alone: RUSAGE_CHILDREN knows only the largest of all that ever ran.
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - start
+        printed.seek(0)
+        output = printed.read().decode("utf-8", "replace")
     if process.returncode != exits:
         raise RuntimeError(f"{arguments[:3]} exited {process.returncode}, not {exits}:\n{output[-2000:]}")
-    cpu = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
-    return Cost(wall, cpu, after.ru_maxrss / 1024)
+    return output, Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def median(times: int, once: Callable[[], Cost]) -> Cost:

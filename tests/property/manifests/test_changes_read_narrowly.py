@@ -9,12 +9,7 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from auditor.config.rules import ManifestSettings, Rules
-from auditor.judge.compare import compare
-from auditor.judge.findings.gaps import Touched, gap_findings
-from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
-from auditor.manifests.reach import Reach, reach
-from auditor.source.memory import MemoryTree
+from tests.support.changes import gating
 
 DIRECTORIES = ("a", "b", "c/d", "c", ".")
 IMAGES = st.sampled_from(["nginx:1", "nginx:2", "ghcr.io/acme/api:1", "api", "web"])
@@ -107,29 +102,10 @@ def changes(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
     return base, head
 
 
-def new(before: Inventory, after: Inventory) -> set[tuple[str, str | None, str | None, str]]:
-    """What the change newly deploys."""
-    added = compare(comparable(before, after), after.uses).added
-    return {(use.reference, use.root, str(use.workload), str(use.place)) for use in added}
-
-
-def gating(base: dict[str, str], head: dict[str, str], *, narrow: bool) -> tuple[object, object, tuple[str, ...], bool]:
-    """New uses, findings for what could not be read, and entry points of a change; whether anything was left out."""
-    trees = [MemoryTree({path: text.encode() for path, text in files.items()}, "t") for files in (base, head)]
-    touched = frozenset(path for path in base | head if base.get(path) != head.get(path))
-    shared = Shared()
-    within = reach(trees, ManifestSettings(), shared, touched) if narrow else None
-    within = within if isinstance(within, Reach) else None
-    before = inventory(trees[0], ManifestSettings(), shared, within=within)
-    after = inventory(trees[1], ManifestSettings(), shared, before=before, within=within)
-    found = gap_findings(after.gaps, Touched(touched, before.gaps), Rules(source=""))
-    return new(before, after), {str(each) for each in found}, after.roots, within is not None
-
-
 @settings(max_examples=300, deadline=None)
 @given(change=changes())
 def test_what_gates_is_the_same(change: tuple[dict[str, str], dict[str, str]]) -> None:
-    *whole, _ = gating(*change, narrow=False)
-    *part, left_out = gating(*change, narrow=True)
-    assert part == whole
-    event("something was left out" if left_out else "everything was read")
+    base, head = ({path: text.encode() for path, text in files.items()} for files in change)
+    part = gating(base, head, narrow=True)
+    assert part.same(gating(base, head, narrow=False))
+    event(part.why or "something was left out")

@@ -1,0 +1,44 @@
+"""What gates of a change, read whole or only where the change reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from auditor.config.rules import ManifestSettings, Rules
+from auditor.judge.compare import compare
+from auditor.judge.findings.gaps import Touched, gap_findings
+from auditor.manifests.inventory import Shared, comparable, inventory
+from auditor.manifests.reach import reach
+from auditor.model.finding import Finding
+from auditor.model.use import Use
+from auditor.source.memory import MemoryTree
+
+
+@dataclass(frozen=True, slots=True)
+class Gating:
+    """New uses, what each takes the place of, and findings for what could not be read. `why` everything was read."""
+
+    added: frozenset[Use]
+    previous: frozenset[tuple[Use, Use]]
+    findings: frozenset[Finding]
+    roots: tuple[str, ...]
+    why: str = ""
+
+    def same(self, other: Gating) -> bool:
+        """Whether the same gates."""
+        return replace(self, why="") == replace(other, why="")
+
+
+def gating(base: Mapping[str, bytes], head: Mapping[str, bytes], *, narrow: bool) -> Gating:
+    """Read the change from `base` to `head`."""
+    trees = (MemoryTree(base, "base"), MemoryTree(head, "head"))
+    touched = frozenset(path for path in base.keys() | head.keys() if base.get(path) != head.get(path))
+    shared, settings = Shared(), ManifestSettings()
+    found = reach(trees, settings, shared, touched) if narrow else "asked for"
+    within, why = (None, found) if isinstance(found, str) else (found, "")
+    before = inventory(trees[0], settings, shared, within=within)
+    after = inventory(trees[1], settings, shared, before=before, within=within)
+    change = compare(comparable(before, after), after.uses)
+    gaps = gap_findings(after.gaps, Touched(touched, before.gaps), Rules(source=""))
+    return Gating(frozenset(change.added), frozenset(change.previous.items()), frozenset(gaps), after.roots, why)
