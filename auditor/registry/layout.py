@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -51,6 +51,11 @@ class Held:
         """Full names first: `ghcr.io/acme/api:1`, or only a tag."""
         notes = self.descriptor.annotations
         return tuple(notes[key] for key in (_CONTAINERD_NAME, _REF_NAME) if notes.get(key))
+
+    @property
+    def as_referrer(self) -> Descriptor:
+        """Its descriptor as a list of referrers has it."""
+        return replace(self.descriptor, artifact_type=self.document.artifact_type or self.document.config_type)
 
     @property
     def is_image(self) -> bool:
@@ -124,13 +129,19 @@ class Layout:
         return Answer(200, headers, content, question.url)
 
     def _referrers(self, question: Question, wanted: str) -> Answer:
-        """What names the digest as its subject, and what is listed under its fallback tag."""
+        """What names the digest as its subject, and what is listed under its fallback tag.
+
+        A registry shows the type of each artifact, or of its config (distribution specification, "Listing Referrers").
+        """
         fallback = self._tags.get(wanted.replace(":", "-"))
-        found = {held.descriptor.digest: held.descriptor for held in self.held if str(held.subject) == wanted}
+        found = {held.descriptor.digest: held.as_referrer for held in self.held if str(held.subject) == wanted}
         for held in self.held:
             if str(held.descriptor.digest) == fallback:
                 found |= {child.digest: child for child in held.document.children}
-        listed = [{"digest": str(d.digest), "size": d.size, "mediaType": d.media_type} for d in found.values()]
+        listed = [
+            {"digest": str(d.digest), "size": d.size, "mediaType": d.media_type, "artifactType": d.artifact_type}
+            for d in found.values()
+        ]
         content = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}).encode()
         return Answer(200, httpx.Headers({"content-type": OCI_INDEX}), content, question.url)
 
