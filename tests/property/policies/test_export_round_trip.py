@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from auditor.config.names import NamePattern, TextPattern
@@ -153,6 +153,8 @@ def ours(image: str, names: tuple[str, ...], said: Rules) -> Verdict:
     return verdict
 
 
+# Making rules takes milliseconds on a machine at rest, and on a busy one longer than hypothesis likes; no case is left out for it.
+EXPORTS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CASES = given(
     rules(),
     st.sampled_from(IMAGES),
@@ -173,7 +175,7 @@ def read_back(said: Rules, target: str, image: str, names: tuple[str, ...]) -> s
     return {each.ruling.verdict for each in rows} - {PolicyVerdict.SKIP}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(EXPORTS, max_examples=150)
 @CASES
 def test_cluster_image_policy(said: Rules, image: str, names: tuple[str, ...]) -> None:
     theirs = read_back(said, "clusterimagepolicy", image, names)
@@ -188,7 +190,7 @@ def test_cluster_image_policy(said: Rules, image: str, names: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize("target", ["kyverno", "imagevalidatingpolicy"])
-@settings(max_examples=100, deadline=None)
+@settings(EXPORTS, max_examples=100)
 @CASES
 def test_kyverno(target: str, said: Rules, image: str, names: tuple[str, ...]) -> None:
     theirs = read_back(said, target, image, names)
@@ -206,7 +208,7 @@ def rego() -> Rego:
     return Rego()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(EXPORTS, max_examples=150)
 @CASES
 def test_rego(rego: Rego, said: Rules, image: str, names: tuple[str, ...]) -> None:
     module = export(said, "rego")
