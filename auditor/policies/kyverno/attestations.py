@@ -15,7 +15,17 @@ from auditor.policies.cursor import Cursor
 from auditor.policies.kyverno.answer import Maybe, every
 from auditor.policies.kyverno.attestors import AttestorSet, Entry
 from auditor.policies.kyverno.conditions import hold
-from auditor.policies.kyverno.signing import Answer, Bench, all_of, at_least, joined, named_by, unparsable
+from auditor.policies.kyverno.signing import (
+    UNTIMED,
+    Answer,
+    Bench,
+    all_of,
+    at_least,
+    joined,
+    named_by,
+    unparsable,
+    untimed,
+)
 from auditor.policies.proofs import Grounds
 from auditor.registry.material import BundleBytes, LegacyAttestation
 from auditor.signatures.enforcer import Accepted, Outcome, Undecided
@@ -55,6 +65,8 @@ class Attestation:
 
     def _judged(self, entry: Entry, outcomes: Sequence[Outcome], bench: Bench, known: Mapping[str, Any]) -> Answer:
         of_type = [each for each in outcomes if isinstance(each, Accepted) and each.predicate == self.kind]
+        if of_type and entry.who is not None and not bench.bundle and untimed(entry.grounds):
+            return Answer(None, UNTIMED)
         named, why_not = named_by(of_type, entry, classic=not bench.bundle)
         if not bench.bundle and len(named) < len(of_type):
             return Answer(False, why_not)

@@ -275,7 +275,7 @@ class Reader:
 
     def _grounds(self, field: Cursor, *, fulcio: bytes | None, key: bytes | None) -> Grounds:
         rekor, ctlog = field["rekor"], field["ctlog"]
-        if rekor and not rekor["url"].text and not rekor["ignoreTlog"].yes:
+        if rekor and not rekor["url"].text and (key is None or not rekor["ignoreTlog"].yes):
             self.mistakes.append(rekor.mistake("`rekor` needs its `url`"))
         parts = {"rekor": rekor["pubkey"], "ctlog": ctlog["pubkey"], "tsa": ctlog["tsaCertChain"]}
         self.mistakes.extend(pem_mistakes(**parts))
@@ -288,7 +288,6 @@ class Reader:
             key=key,
             unsafe_without_log=ignore_log,
             unsafe_without_sct=key is not None or ctlog["ignoreSCT"].yes,
-            stamped=bool(ctlog["tsaCertChain"].text) and not ignore_log,
         )
 
 

@@ -16,7 +16,7 @@ from auditor.model.place import Place
 from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.inspected import Inspected
 from auditor.policies.kyverno.names import repository_of
-from auditor.policies.kyverno.signing import Answer, joined, unparsable, unread
+from auditor.policies.kyverno.signing import UNTIMED, Answer, joined, unparsable, unread, untimed
 from auditor.policies.pems import key_mistakes, pem_mistakes
 from auditor.policies.proofs import Grounds, Proofs
 from auditor.policies.regex import invalid, occurs
@@ -111,7 +111,12 @@ class CosignAttestor:
         outcomes = (*proofs.outcomes(listing, wanted, digest, grounds), *unread(listing, wanted))
         if bundle and (spoiled := unparsable(outcomes)):
             return Answer(None, spoiled), []
+        if self._untimed(grounds, bundle=bundle) and any(isinstance(each, Accepted) for each in outcomes):
+            return Answer(None, UNTIMED), []
         return self._chosen(outcomes, kind, bundle=bundle)
+
+    def _untimed(self, grounds: Grounds, *, bundle: bool) -> bool:
+        return not bundle and self.identities is not None and untimed(grounds)
 
     def _chosen(self, outcomes: Sequence[Outcome], kind: str | None, *, bundle: bool) -> tuple[Answer, list[Accepted]]:
         accepted = [each for each in outcomes if isinstance(each, Accepted) and kind in {None, each.predicate}]

@@ -16,7 +16,7 @@ from auditor.model.evidence import Form, Step
 from auditor.policies.inspected import Inspected
 from auditor.policies.kyverno.answer import Maybe
 from auditor.policies.kyverno.attestors import AttestorSet, Entry
-from auditor.policies.proofs import Proofs
+from auditor.policies.proofs import Grounds, Proofs
 from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
 from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Undecided
 
@@ -24,6 +24,7 @@ MOST_REFERRERS: Final = 50
 """Referrers of one image, of whatever kind; with more, Kyverno gives up."""
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 _LONGEST: Final = 300
+UNTIMED: Final = "neither log nor time stamp is looked at: it holds only while its certificate is young"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ def joined(reasons: Iterable[str]) -> str:
 
 def _classic(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
     accepted = [each for each in outcomes if isinstance(each, Accepted)]
+    if accepted and entry.who is not None and untimed(entry.grounds):
+        return Answer(None, UNTIMED)
     named, why_not = named_by(accepted, entry, classic=True)
     marked = [each for each in accepted if _annotated(entry, each)]
     if named and marked:
@@ -153,6 +156,11 @@ def _classic(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
     if accepted and named:
         why_not = "no signature matched the required annotations"
     return _refused(outcomes, why_not)
+
+
+def untimed(grounds: Grounds) -> bool:
+    """Whether the classic way looks at no time of a certificate: time stamps count where the policy brings their authority."""
+    return grounds.unsafe_without_log and grounds.tsa is None
 
 
 def _bundled(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
