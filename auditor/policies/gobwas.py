@@ -9,6 +9,7 @@ from typing import Any, Final
 from auditor.config.names import InvalidPattern, compile_regex
 from auditor.limits import DEFAULT
 
+_WILD: Final = "(?s:.*)"
 _SPECIAL: Final = frozenset("\\.+()|[]{}^$*?-&~")
 _BORDERS: Final = frozenset("*?\\[]{}")
 
@@ -52,7 +53,7 @@ class _Translation:
         self._at += 1
         match character:
             case "*":
-                return "(?s:.*)"
+                return _WILD
             case "?":
                 return "(?s:.)"
             case "\\":
@@ -73,7 +74,7 @@ class _Translation:
         return _literal(self._glob[self._at - 1])
 
     def _set(self) -> str:
-        end = self._glob.find("]", self._at + 1)
+        end = self._glob.find("]", self._at)
         if end < 0:
             raise InvalidPattern("a bracket is not closed")
         inner = self._glob[self._at : end]
@@ -100,6 +101,9 @@ class _Translation:
         if self._at >= len(self._glob):
             raise InvalidPattern("a brace is not closed")
         self._at += 1
+        # With such an alternative gobwas 0.2.3 misses texts that the glob as written describes.
+        if any(not part or _WILD in part for part in parts):
+            raise InvalidPattern("an alternative in braces is empty or holds a star")
         return f"(?:{'|'.join(parts)})"
 
 
