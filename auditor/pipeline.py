@@ -6,68 +6,22 @@ and prints nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 
 from auditor.answers import ask, asks
-from auditor.config.files import Read
-from auditor.config.load import load_rules
-from auditor.config.rules import Rules
 from auditor.enforcement import enforced
-from auditor.errors import ConfigurationError, SourceError
 from auditor.fetching import rendering
 from auditor.gather import Listings
-from auditor.judge.findings.settings import policy_changes, rule_changes
+from auditor.judge.findings.settings import policy_changes
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import judge
 from auditor.manifests.inventory import inventory
-from auditor.model.finding import Finding
 from auditor.model.report import Report
 from auditor.reading import gaps_in_scope, in_scope, read_change
 from auditor.results import report_of, run_of
+from auditor.rules_file import RulesFile
 from auditor.source.change import Change
 from auditor.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class RulesFile:
-    """Where the rules are read from: by `read`, at `path` (None: at the usual names).
-
-    `head` reads the same files as the change would leave them, to tell what it changes in them; None where nothing can.
-    `old` read them as they were when the change began: what is as it was there, a merge leaves as it is in base.
-    """
-
-    read: Read
-    path: str | None = None
-    head: Read | None = None
-    old: tuple[Read, ...] = ()
-
-    def load(self, today: date) -> Rules:
-        """The rules that judge this run. Raises ConfigurationError."""
-        return load_rules(self.read, self.path, today=today)
-
-    def changes(self, rules: Rules, touched: frozenset[str], today: date) -> tuple[Finding, ...]:
-        """What the change does to the rules that judge it."""
-        if self.head is None:
-            return ()
-        try:
-            after: Rules | str = load_rules(self.head, self.path, today=today)
-        except ConfigurationError as error:
-            after = "; ".join(str(problem) for problem in error.problems[:3])
-        except SourceError as error:
-            after = error.message
-        found = rule_changes(rules, after, touched)
-        if isinstance(after, str):
-            return found
-        return tuple(each for each in found if each.place is None or self._is_changed(each.place.file))
-
-    def _is_changed(self, path: str) -> bool:
-        """Whether the change, and not base since it began, made this file what it is."""
-        try:
-            return self.head is None or not self.old or any(old(path) != self.head(path) for old in self.old)
-        except SourceError:
-            return True
-
 
 # ── what is deployed ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

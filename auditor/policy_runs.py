@@ -11,7 +11,6 @@ from auditor.model.evidence import Evidence, Resolved
 from auditor.model.place import Place
 from auditor.model.reference import Digest, Reference
 from auditor.model.report import Report, Run
-from auditor.pipeline import RulesFile
 from auditor.policies.cases import Case, Outcome, outcomes
 from auditor.policies.cursor import Mistake
 from auditor.policies.export.write import export
@@ -23,6 +22,7 @@ from auditor.policies.rego.evaluate import Rego
 from auditor.policies.rego.gate import unreadable
 from auditor.policies.ruling import side_by_side
 from auditor.registry.material import Listing, Registry
+from auditor.rules_file import RulesFile
 from auditor.source.change import Change
 from auditor.version import __version__
 from auditor.world import World

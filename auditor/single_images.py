@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from auditor.answers import Answers, ask, asks
 from auditor.config.rules import RegistrySettings, Rules
-from auditor.enforcement import Enforced
 from auditor.gather import Listings
 from auditor.judge.compare import compare
 from auditor.judge.file import judge_file
@@ -18,13 +17,14 @@ from auditor.model.place import Place
 from auditor.model.reference import Digest, Reference
 from auditor.model.report import Report, Run
 from auditor.model.use import Use, Via
-from auditor.pipeline import RulesFile
 from auditor.results import report_of, run_of
+from auditor.rules_file import RulesFile
 from auditor.source.change import Change
 from auditor.version import __version__
 from auditor.world import World
 
 if TYPE_CHECKING:
+    from auditor.enforcement import Enforced
     from auditor.registry.material import Registry
 
 COMMAND_LINE = Place("command line")
@@ -93,11 +93,10 @@ def _judge_references(
     references, layouts, rules = _in_layouts(tuple(references), rules)
     uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
     comparison = compare(None, uses)
-    policies = policies or Enforced()
-    listings = Listings(policies.repositories)
+    listings = Listings(policies.repositories if policies else frozenset())
     answers = ask(asks(comparison, rules, whatever=whatever), rules, world, layouts, listings)
     with world.watch.lap("judging"):
-        rows = policies.rule(uses, answers.evidence, listings, rules, world.now)
+        rows = policies.rule(uses, answers.evidence, listings, rules, world.now) if policies else {}
         return judge(comparison, answers.evidence, rules, world.today, policies=rows), answers
 
 

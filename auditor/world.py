@@ -8,11 +8,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.manifests.render.tools import Renderers
 from auditor.model.finding import Level
 from auditor.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
+    from auditor.manifests.render.tools import Renderers
     from auditor.policies.versions import Versions
     from auditor.registry.store import CacheSettings
 

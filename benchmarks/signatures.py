@@ -5,7 +5,7 @@
 *Bare* is what no verifier can do without: parse the certificate, check its signature by the intermediate (P-384), the SCT, the
 SET, the checkpoint where there is one and the signature itself (P-256), over bytes prepared beforehand, hash the payload and
 the inclusion proof, and check a time stamp where there is one. *Ours* starts from what a registry client hands over and ends with
-evidence: annotations, JSON and base64 included; *with sigstore* the same where sigstore-python decides what it can. Rounds
+evidence: annotations, JSON and base64 included; *second opinion* the same with sigstore-python asked as well. Rounds
 alternate; the fastest of each counts.
 """
 
@@ -88,8 +88,8 @@ def main() -> None:
     stack = Sigstore()
     root = parse_root(json.dumps(stack.trusted_root()), "made")
     trust = Trust((root,), ())
-    verifiers = Verifier(trust, {}, second_opinion=False), Verifier(trust, {})
-    print(f"{'form':36} {'bare ms':>8} {'ours ms':>8} {'ratio':>6} {'with sigstore ms':>17} {'ratio':>6}")
+    verifiers = Verifier(trust, {}), Verifier(trust, {}, second_opinion=True)
+    print(f"{'form':36} {'bare ms':>8} {'ours ms':>8} {'ratio':>6} {'2nd opinion ms':>17} {'ratio':>6}")
     for name, materials in _materials(stack, arguments.count).items():
         bare, ours, asked = _measured(materials, verifiers, Recipe(root), arguments.rounds)
         print(f"{name:36} {bare:8.3f} {ours:8.3f} {ours / bare:6.2f} {asked:17.3f} {asked / bare:6.2f}")

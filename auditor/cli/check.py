@@ -62,7 +62,6 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Judge a change, a tree, standard input, or single images by the repository's rules."""
-    from auditor import pipeline, single_images
     from auditor.cli import output, sources
 
     if options.image and (options.base or options.head):
@@ -82,8 +81,12 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         notes=asked.notes,
     ) as (change, rules_file):
         if options.image:
+            from auditor import single_images
+
             report = single_images.check_references(tuple(options.image), change, rules_file, world)
         else:
+            from auditor import pipeline
+
             report = pipeline.check(change, rules_file, world, changed_only=options.changed_only)
     output.deliver(report, wanted, options, environment, world.watch)
     return report.exit

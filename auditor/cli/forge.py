@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditor.cli.options import Environment
 from auditor.errors import AuditorError, UsageError
-from auditor.publish.ci.detect import blob_url, detect
-from auditor.publish.ci.job import Job, Revisions
 
-__all__ = ["Compared", "add_ci_option", "blob_url", "compared", "job"]
+if TYPE_CHECKING:
+    from auditor.publish.ci.job import Job, Revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,14 @@ def add_ci_option(parser: argparse.ArgumentParser) -> None:
 
 def job(environment: Environment) -> str | None:
     """The CI job's name, so that two jobs on one pull request keep their comments and scans apart."""
-    found = detect(environment.variables)
+    found = _detected(environment)
     return found.name if found else None
+
+
+def _detected(environment: Environment) -> Job | None:
+    from auditor.publish.ci.detect import detect
+
+    return detect(environment.variables)
 
 
 def compared(options: argparse.Namespace, environment: Environment) -> Compared:
@@ -48,9 +54,9 @@ def compared(options: argparse.Namespace, environment: Environment) -> Compared:
     """
     asked = Compared(options.base, options.head)
     if options.base or options.head or options.image or options.path == "-" or options.ci == "never":
-        found = detect(environment.variables) if options.ci == "auto" else None
+        found = _detected(environment) if options.ci == "auto" else None
         return Compared(options.base, options.head, fork=bool(found and found.fork))
-    found = detect(environment.variables)
+    found = _detected(environment)
     if found is None or not (found.revisions or found.blind or found.whole):
         return asked
     if found.blind:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TextIO
 
-from auditor.cli.forge import blob_url, job
+from auditor.cli.forge import job
 from auditor.cli.options import Environment, split_format
 from auditor.cli.streams import print_out, tell
 from auditor.errors import UsageError
@@ -67,6 +67,8 @@ def deliver(
 def _write(
     report: Report, wanted: tuple[tuple[str, Path | None], ...], options: argparse.Namespace, environment: Environment
 ) -> None:
+    from auditor.publish.ci.detect import blob_url
+
     look = RenderOptions(
         width=shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH,
         verbose=options.verbose,

@@ -17,9 +17,8 @@ from auditor.cli.options import Environment
 from auditor.config.load import RULES_FILES
 from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT
-from auditor.manifests.render.tools import Renderers, find_renderers
 from auditor.model.finding import Level
-from auditor.pipeline import RulesFile
+from auditor.rules_file import RulesFile
 from auditor.source.change import Change, open_change
 from auditor.source.files import Folder
 from auditor.source.links import read_file
@@ -29,6 +28,7 @@ from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
 if TYPE_CHECKING:
+    from auditor.manifests.render.tools import Renderers
     from auditor.policies.versions import Versions
     from auditor.registry.store import CacheSettings
 
@@ -39,7 +39,7 @@ _FORK: Final = "nothing was rendered, because the change comes from a fork: --re
 
 def world(options: argparse.Namespace, environment: Environment, *, fork: bool = False) -> World:
     """Clock, environment and bounds of this run. What comes from a fork is rendered only where that is required."""
-    render = getattr(options, "render", "never")
+    render = "never" if getattr(options, "image", None) else getattr(options, "render", "never")
     fork = fork and render == "auto"
     renderers = _renderers("never" if fork else render, environment)
     return World(
@@ -98,6 +98,8 @@ def _renderers(render: str, environment: Environment) -> Renderers | None:
     """The programs that render what the tree deploys. Raises UsageError where they are required and missing."""
     if render == "never":
         return None
+    from auditor.manifests.render.tools import find_renderers
+
     found = find_renderers(environment.variables)
     missing = [
         name for name, tool in (("kustomize (or kubectl)", found.kustomize), ("helm", found.helm)) if tool is None

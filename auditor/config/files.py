@@ -15,8 +15,11 @@ from auditor.limits import DEFAULT, Limits
 Read: TypeAlias = Callable[[str], bytes | None]
 """A path relative to the top of the tree → the file's bytes; None where there is no such file."""
 
-Fetch: TypeAlias = Callable[[str], bytes]
-"""An address → the bytes there, at most `limits.rules_bytes` of them. Raises OSError where it cannot be had."""
+Fetch: TypeAlias = Callable[[str, str], bytes]
+"""An address and the sha256 that its bytes should have → the bytes, at most `limits.rules_bytes` of them, not yet compared.
+
+Raises OSError where they cannot be had.
+"""
 
 
 @dataclass(slots=True)

@@ -204,7 +204,7 @@ EXTENDS: Final = Record(
     "extends",
     {
         "file": Key(Text(example="policy/organisation.yaml"), "Another rules file of this tree."),
-        "url": Key(Text(pattern=_ADDRESS), "A rules file elsewhere; needs `sha256`."),
+        "url": Key(Text(pattern=_LOCAL_ADDRESS), "A rules file elsewhere, by https; needs `sha256`."),
         "sha256": Key(Text(pattern=r"[0-9a-f]{64}"), "With `url`: the hash of the file's bytes."),
     },
     forms=("file", "url"),

@@ -151,7 +151,7 @@ class _Loading:
             checker.problem(url.line, f"{url.text} cannot be fetched in this run", help_line)
             return None
         try:
-            content = self.fetch(url.text)
+            content = self.fetch(url.text, wanted)
         except OSError as error:
             checker.problem(url.line, f"{url.text} cannot be fetched: {error}", "Try again, or commit the file.")
             return None

@@ -9,9 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
-
-import pathspec
+from typing import TYPE_CHECKING, Final
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.affected import affected
@@ -24,7 +22,11 @@ from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.source.tree import EntryKind
 
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
 CHART: Final = "Chart.yaml"
+_EVERYTHING: Final = ("**",)
 _CHART_PARTS: Final = ("templates", "charts", "crds")
 _LOADS: Final = ("resources", "bases", "components", "generators", "transformers")
 _NAMES_FILES: Final = (*_LOADS, "patchesStrategicMerge")
@@ -42,22 +44,32 @@ _HAS_FILES: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`manifests.include` and `exclude`: gitignore patterns over files and entry points."""
+    """`manifests.include` and `exclude`: gitignore patterns over files and entry points; None includes all, excludes nothing."""
 
-    include: pathspec.GitIgnoreSpec
-    exclude: pathspec.GitIgnoreSpec
+    include: GitIgnoreSpec | None
+    exclude: GitIgnoreSpec | None
 
     @classmethod
     def of(cls, settings: ManifestSettings) -> Chosen:
         """Compile the patterns of the settings."""
-        return cls(*(pathspec.GitIgnoreSpec.from_lines(lines) for lines in (settings.include, settings.exclude)))
+        return cls(
+            None if settings.include == _EVERYTHING else _compiled(settings.include),
+            _compiled(settings.exclude) if settings.exclude else None,
+        )
 
     def __contains__(self, path: object) -> bool:
         if not isinstance(path, str):
             return False
         # The matcher takes UTF-8 only; a name that is none is matched with its odd bytes as unknown characters.
         text = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return self.include.match_file(text) and not self.exclude.match_file(text)
+        included = self.include is None or self.include.match_file(text)
+        return included and (self.exclude is None or not self.exclude.match_file(text))
+
+
+def _compiled(lines: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - thirty modules that few settings need
+
+    return GitIgnoreSpec.from_lines(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from typing import Final
 
 from auditor.errors import UsageError
 from auditor.limits import Limits
+from auditor.model.forge import Forge
 from auditor.publish import bitbucket, bitbucket_server, gitea, github, gitlab
 from auditor.publish.api import Api
-from auditor.publish.ci.job import Forge, commit
+from auditor.publish.ci.job import commit
 from auditor.publish.message import Message
 from auditor.publish.outcome import Did, Outcome, Post, Refused, failed
 from auditor.publish.sticky import Thread, stick

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from auditor.errors import UsageError
+from auditor.model.forge import Forge
 from auditor.publish.api import Access
 from auditor.publish.ci.github import is_gitea
-from auditor.publish.ci.job import Forge
 from auditor.publish.outcome import Post
 
 TOKEN: Final = "AUDITOR_FORGE_TOKEN"  # noqa: S105 - the name of a variable

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.finding import Finding, Level
+from auditor.model.forge import Forge as Kind
 from auditor.model.place import Place
 from auditor.model.report import Report
-from auditor.publish.ci.job import Forge as Kind
 from auditor.publish.message import Message
 from auditor.publish.outcome import Outcome, Post
 from auditor.publish.publish import publish

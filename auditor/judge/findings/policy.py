@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from auditor.config.rules import Rules
 from auditor.judge.findings.subject import WAIVE, Draft, Subject, level
@@ -15,8 +15,10 @@ from auditor.model.report import PolicyVerdict
 from auditor.model.use import Use
 from auditor.model.verdict import Verdict
 from auditor.policies.inspected import resource_of
-from auditor.policies.rego.gate import Said
 from auditor.policies.ruling import Judgment, NotReadable, Policy, Ruling
+
+if TYPE_CHECKING:
+    from auditor.policies.rego.gate import Said
 
 _REFUSED: Final = frozenset(
     {Verdict.WRONG_SIGNER, Verdict.KEY_SIGNED, Verdict.INVALID, Verdict.ATTESTATION_ONLY, Verdict.UNSIGNED}

@@ -5,7 +5,8 @@ A pull request from a fork runs no pipeline in the target repository, so its pip
 
 from __future__ import annotations
 
-from auditor.publish.ci.job import Forge, Job, Revisions, Variables, commit, job_name, number, project
+from auditor.model.forge import Forge
+from auditor.publish.ci.job import Job, Revisions, Variables, commit, job_name, number, project
 
 
 def read(variables: Variables) -> Job | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from auditor.limits import DEFAULT
-from auditor.publish.ci.job import Forge, Job, Revisions, Variables, address, branch, commit, job_name, number, project
+from auditor.model.forge import Forge
+from auditor.publish.ci.job import Job, Revisions, Variables, address, branch, commit, job_name, number, project
 
 _GITEA: Final = ("GITEA_ACTIONS", "FORGEJO_ACTIONS")
 _CHANGES: Final = frozenset({"pull_request", "pull_request_target", "pull_request_review", "merge_group"})

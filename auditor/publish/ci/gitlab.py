@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from auditor.publish.ci.job import Forge, Job, Revisions, Variables, address, branch, commit, job_name, number
+from auditor.model.forge import Forge
+from auditor.publish.ci.job import Job, Revisions, Variables, address, branch, commit, job_name, number
 
 
 def read(variables: Variables) -> Job | None:

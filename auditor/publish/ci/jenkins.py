@@ -9,7 +9,8 @@ import re
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from auditor.publish.ci.job import Forge, Job, Revisions, Variables, address, branch, commit, job_name, number, project
+from auditor.model.forge import Forge
+from auditor.publish.ci.job import Job, Revisions, Variables, address, branch, commit, job_name, number, project
 
 _SHAPES: Final = (
     (Forge.GITLAB, re.compile(r"/(?P<project>.+?)/-/merge_requests/(?P<number>\d+)"), "/api/v4"),

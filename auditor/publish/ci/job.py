@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeAlias
+
+from auditor.model.forge import Forge
 
 Variables: TypeAlias = Mapping[str, str]
 
@@ -14,16 +15,6 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _PROJECT: Final = re.compile(r"[\w.~-]+(?:/[\w.~-]+)+", re.ASCII)
 _BRANCH: Final = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock$|/$))[\w./+#=,!%&()-]{1,255}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,9}")
-
-
-class Forge(StrEnum):
-    """Whose API takes what is published."""
-
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    GITEA = "gitea"
-    BITBUCKET = "bitbucket"
-    BITBUCKET_SERVER = "bitbucket-server"
 
 
 @dataclass(frozen=True, slots=True)

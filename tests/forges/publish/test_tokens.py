@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from auditor.errors import UsageError
+from auditor.model.forge import Forge as Kind
 from auditor.publish.api import Access, Api
-from auditor.publish.ci.job import Forge as Kind
 from auditor.publish.message import Message
 from auditor.publish.outcome import Did, Post
 from auditor.publish.publish import publish

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from auditor.limits import DEFAULT
+from auditor.model.forge import Forge
 from auditor.publish.ci import github
 from auditor.publish.ci.detect import blob_url, detect
-from auditor.publish.ci.job import Forge, Job, Revisions, branch, commit, job_name, number, project
+from auditor.publish.ci.job import Job, Revisions, branch, commit, job_name, number, project
 
 BASE, HEAD, MERGE, OTHER = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 ZERO = "0" * 40

@@ -1,0 +1,53 @@
+"""The file whose rules judge a run, and what a change does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from auditor.config.files import Read
+from auditor.config.load import load_rules
+from auditor.config.rules import Rules
+from auditor.errors import ConfigurationError, SourceError
+from auditor.judge.findings.settings import rule_changes
+from auditor.model.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFile:
+    """Where the rules are read from: by `read`, at `path` (None: at the usual names).
+
+    `head` reads the same files as the change would leave them, to tell what it changes in them; None where nothing can.
+    `old` read them as they were when the change began: what is as it was there, a merge leaves as it is in base.
+    """
+
+    read: Read
+    path: str | None = None
+    head: Read | None = None
+    old: tuple[Read, ...] = ()
+
+    def load(self, today: date) -> Rules:
+        """The rules that judge this run. Raises ConfigurationError."""
+        return load_rules(self.read, self.path, today=today)
+
+    def changes(self, rules: Rules, touched: frozenset[str], today: date) -> tuple[Finding, ...]:
+        """What the change does to the rules that judge it."""
+        if self.head is None:
+            return ()
+        try:
+            after: Rules | str = load_rules(self.head, self.path, today=today)
+        except ConfigurationError as error:
+            after = "; ".join(str(problem) for problem in error.problems[:3])
+        except SourceError as error:
+            after = error.message
+        found = rule_changes(rules, after, touched)
+        if isinstance(after, str):
+            return found
+        return tuple(each for each in found if each.place is None or self._is_changed(each.place.file))
+
+    def _is_changed(self, path: str) -> bool:
+        """Whether the change, and not base since it began, made this file what it is."""
+        try:
+            return self.head is None or not self.old or any(old(path) != self.head(path) for old in self.old)
+        except SourceError:
+            return True
