@@ -5,9 +5,8 @@ from __future__ import annotations
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
-from auditor.manifests.builds import builds
 from auditor.manifests.entry import Chosen, entries, survey
-from auditor.manifests.files import Reader, Shared
+from auditor.manifests.files import Part, Reader, Shared
 from auditor.manifests.foreign import foreign
 from auditor.manifests.graph.plan import Before
 from auditor.manifests.graph.plan import plan as planned
@@ -56,7 +55,8 @@ def inventory(
         scan = Scan(reader, rendered, builder, plan, every=every)
         parts = list(scan.parts(found, before, within))
     chosen = Chosen.of(settings)
-    parts += (also := list(builds(reader, chosen, settings.also, touched)))
+    also = _builds(reader, chosen, settings, touched)
+    parts += also
     judged = {_line(use) for part in also for use in part.uses}
     uses = dict.fromkeys(use for part in parts for use in part.uses if use.deployed or _line(use) not in judged)
     if every:
@@ -73,6 +73,17 @@ def inventory(
         plan.named,
         frozenset(part.exact for part in parts if part.exact),
     )
+
+
+def _builds(
+    reader: Reader, chosen: Chosen, settings: ManifestSettings, touched: frozenset[str] | None
+) -> tuple[Part, ...]:
+    """What builds the software, where the rules ask for that too."""
+    if not settings.also:
+        return ()
+    from auditor.manifests.builds import builds  # noqa: PLC0415 - few rules do
+
+    return tuple(builds(reader, chosen, settings.also, touched))
 
 
 def _line(use: Use) -> tuple[str, int]:

@@ -9,7 +9,6 @@ from typing import Final
 
 from auditor.model.evidence import Fault, Platform, Resolution
 from auditor.model.reference import Digest, Reference
-from auditor.registry.layout import open_layout
 from auditor.registry.material import Listing, Registry
 
 LAYOUT: Final = "oci:"
@@ -49,6 +48,8 @@ class Beside:
 
 def open_references(texts: Iterable[str]) -> tuple[tuple[str, ...], Mapping[Reference, Registry]]:
     """References as given, `oci:PATH` replaced by the images in that layout; and which layout has them. Raises UsageError."""
+    from auditor.registry.layout import open_layout  # noqa: PLC0415 - most runs ask about no layout
+
     found: list[str] = []
     layouts: dict[Reference, Registry] = {}
     for text in texts:
