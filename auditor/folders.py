@@ -8,5 +8,5 @@ from platformdirs import user_cache_path
 
 
 def cache_folder(part: str) -> Path:
-    """What is kept between runs, by what it is: `registry`, `charts` or `tuf`. Nothing is created here."""
+    """What is kept between runs, by what it is: `registry`, `charts`, `rules` or `tuf`. Nothing is created here."""
     return user_cache_path("auditor") / part

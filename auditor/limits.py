@@ -175,6 +175,10 @@ class Limits:
     """All requests to a forge, waits included: a job must not hang on its comment."""
     annotations: int = 1000
     """Annotations of one report: Bitbucket takes no more, and nobody reads more on GitHub."""
+    adopted_references: int = 8
+    """Earlier references of one image that `auditor init` asks about: enough to see which part of a tag changes."""
+    adopted_commits: int = 200
+    """Commits whose deployments `auditor init` may look at."""
 
 
 DEFAULT = Limits()

@@ -29,7 +29,7 @@ from auditor.world import World
 def take_inventory(change: Change, rules_file: RulesFile, world: World, *, every: bool = False) -> Report:
     """Every image that the tree deploys. Asks nobody, but for charts where the run fetches them."""
     with world.watch.lap("rules"):
-        rules = rules_file.load(world.today)
+        rules = rules_file.load(world.today, world.shared_rules)
     with world.watch.lap("manifests"), rendering(world, rules) as renderers:
         found = inventory(change.head, rules.manifests, every=every, renderers=renderers)
     uses = in_scope(found.uses, change.scope)
@@ -50,7 +50,7 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
     `changed_only`: read only what the change can reach. What gates is the same.
     """
     with world.watch.lap("rules"):
-        rules = rules_file.load(world.today)
+        rules = rules_file.load(world.today, world.shared_rules)
     with world.watch.lap("manifests"), rendering(world, rules) as renderers:
         reading = read_change(change, rules, renderers, changed_only=changed_only)
     with world.watch.lap("policies"):
@@ -63,7 +63,7 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
     with world.watch.lap("judging"):
         changed = reading.changed or frozenset()
         changes = (
-            *rules_file.changes(rules, changed, world.today),
+            *rules_file.changes(rules, changed, world.today, world.shared_rules),
             *policy_changes(rules, policies.files, changed),
         )
         judged = judge(

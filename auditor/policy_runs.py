@@ -30,7 +30,7 @@ from auditor.world import World
 
 def lint_policies(change: Change, rules_file: RulesFile, world: World) -> Report:
     """Every mistake in the policies of a tree. Asks nobody."""
-    rules = rules_file.load(world.today)
+    rules = rules_file.load(world.today, world.shared_rules)
     found = find_policies(change.head, rules.policies)
     loaded = load_policies(found)
     uses = inventory(change.head, rules.manifests).uses
@@ -61,7 +61,7 @@ def _rego_mistakes(found: Found) -> Iterator[Mistake]:
 
 def export_rules(rules_file: RulesFile, world: World, target: str, *, identity_only: bool) -> str:
     """The rules of a tree in another language."""
-    return export(rules_file.load(world.today), target, identity_only=identity_only)
+    return export(rules_file.load(world.today, world.shared_rules), target, identity_only=identity_only)
 
 
 def judge_cases(cases: Iterable[Case], change: Change, rules_file: RulesFile, world: World) -> tuple[Outcome, ...]:
@@ -71,7 +71,7 @@ def judge_cases(cases: Iterable[Case], change: Change, rules_file: RulesFile, wo
     from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
     from auditor.signatures.trust import load_trust  # noqa: PLC0415
 
-    rules = rules_file.load(world.today)
+    rules = rules_file.load(world.today, world.shared_rules)
     loaded = load_policies(find_policies(change.head, rules.policies), world.versions)
     table = tuple(cases)
     trust = load_trust((TrustSetting("public-good", "public-good"),), now=world.now, offline=world.offline)

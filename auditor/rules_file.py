@@ -9,6 +9,7 @@ from auditor.config.files import Read
 from auditor.config.load import load_rules
 from auditor.config.rules import Rules
 from auditor.errors import ConfigurationError, SourceError
+from auditor.extending import SharedRules
 from auditor.judge.findings.settings import rule_changes
 from auditor.model.finding import Finding
 
@@ -26,16 +27,19 @@ class RulesFile:
     head: Read | None = None
     old: tuple[Read, ...] = ()
 
-    def load(self, today: date) -> Rules:
-        """The rules that judge this run. Raises ConfigurationError."""
-        return load_rules(self.read, self.path, today=today)
+    def load(self, today: date, shared: SharedRules | None = None) -> Rules:
+        """The rules that judge this run. `shared` fetches what they extend by address. Raises ConfigurationError."""
+        return load_rules(self.read, self.path, today=today, fetch=shared.fetch if shared else None)
 
-    def changes(self, rules: Rules, touched: frozenset[str], today: date) -> tuple[Finding, ...]:
-        """What the change does to the rules that judge it."""
+    def changes(
+        self, rules: Rules, touched: frozenset[str], today: date, shared: SharedRules | None = None
+    ) -> tuple[Finding, ...]:
+        """What the change does to the rules that judge it. No address is asked because the change names it."""
         if self.head is None:
             return ()
         try:
-            after: Rules | str = load_rules(self.head, self.path, today=today)
+            kept = shared.kept if shared else None
+            after: Rules | str = load_rules(self.head, self.path, today=today, fetch=kept)
         except ConfigurationError as error:
             after = "; ".join(str(problem) for problem in error.problems[:3])
         except SourceError as error:

@@ -35,7 +35,7 @@ _OF_POLICIES: Final = frozenset({"policy-failed", "policy-warned", "policy-not-e
 def check_references(references: tuple[str, ...], change: Change, rules_file: RulesFile, world: World) -> Report:
     """Judge references from the command line by the tree's rules."""
     with world.watch.lap("rules"):
-        rules = rules_file.load(world.today)
+        rules = rules_file.load(world.today, world.shared_rules)
     judged, answers = _judge_references(references, rules, world)
     return report_of(run_of("check", change, world, answers), judged, world)
 

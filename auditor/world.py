@@ -8,6 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.extending import SharedRules
+from auditor.folders import cache_folder
 from auditor.model.finding import Level
 from auditor.stopwatch import Stopwatch
 
@@ -45,3 +47,8 @@ class World:
     def today(self) -> date:
         """The day (UTC) on which waivers are in force or not."""
         return self.now.date()
+
+    @property
+    def shared_rules(self) -> SharedRules:
+        """Fetches the rules files that others share by address."""
+        return SharedRules(self.environ, cache_folder("rules"), offline=self.offline)

@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "cache",
-        help="what is kept of registries' answers, and charts",
+        help="what is kept of registries' answers, charts, and shared rules",
         description=(
             "Signatures and manifests are kept by their digests, and hashed again whenever they are read. What a tag names and "
             "which signatures are listed is kept only under --tag-ttl and --listing-ttl. No verdict is kept."
@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
     from auditor.folders import cache_folder
     from auditor.registry.store import Cache
 
-    for folder in (cache_folder("registry"), cache_folder("charts")):
+    for folder in map(cache_folder, ("registry", "charts", "rules")):
         cache = Cache(folder)
         try:
             found = cache.clear() if options.action == "clear" else cache.info()

@@ -79,7 +79,11 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     wanted = output.destinations(options, environment)
     world = sources.world(options, environment)
     flags = _flags(options)
-    rules = rules_of_flags(flags) if flags else sources.rules_found_upward(options).load(world.today)
+    rules = (
+        rules_of_flags(flags)
+        if flags
+        else sources.rules_found_upward(options).load(world.today, world.shared_rules)
+    )
     root = sources.read_option(options.trusted_root, "the trusted root")
     if root is not None:
         rules = with_trusted_root(rules, options.trusted_root, root)

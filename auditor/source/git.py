@@ -93,6 +93,14 @@ class Repository:
             raise self._too_shallow(a, b)
         return found
 
+    def history(self, count: int) -> tuple[str, ...]:
+        """The last commits of this branch before HEAD (full names), newest first, at most `count`; none before the first."""
+        try:
+            listed = self._commands.run("rev-list", "--first-parent", f"--max-count={count}", "HEAD", "--")
+        except GitFailed:
+            return ()
+        return tuple(listed.decode("ascii").split())
+
     def tree(self, commit: str) -> CommitTree:
         """The files of a commit, by its full name."""
         return CommitTree(self._commands, self._blobs, commit, self._limits)

@@ -26,12 +26,12 @@ FILES: Mapping[str, bytes] = {
 SIGNERS = "version: 1\nsigners: {release: {github: acme/*}, oncall: {github: acme/x}}\n"
 
 
-def load(text: str, more: Mapping[str, bytes] = {}, fetch: Callable[[str], bytes] | None = None) -> Rules:
+def load(text: str, more: Mapping[str, bytes] = {}, fetch: Callable[[str, str], bytes] | None = None) -> Rules:
     files = {**FILES, "auditor.yaml": text.encode(), **more}
     return load_rules(files.get, None, today=TODAY, fetch=fetch)
 
 
-def problems(text: str, more: Mapping[str, bytes] = {}, fetch: Callable[[str], bytes] | None = None) -> list[str]:
+def problems(text: str, more: Mapping[str, bytes] = {}, fetch: Callable[[str, str], bytes] | None = None) -> list[str]:
     with pytest.raises(ConfigurationError) as raised:
         load(text, more, fetch)
     assert all(problem.help for problem in raised.value.problems)
@@ -245,7 +245,7 @@ class TestExtending:
         text = f"version: 1\nextends: {{url: 'https://acme.example/o.yaml', sha256: {sha}}}\n"
         asked: list[str] = []
 
-        def fetch(address: str) -> bytes:
+        def fetch(address: str, _sha256: str) -> bytes:
             asked.append(address)
             return content
 
@@ -253,9 +253,9 @@ class TestExtending:
         assert load(text, fetch=fetch).files["https://acme.example/o.yaml"] == sha
         assert set(asked) == {"https://acme.example/o.yaml"}
         assert "cannot be fetched" in problems(text)[0]
-        assert "has the hash" in problems(text, fetch=lambda _: b"version: 1\n")[0]
+        assert "has the hash" in problems(text, fetch=lambda *_: b"version: 1\n")[0]
 
-        def refuse(address: str) -> bytes:
+        def refuse(address: str, _sha256: str) -> bytes:
             raise OSError("no route")
 
         assert "no route" in problems(text, fetch=refuse)[0]
@@ -272,7 +272,7 @@ class TestExtending:
         ],
     )
     def test_what_is_refused(self, extends: str) -> None:
-        assert problems(f"version: 1\nextends: {extends}\n", fetch=lambda _: b"version: 1\n")
+        assert problems(f"version: 1\nextends: {extends}\n", fetch=lambda *_: b"version: 1\n")
 
 
 class TestProblems:
