@@ -23,11 +23,13 @@ from auditor.model.evidence import (
     Resolution,
     Resolved,
     Signature,
+    Unreadable,
 )
 from auditor.model.reference import Digest, Reference
 from auditor.registry.material import Listing, Material, Registry
 
 _LOG: Final = logging.getLogger(__name__)
+_NO_ROOTS: Final = Fault(FaultKind.INTERNAL, "the trust roots could not be loaded")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -100,8 +102,6 @@ class _Gathering:
         try:
             return self._evidence(ask)
         except Exception as error:
-            if self._verifier.done() and error is self._verifier.exception():
-                raise  # without trust roots nothing can be judged: that one does end the run
             # Whatever one image provokes must not cost the others their verdict; it is reported as not judged.
             _LOG.exception("unexpected error while judging %s", ask.reference)
             return Evidence(
@@ -132,6 +132,9 @@ class _Gathering:
             self._keep(self._listings, ask.reference.name, digest, listing)
         if not listing.materials:
             return listing.faults
+        if self._verifier.exception() is not None:
+            # `gather` raises it, once; raised again by each thread, one exception would carry the traces of all of them.
+            return (Unreadable(listing.materials[0].form, _NO_ROOTS), *listing.faults)
         verifier = self._verifier.result()
         return (*(verifier.verify(material, digest) for material in listing.materials), *listing.faults)
 

@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
     def options(self) -> Iterator[argparse.Action]:
         """The options that have twins."""
-        return (each for each in self._actions if each.option_strings and each.dest not in {"help", "version"})
+        return (each for each in self._actions if each.option_strings and has_twin(each))
 
     def commands(self) -> Mapping[str, Parser]:
         """The parsers of the commands, by name."""
@@ -85,6 +85,26 @@ class Several(argparse.Action):
         """Add one value."""
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*([] if isinstance(before, Listed) else before), values])
+
+
+class Single(argparse.Action):
+    """An option that is given once, where other commands repeat it. It has no twin: what the variable says to those is a
+    list, with names that this one may not know."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        _option_string: str | None = None,
+    ) -> None:
+        """Keep the value."""
+        setattr(namespace, self.dest, values)
+
+
+def has_twin(action: argparse.Action) -> bool:
+    """Whether an environment variable stands for an option."""
+    return action.dest not in {"help", "version"} and not isinstance(action, Single)
 
 
 def twin(action: argparse.Action) -> str:

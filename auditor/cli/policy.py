@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from auditor.cli.options import (
     Environment,
+    Single,
     add_judging_options,
     add_kyverno_option,
     add_network_options,
@@ -55,7 +56,7 @@ def _add_test(commands: Any) -> None:
     _add_tree(parser)
     parser.add_argument("--config", metavar="FILE", help="rules file: registries, and where policies are")
     parser.add_argument("-v", "--verbose", action="store_true", help="why, also where all is as expected")
-    parser.add_argument("-f", "--format", choices=_TEST_FORMATS, default="table", help="how it is told")
+    parser.add_argument("-f", "--format", action=Single, choices=_TEST_FORMATS, default="table", help="how it is told")
     add_kyverno_option(parser)
     add_network_options(parser)
     parser.set_defaults(execute=_test)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from auditor.cli.main import parser
-from auditor.cli.options import Parser, twin
+from auditor.cli.options import Parser, has_twin, twin
 
 _HEAD = """\
 # The command line
@@ -48,7 +48,7 @@ def _title(group: argparse._ArgumentGroup) -> str:
 def _row(action: argparse.Action) -> str:
     value = "" if action.nargs == 0 or not action.option_strings else f" {_metavar(action)}"
     names = ", ".join(f"`{name}{value}`" for name in action.option_strings) or f"`{_metavar(action)}`"
-    own = f"`{twin(action)}`" if action.option_strings else ""
+    own = f"`{twin(action)}`" if action.option_strings and has_twin(action) else ""
     return f"| {names} | {_cell(action.help or '')} | {own} |"
 
 

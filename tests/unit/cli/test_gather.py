@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -134,6 +135,27 @@ def test_without_trust_roots_the_run_ends_and_nobody_is_waited_for() -> None:
         gather([ask("slow"), ask("signed")], shelf, no_roots, jobs=4)
     assert shelf.stopped.is_set()
     assert time.monotonic() - start < 5
+
+
+def test_why_trust_roots_could_not_be_loaded_does_not_grow_with_the_number_of_images() -> None:
+    def frames(images: int) -> int:
+        listed = threading.Semaphore(0)
+
+        class Listed(Shelf):
+            def signatures(self, reference: Reference, digest: Digest, *, every: bool = False) -> Listing:
+                listed.release()
+                return Shelf.signatures(self, reference, digest, every=every)
+
+        def no_roots() -> Judge:
+            for _ in range(images):
+                assert listed.acquire(timeout=10)
+            raise UsageError("no trust", help="give some")
+
+        with pytest.raises(UsageError) as caught:
+            gather([ask(f"{number}-signed") for number in range(images)], Listed(), no_roots, jobs=images)
+        return len(list(traceback.walk_tb(caught.value.__traceback__)))
+
+    assert frames(1) == frames(40)
 
 
 def test_an_interrupt_ends_what_is_under_way() -> None:

@@ -60,3 +60,16 @@ def test_twins_of_one_run_do_not_reach_the_next() -> None:
 def test_values_are_converted() -> None:
     found = parsed("check", AUDITOR_JOBS="8", AUDITOR_FAIL_ON="note")
     assert (found["jobs"], found["fail_on"]) == (8, Level.NOTE)
+
+
+def test_what_the_environment_asks_of_reports_does_not_break_a_command_that_knows_fewer_formats() -> None:
+    """One job sets the variable for `check`, and runs `policy test` as well."""
+    both = {"AUDITOR_FORMAT": "json=a.json sarif=b.sarif"}
+    assert parsed("policy", "test", "cases.yaml", **both)["format"] == "table"
+    assert parsed("policy", "test", "cases.yaml", "-f", "junit", **both)["format"] == "junit"
+    assert parsed("policy", "lint", **both)["format"] == ["json=a.json", "sarif=b.sarif"]
+
+
+def test_an_option_without_a_twin_still_checks_what_is_written() -> None:
+    with pytest.raises(SystemExit):
+        parsed("policy", "test", "cases.yaml", "-f", "sarif")
