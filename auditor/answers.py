@@ -91,8 +91,21 @@ def ask(
     opened = (
         OfflineRegistry()
         if world.offline and world.cache is None
-        else open_registry(rules.registries, environ=world.environ, cache=world.cache, offline=world.offline)
+        else open_registry(
+            rules.registries,
+            environ=world.environ,
+            cache=world.cache,
+            offline=world.offline,
+            progress=world.watch.progress,
+        )
     )
     with world.watch.lap("registries and signatures"), opened as registry:
-        evidence = gather(questions, Beside(registry, layouts), verifier, jobs=world.jobs, listings=listings)
+        evidence = gather(
+            questions,
+            Beside(registry, layouts),
+            verifier,
+            jobs=world.jobs,
+            listings=listings,
+            progress=world.watch.progress,
+        )
         return Answers(evidence, tuple(trusted), (*notes, *registry.notes()))

@@ -26,6 +26,7 @@ from auditor.model.evidence import (
     Unreadable,
 )
 from auditor.model.reference import Digest, Reference
+from auditor.progress import SILENT, Progress
 from auditor.registry.material import Listing, Material, Registry
 
 _LOG: Final = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def gather(
     *,
     jobs: int,
     listings: Listings | None = None,
+    progress: Progress = SILENT,
 ) -> Mapping[str, Evidence]:
     """Evidence by the text of the reference, with at most `jobs` questions under way at once.
 
@@ -70,10 +72,11 @@ def gather(
     asked = tuple(questions)
     if not asked:
         return {}
+    progress.expect(len(asked))
     pool = ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor")
     try:
         loaded = pool.submit(verifier)
-        work = _Gathering(registry, loaded, listings)
+        work = _Gathering(registry, loaded, listings, progress)
         answers = {ask.text: pool.submit(work.evidence, ask) for ask in asked}
         loaded.result()
         evidence = {text: answer.result() for text, answer in answers.items()}
@@ -90,8 +93,11 @@ def gather(
 class _Gathering:
     """One run's answers so far: each digest of each repository is listed and judged once."""
 
-    def __init__(self, registry: Registry, verifier: Future[Verifier], listings: Listings | None) -> None:
+    def __init__(
+        self, registry: Registry, verifier: Future[Verifier], listings: Listings | None, progress: Progress
+    ) -> None:
         self._registry = registry
+        self._progress = progress
         self._listings = listings
         self._verifier = verifier
         self._resolved = _Once[Reference, Resolution]()
@@ -99,6 +105,11 @@ class _Gathering:
 
     def evidence(self, ask: Ask) -> Evidence:
         """Everything asked about one reference."""
+        found = self._whatever_happens(ask)
+        self._progress.answered()
+        return found
+
+    def _whatever_happens(self, ask: Ask) -> Evidence:
         try:
             return self._evidence(ask)
         except Exception as error:
@@ -110,6 +121,7 @@ class _Gathering:
 
     def _evidence(self, ask: Ask) -> Evidence:
         resolution = self._resolved.get(ask.reference, lambda: self._registry.resolve(ask.reference))
+        self._progress.resolved()
         match resolution:
             case Absent() | Fault():
                 return Evidence(resolution)

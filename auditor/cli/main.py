@@ -9,13 +9,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, NoReturn
 
-from auditor.cli import cache, check, explain, images, policy, publish, report, verify
+from auditor.cli import baseline, cache, check, explain, images, pin, policy, publish, report, verify, waive
 from auditor.cli.options import Environment, Parser
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.model.report import Exit
 from auditor.version import __version__
 
-_COMMANDS: Final = (images, check, verify, policy, report, publish, cache, explain)
+_COMMANDS: Final = (images, check, verify, pin, waive, baseline, policy, report, publish, cache, explain)
 _SENTENCE: Final = 2000
 """Code points of one message: a mistake in a file may quote a line without end."""
 
@@ -36,15 +36,16 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:
     """Run one command. Every failure is told on standard error with a next step."""
-    environment = Environment(environ)
     commands = parser()
     commands.read_twins(environ)
     options = commands.parse_args(argv)
+    from auditor.cli.progress import watching
     from auditor.cli.streams import logging_to_stderr
 
     with logging_to_stderr(shown=getattr(options, "verbose", False)):
         try:
-            status: Exit = options.execute(options, environment)
+            with watching(options, environ) as progress:
+                status: Exit = options.execute(options, Environment(environ, progress))
         except ConfigurationError as error:
             for problem in error.problems:
                 _say(f"error: {problem}", problem.help)

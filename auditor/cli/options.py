@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 
 from auditor.errors import UsageError
 from auditor.model.finding import Level
+from auditor.progress import SILENT, Progress
 
 _NO = frozenset({"", "0", "false", "no"})
 _TWIN_PREFIX: Final = "AUDITOR_"
@@ -118,6 +119,7 @@ class Environment:
     """What a command may know of its surroundings: given, so that tests can give another."""
 
     variables: Mapping[str, str]
+    progress: Progress = SILENT
 
     @property
     def in_github_actions(self) -> bool:
@@ -150,7 +152,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         action=Several,
         default=Listed(),
         metavar="NAME[=FILE]",
-        help="table, json, sarif, junit, github, markdown, codequality or csv; with =FILE into a file; repeatable",
+        help="table, json, sarif, junit, github, markdown, codequality, html or csv; with =FILE into a file; repeatable",
     )
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour of the table")
     group.add_argument("-v", "--verbose", action="store_true", help="say more: every signature, every use, every retry")

@@ -54,6 +54,7 @@ def deliver(
     watch: Stopwatch,
 ) -> None:
     """Render and write every format. Files come first, each replaced in one step: a reader never sees half a report."""
+    watch.progress.close()
     with watch.lap("reports"):
         _write(report, wanted, options, environment)
     if getattr(options, "timings", False):

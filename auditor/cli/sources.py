@@ -45,7 +45,7 @@ def world(options: argparse.Namespace, environment: Environment, *, fork: bool =
     return World(
         environ=environment.variables,
         now=datetime.now(UTC),
-        watch=Stopwatch(time.monotonic),
+        watch=Stopwatch(time.monotonic, environment.progress),
         offline=getattr(options, "offline", False),
         second_opinion=getattr(options, "second_opinion", False),
         cache=_cache(options),

@@ -12,6 +12,7 @@ from auditor.config.rules import RegistrySettings
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Absent, Fault, FaultKind, Platform, Resolution, Resolved
 from auditor.model.reference import Digest, Reference
+from auditor.progress import SILENT, Progress
 from auditor.registry import endpoint as endpoints
 from auditor.registry.cache import Asker, CachedAsker, Nobody
 from auditor.registry.content import Contents
@@ -33,13 +34,15 @@ def open_registry(
     limits: Limits = DEFAULT,
     cache: CacheSettings | None = None,
     offline: bool = False,
+    progress: Progress = SILENT,
 ) -> RegistryClient:
     """The registries of the world, by these settings (by host as written in references). A context manager.
 
     `environ` gives credentials, proxies and trust: `DOCKER_CONFIG`, `HOME`, `PATH`, `HTTPS_PROXY`, `SSL_CERT_FILE` …
     `cache` keeps bytes between runs; `offline` asks nobody: what is not in the cache is a fault.
+    `progress` is told when a host limits the rate of requests.
     """
-    return RegistryClient(settings, environ, limits, cache=cache, offline=offline)
+    return RegistryClient(settings, environ, limits, cache=cache, offline=offline, progress=progress)
 
 
 class RegistryClient:
@@ -54,22 +57,25 @@ class RegistryClient:
         cache: CacheSettings | None = None,
         offline: bool = False,
         asker: Asker | None = None,
+        progress: Progress = SILENT,
     ) -> None:
         self._settings = settings
         self._limits = limits
         self._open = ExitStack()
         self._session: Session | None = None
-        asker = asker or self._asker(environ, cache, offline=offline)
+        asker = asker or self._asker(environ, cache, progress, offline=offline)
         self._contents = Contents(asker, limits)
         self._forms = Forms(self._contents, Referrers(asker, self._contents, limits), limits)
         self._lock = threading.Lock()
         self._listed: dict[tuple[str, Digest], Listing] = {}
         self._existing: set[tuple[str, Digest]] = set()
 
-    def _asker(self, environ: Mapping[str, str], cache: CacheSettings | None, *, offline: bool) -> Asker:
+    def _asker(
+        self, environ: Mapping[str, str], cache: CacheSettings | None, progress: Progress, *, offline: bool
+    ) -> Asker:
         """The session, the cache before it, or the cache alone."""
         settings = endpoints.by_authority(self._settings)
-        session = None if offline else self._open.enter_context(Session(settings, environ, self._limits))
+        session = None if offline else self._open.enter_context(Session(settings, environ, self._limits, progress))
         self._session = session
         if cache is None:
             return session or Nobody()

@@ -18,6 +18,7 @@ import httpx
 from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
+from auditor.progress import SILENT, Progress
 from auditor.registry.auth import REPOSITORY, RegistryAuth
 from auditor.registry.faults import Failed, from_status
 from auditor.registry.hosts import Origin, objection
@@ -93,7 +94,13 @@ class Answer:
 class Session:
     """Every request of a run goes through here. Thread-safe. A context manager: leaving it closes the connections."""
 
-    def __init__(self, settings: Mapping[str, RegistrySettings], environ: Mapping[str, str], limits: Limits) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, RegistrySettings],
+        environ: Mapping[str, str],
+        limits: Limits,
+        progress: Progress = SILENT,
+    ) -> None:
         self._settings = settings
         self._limits = limits
         self._environ = environ
@@ -103,7 +110,7 @@ class Session:
         self._ways: dict[Origin, PooledTransport | ProxiedTransport] = {}
         self._roots: dict[Origin, httpx.URL] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
-        self._pace = Pace(limits)
+        self._pace = Pace(limits, progress)
         self._allowances: dict[str, str] = {}
         self._lock = threading.Lock()
 

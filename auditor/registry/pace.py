@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 
 from auditor.limits import Limits
 from auditor.model.evidence import Fault, FaultKind
+from auditor.progress import SILENT, Progress
 from auditor.registry.faults import Failed
 
 _T = TypeVar("_T")
@@ -111,8 +112,9 @@ class HostPace:
 class Pace:
     """The pace of a run: one HostPace per host, the run's deadline, the retries. Thread-safe."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, progress: Progress = SILENT) -> None:
         self._limits = limits
+        self._progress = progress
         self._hosts: dict[str, HostPace] = {}
         self._all = threading.BoundedSemaphore(limits.connections)
         self._lock = threading.Lock()
@@ -126,6 +128,8 @@ class Pace:
         except Failed as failure:
             if not failure.again:
                 raise
+            if failure.wait and failure.wait <= self._limits.retry_after_seconds:
+                self._progress.waiting(host, failure.wait)
             first = failure
         return self._retry(pace, end, ask, first)
 

@@ -49,6 +49,7 @@ def test_version_reads_no_floor_but_the_lowest(house: House) -> None:
         "auditor.cli",
         "auditor.model",
         "auditor.errors",
+        "auditor.progress",
         "auditor.version",
         "auditor.rulebook",
         "auditor.limits",
