@@ -112,7 +112,7 @@ class _Gathering:
     def _whatever_happens(self, ask: Ask) -> Evidence:
         try:
             return self._evidence(ask)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a fault of its own, and logged
             # Whatever one image provokes must not cost the others their verdict; it is reported as not judged.
             _LOG.exception("unexpected error while judging %s", ask.reference)
             return Evidence(
