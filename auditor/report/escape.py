@@ -6,6 +6,7 @@ gives a string that its target shows as text and nothing else.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable
@@ -138,6 +139,26 @@ def _without_surrogates(value: Any) -> Any:
             return [_without_surrogates(item) for item in value]
         case _:
             return value
+
+
+# ── HTML ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def html_text(text: str) -> str:
+    """For the content and the quoted attributes of HTML: no tag, no entity, no end of the attribute, nothing invisible."""
+    return html.escape(visible_text(text), quote=True)
+
+
+def script_json(value: Any) -> str:
+    r"""A JSON document inside `<script type="application/json">`: no `<` stands in it, so nothing ends or nests the element.
+
+    (HTML, 4.12.1.3: `</script`, `<!--` and `<script` are what matters there.) `&` and `>` are escaped for XML readers.
+    """
+    text = json.dumps(_without_surrogates(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.translate(_SCRIPT)
+
+
+_SCRIPT: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 # ── Markdown ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

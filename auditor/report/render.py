@@ -34,6 +34,7 @@ FORMATS: Final[Mapping[str, Render]] = MappingProxyType(
         "csv": _by("csv_rows"),
         "junit": _by("junit"),
         "codequality": _by("codequality"),
+        "html": _by("html"),
     }
 )
 """Every format by name, in the order in which `--help` lists them."""

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.house import House
 from tests.support.schemas import report_validator, sarif_validator
 
-FORMATS = ("table", "json", "sarif", "junit", "github", "markdown", "codequality", "csv")
+FORMATS = ("table", "json", "sarif", "junit", "github", "markdown", "codequality", "csv", "html")
 ACTIONS = {
     "GITHUB_ACTIONS": "true",
     "GITHUB_SERVER_URL": "https://github.com",
