@@ -75,6 +75,7 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
             touched=reading.touched,
             others=(*rules.findings, *changes),
             policies=policies.rule(comparison.added, answers.evidence, listings, rules, world.now),
+            ignores=reading.ignores(change, comparison),
         )
     report = replace(
         report_of(run_of("check", change, world, answers, reading.notes), judged, world),

@@ -10,7 +10,9 @@ from auditor.config.rules import ManifestSettings, Rules
 from auditor.judge.compare import Comparison, common, compare, surviving
 from auditor.judge.findings.gaps import Touched
 from auditor.judge.governing import Governing
+from auditor.judge.ignores import Ignores, excused
 from auditor.manifests.graph.origins import moved, revalued
+from auditor.manifests.ignores import ignores
 from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.manifests.reach import Reach, reach
 from auditor.manifests.render.tools import Renderers
@@ -60,6 +62,30 @@ class Reading:
         before = tuple(joined(each, tree) for each, tree in zip(self.before, change.merge_bases, strict=True))
         tip = self.tip if self.tip is None or change.base is None else joined(self.tip, change.base)
         return replace(self, before=before, tip=tip, after=joined(self.after, change.head))
+
+    def ignores(self, change: Change, comparison: Comparison) -> Ignores:
+        """The comments that ask to ignore findings: head's, and what base's say of the same uses.
+
+        Without a base, or in files that the change may newly deploy or has touched; what it leaves alone says what it said.
+        """
+        changed = self.changed or frozenset()
+        kept = (use for use in comparison.kept if use.place.file in changed)
+        uses = (*comparison.added, *kept)
+        head = ignores(change.head, (use.place.file for use in uses))
+        if change.base is None:
+            return Ignores(head, uses=uses)
+        if not self.before:  # base's rules judge a head that is compared with nothing: nobody knows what base excuses
+            return Ignores(head, {})
+        base = ignores(change.base, {each.place.file for each in head})
+        texts = frozenset((each.place.file, each.text) for each in base)
+        return Ignores(head, excused(self._base(change).uses, base), texts, uses)
+
+    def _base(self, change: Change) -> Inventory:
+        """What base's tip deploys."""
+        if self.tip is not None:
+            return self.tip
+        labels = [tree.label for tree in change.merge_bases]
+        return self.before[labels.index(change.base.label) if change.base else 0]
 
     @property
     def touched(self) -> Touched | None:

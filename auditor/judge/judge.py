@@ -22,6 +22,7 @@ from auditor.judge.findings.policy import rulings, unreadable_policies
 from auditor.judge.findings.subject import Known, Subject, finding
 from auditor.judge.findings.table import USE_RULES
 from auditor.judge.governing import Governing, parse
+from auditor.judge.ignores import Ignores, ignore_findings, ignoring
 from auditor.judge.images import images
 from auditor.judge.verdict import Decision, decide
 from auditor.judge.waivers import excuse, waiver_findings
@@ -54,13 +55,16 @@ def judge(
     touched: Touched | None = None,
     others: tuple[Finding, ...] = (),
     policies: Mapping[str, tuple[Judgment, ...]] = MappingProxyType({}),
+    ignores: Ignores | None = None,
 ) -> Judged:
     """Judge what a change newly deploys, or with a whole comparison everything.
 
     `evidence` is keyed by the reference as written (`ask.questions` says what is needed); `gaps` are head's, `touched` what
     the change touches (None: everything gates); `others` are findings of other floors, with their levels; `policies` is what
-    the cluster's own policies say, by the reference as written (`policies.table.table`).
+    the cluster's own policies say, by the reference as written (`policies.table.table`); `ignores` are the comments that ask
+    to ignore a finding.
     """
+    ignores = ignores or Ignores()
     bench = _Bench(rules, evidence)
     judged = {use: bench.known(use) for use in comparison.added}
     before = {use: bench.known(old) for use, old in comparison.previous.items()}
@@ -68,15 +72,23 @@ def judge(
         Subject(known, rules, before.get(use), rulings(use, policies.get(use.reference, ())))
         for use, known in judged.items()
     ]
-    found = tuple(_distinct(chain(_use_findings(subjects), unreadable_policies(subjects))))
+    drafted: Iterable[Finding] = chain(_use_findings(subjects), unreadable_policies(subjects))
+    if ignores.head:  # of several lines that become one finding, one that nothing excuses stands for them all
+        drafted = sorted(drafted, key=lambda each: ignoring(each, ignores, rules, today) is not None)
+    found = tuple(_distinct(drafted))
     told = frozenset(_about(each) for each in found)
     unseen = tuple(_distinct(each for each in gap_findings(gaps, touched, rules) if _about(each) not in told))
     live = tuple(each for each in (*found, *unseen, *others) if each.level is not Level.OFF)
-    about = tuple(waiver_findings(live, rules, today, whole=comparison.whole))
+    about = (
+        *waiver_findings(live, rules, today, whole=comparison.whole),
+        *ignore_findings(live, ignores, rules, today, whole=comparison.whole),
+    )
     # A file or chart that could not be read then may hide something else now: what a change touches, no baseline knows.
     anew = frozenset(each for each in unseen if touched is not None and each.image is None)
     marked = (
-        excuse(each, rules, today, known=each not in anew) for each in (*live, *about) if each.level is not Level.OFF
+        excuse(each, rules, today, known=each not in anew, ignored=ignoring(each, ignores, rules, today))
+        for each in (*live, *about)
+        if each.level is not Level.OFF
     )
     labels = {use: bench.governing.label(use) for use in (*comparison.added, *comparison.kept, *comparison.removed)}
     rows = {text: tuple(each.reported for each in row) for text, row in policies.items()}

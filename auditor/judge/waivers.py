@@ -37,10 +37,12 @@ def in_force(waiver: Waiver, today: date) -> bool:
     return today <= waiver.until
 
 
-def excuse(finding: Finding, rules: Rules, today: date, *, known: bool = True) -> Finding:
-    """The finding, marked as waived or as known before adoption (where `known` allows that)."""
+def excuse(
+    finding: Finding, rules: Rules, today: date, *, known: bool = True, ignored: Waived | None = None
+) -> Finding:
+    """The finding, marked as waived, by a comment or by the rules, or as known before adoption (where `known` allows that)."""
     waiver = next((each for each in rules.waivers if in_force(each, today) and covers(each, finding)), None)
-    waived = Waived(waiver.owner, waiver.until, waiver.reason) if waiver else None
+    waived = Waived(waiver.owner, waiver.until, waiver.reason) if waiver else ignored
     return replace(finding, waived=waived, baseline=known and finding.fingerprint in rules.baseline)
 
 
