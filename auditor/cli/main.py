@@ -9,13 +9,27 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, NoReturn
 
-from auditor.cli import baseline, cache, check, explain, images, pin, policy, publish, report, verify, waive
-from auditor.cli.options import Environment, Parser
+from auditor.cli import (
+    baseline,
+    cache,
+    check,
+    explain,
+    images,
+    init,
+    pin,
+    policy,
+    publish,
+    report,
+    schema,
+    verify,
+    waive,
+)
+from auditor.cli.options import Environment, Parser, Printed
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.model.report import Exit
 from auditor.version import __version__
 
-_COMMANDS: Final = (images, check, verify, pin, waive, baseline, policy, report, publish, cache, explain)
+_COMMANDS: Final = (images, check, verify, init, pin, waive, baseline, policy, report, publish, cache, explain, schema)
 _SENTENCE: Final = 2000
 """Code points of one message: a mistake in a file may quote a line without end."""
 
@@ -28,10 +42,30 @@ def parser() -> Parser:
         epilog="Exit status: 0 clean, 1 findings, 2 usage or configuration, 3 incomplete, 4 internal error, 130 interrupted.",
     )
     top.add_argument("--version", action="version", version=f"auditor {__version__}")
+    top.add_argument(
+        "--completion",
+        action=Printed,
+        choices=("bash", "zsh", "fish"),
+        help="print completion for this shell, and exit",
+        text=_completion,
+    )
+    top.add_argument("--man", action=Printed, nargs=0, help="print the manual page, and exit", text=_manual)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for command in _COMMANDS:
         command.add(commands)
     return top
+
+
+def _completion(shell: str) -> str:
+    from auditor.cli.completion import SHELLS
+
+    return SHELLS[shell]()
+
+
+def _manual(_nothing: str) -> str:
+    from auditor.cli.man import man
+
+    return man()
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:

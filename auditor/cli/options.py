@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -73,6 +73,27 @@ class Listed(list[str]):
     """The values of a repeatable option that nobody wrote on the command line."""
 
 
+class Printed(argparse.Action):
+    """An option that prints a text made from its value, and ends the program with 0, like `--version`."""
+
+    def __init__(self, *arguments: Any, text: Callable[[str], str], **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "default": argparse.SUPPRESS})
+        self._text = text
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        _option_string: str | None = None,
+    ) -> NoReturn:
+        """Print, and end."""
+        from auditor.cli.streams import print_out
+
+        print_out(self._text(values if isinstance(values, str) else ""))
+        parser.exit(0)
+
+
 class Several(argparse.Action):
     """A repeatable option: `append`, but the first value from the command line replaces the default."""
 
@@ -105,7 +126,7 @@ class Single(argparse.Action):
 
 def has_twin(action: argparse.Action) -> bool:
     """Whether an environment variable stands for an option."""
-    return action.dest not in {"help", "version"} and not isinstance(action, Single)
+    return action.dest not in {"help", "version"} and not isinstance(action, Single | Printed)
 
 
 def twin(action: argparse.Action) -> str:
