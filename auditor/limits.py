@@ -151,6 +151,8 @@ class Limits:
     """Nodes of one inclusion proof: as many as a tree of 2^64 leaves needs."""
     statement_subjects: int = 10_000
     """Subjects of one in-toto statement: a release of a large monorepo names a few hundred files."""
+    provenance_materials: int = 100_000
+    """Materials of one SLSA provenance: a large build depends on ten thousand packages."""
 
     # Policies --------------------------------------------------------------------------------------------------------
     rego_bytes: int = 64 * 1024 * 1024

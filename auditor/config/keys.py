@@ -79,6 +79,22 @@ SIGNER: Final = Record(
 
 _ALL_OF: Final = Record("signed-by", {"all": Key(Many(Text()), "Every one of these must have signed.", required=True)})
 
+ATTESTED_BY: Final = Record(
+    "attested-by",
+    {
+        "predicate": Key(Text(example="https://slsa.dev/provenance/v1"), "The predicate type, exactly.", required=True),
+        "signer": Key(Text(example="release"), "The signer of the attestation.", required=True),
+        "source": Key(
+            Text(example="https://github.com/acme/*"),
+            "With SLSA provenance: glob over the source repository's address, without `git+`, `.git` and ref.",
+        ),
+        "builder": Key(
+            Text(example="https://github.com/acme/ci/.github/workflows/build.yaml@refs/tags/*"),
+            "With SLSA provenance: glob over the builder's id.",
+        ),
+    },
+)
+
 IMAGE: Final = Record(
     "images entry",
     {
@@ -93,19 +109,7 @@ IMAGE: Final = Record(
             "Signers, any of which must have signed; `{all: […]}` for every one; `catalog` for known publishers.",
         ),
         "attested-by": Key(
-            Many(
-                Record(
-                    "attested-by",
-                    {
-                        "predicate": Key(
-                            Text(example="https://slsa.dev/provenance/v1"),
-                            "The predicate type, exactly.",
-                            required=True,
-                        ),
-                        "signer": Key(Text(example="release"), "The signer of the attestation.", required=True),
-                    },
-                )
-            ),
+            Many(ATTESTED_BY),
             "Attestations that must be there, each of a predicate type by a signer.",
         ),
         "unsigned": Key(Choice(("allow",)), "These images need not be signed; `reason` says why."),
@@ -260,6 +264,7 @@ RECORDS: Final[Mapping[str, Record]] = {
     "extends": EXTENDS,
     "signers.<name>": SIGNER,
     "images[]": IMAGE,
+    "images[].attested-by[]": ATTESTED_BY,
     "deny[]": DENY,
     "waivers[]": WAIVER,
     "manifests": MANIFESTS,

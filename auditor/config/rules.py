@@ -101,10 +101,16 @@ class SignedBy:
 
 @dataclass(frozen=True, slots=True)
 class AttestedBy:
-    """A valid attestation of this predicate type by this signer is required."""
+    """A valid attestation of this predicate type by this signer is required.
+
+    `source` and `builder` are what SLSA provenance must say of the source repository (its address, without `git+`, `.git` and
+    ref) and of the builder's id.
+    """
 
     predicate: str
     signer: str
+    source: TextPattern | None = None
+    builder: TextPattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

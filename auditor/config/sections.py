@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
+from auditor.config.breadth import wide_subject
 from auditor.config.check import Checker
 from auditor.config.levels import DEFAULT_LEVELS, GRADED, NAMED
-from auditor.config.names import InvalidPattern, NamePattern, PathPattern
+from auditor.config.names import InvalidPattern, NamePattern, PathPattern, TextPattern
 from auditor.config.rules import (
     AttestedBy,
     DeniedDigest,
@@ -28,6 +30,12 @@ from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
 from auditor.model.reference import Digest
 
+PROVENANCE: Final = ("https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v1")
+"""The predicate types whose source and builder are known."""
+
+_SOURCE: Final = re.compile(
+    r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(/(?!\.\.?(/|$))(?![^/]*\.git(/|$))[A-Za-z0-9_.~*-]+)+", re.ASCII
+)
 CATALOG: Final = "catalog"
 """The word of `signed-by: catalog`; no signer may be called so."""
 
@@ -154,7 +162,35 @@ def _attested_by(section: Section, entry: Fields, signers: Mapping[str, Any]) ->
     for item in entry.many("attested-by"):
         signer = item.word("signer")
         if signer is not None and _is_known(section, signer, signers):
-            yield AttestedBy(item.text("predicate"), signer.text)
+            source, builder = (_of_provenance(section, item, key) for key in ("source", "builder"))
+            yield AttestedBy(item.text("predicate"), signer.text, source, builder)
+
+
+def _wide(pattern: TextPattern) -> str | None:
+    scheme_is_literal = "://" in pattern.text.partition("*")[0]
+    return wide_subject(pattern) if scheme_is_literal or "*" not in pattern.text else "scheme and host are not literal"
+
+
+def _of_provenance(section: Section, item: Fields, key: str) -> TextPattern | None:
+    """A pattern over what SLSA provenance says; a problem where the predicate is another or a stranger could satisfy it."""
+    word = item.word(key)
+    if word is None:
+        return None
+    if item.text("predicate") not in PROVENANCE:
+        section.checker.problem(
+            word.line, f"`{key}` is read from SLSA provenance", f"Leave it out, or demand {' or '.join(PROVENANCE)}."
+        )
+    pattern = section.pattern(TextPattern.glob, word)
+    example = (
+        "https://github.com/acme/api" if key == "source" else "https://github.com/acme/ci/.github/workflows/a.yaml@*"
+    )
+    if key == "source" and _SOURCE.fullmatch(word.text) is None:
+        help_line = f"Write its address as {example}: no `git+`, no `.git`, no ref."
+        section.checker.problem(word.line, f"{word.text!r} is no repository's address", help_line)
+    elif pattern is not None and (why := _wide(pattern)):
+        help_line = f"Write the scheme, the host and the owner out, as in {example}."
+        section.checker.problem(word.line, f"a stranger could satisfy `{key}`: {why}", help_line)
+    return pattern
 
 
 # ── deny ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ from auditor.config.rules import AttestedBy, ImageRule, Rules, Signer
 from auditor.judge.advice import next_step
 from auditor.judge.allow import Weighed, weigh
 from auditor.judge.governing import Demand, demand, signer
+from auditor.judge.provenance import differs
 from auditor.judge.words import count, cut, listed
 from auditor.model.evidence import KeySigned, Refused, Signature, Signed, Unreadable
 from auditor.model.reference import Digest
@@ -62,12 +63,20 @@ def _weigh_one(signature: Signature, wanted: Demand | None, entry: ImageRule, ru
     """By the signers of `signed-by` for a signature, by those of its predicate for an attestation."""
     if isinstance(signature, Unreadable | Refused) or not signature.attestation:
         return weigh(signature, wanted.signers if wanted else (), rules)
-    asked = [signer(each.signer, rules) for each in entry.attested_by if each.predicate == signature.predicate]
-    weighed = weigh(signature, asked, rules)
-    if asked or weighed.refuted:
-        return weighed
+    demands = [each for each in entry.attested_by if each.predicate == signature.predicate]
+    weighed = weigh(signature, [signer(each.signer, rules) for each in demands], rules)
+    if demands or weighed.refuted:
+        return _as_asked(weighed, signature, demands)
     judged = replace(weighed.judged, allowed=False, why="an attestation, not a signature")
     return Weighed(signature, frozenset(), judged)
+
+
+def _as_asked(weighed: Weighed, signature: Signed | KeySigned, demands: list[AttestedBy]) -> Weighed:
+    """Shown as not allowed where its signer may attest, and it says something else than each demand of that signer asks."""
+    faults = [differs(signature, each) for each in demands if each.signer in weighed.signers]
+    if not faults or None in faults:
+        return weighed
+    return replace(weighed, judged=replace(weighed.judged, allowed=False, why=cut(faults[0] or "")))
 
 
 # ── signed-by ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,12 +192,16 @@ def _invalid(weighed: list[Weighed]) -> Weighing:
 
 def _attested(weighed: list[Weighed], wanted: AttestedBy, rules: Rules, digest: Digest) -> Weighing:
     of_type = [each for each in weighed if _is_attestation(each.signature, wanted.predicate)]
-    met = [each for each in of_type if wanted.signer in each.signers]
+    by_signer = [each for each in of_type if wanted.signer in each.signers]
+    met = [each for each in by_signer if _differs(each, wanted) is None]
     predicate = cut(wanted.predicate)
     if met:
         return Weighing(Verdict.VERIFIED, f"attested as {predicate}: {_who(met)}")
     if (unread := _unread(weighed)) is not None:
         return unread
+    if by_signer:
+        reason = f"attested as {predicate}: {_who(by_signer)}, but {cut(_differs(by_signer[0], wanted) or '')}"
+        return Weighing(Verdict.WRONG_SIGNER, reason, "Deploy what was built from that source by that builder.")
     valid = [each for each in of_type if isinstance(each.signature, Signed)]
     if valid:
         return _wrong(valid, [signer(wanted.signer, rules)], f"attested as {predicate}")
@@ -200,6 +213,12 @@ def _attested(weighed: list[Weighed], wanted: AttestedBy, rules: Rules, digest: 
     if any(isinstance(each.signature, Signed) and each.signature.attestation for each in weighed):
         return Weighing(Verdict.ATTESTATION_ONLY, f"attested, but not as {predicate}", advice)
     return Weighing(Verdict.UNSIGNED, f"no attestation of type {predicate} for {digest.short}", advice)
+
+
+def _differs(weighed: Weighed, wanted: AttestedBy) -> str | None:
+    return (
+        differs(weighed.signature, wanted) if isinstance(weighed.signature, Signed | KeySigned) else "it is not valid"
+    )
 
 
 def _is_attestation(signature: Signature, predicate: str) -> bool:

@@ -122,12 +122,16 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class KeySigned:
-    """A signature made with a long-lived key: no certificate. `keys` names the configured keys that made it."""
+    """A signature made with a long-lived key: no certificate. `keys` names the configured keys that made it.
+
+    `statement` is what they signed, where it is a statement; None without such a key.
+    """
 
     form: Form
     keys: tuple[str, ...] = ()
     predicate: str | None = None
     attestation: bool = False
+    statement: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

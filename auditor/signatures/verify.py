@@ -197,7 +197,8 @@ class _Case:
 
     def _key_signed(self, message: Message, signature: bytes) -> KeySigned:
         keys = tuple(name for name, key in self._keys.items() if message.signed(key, signature))
-        return KeySigned(self._form, keys, self._predicate, self._is_attestation)
+        statement = self._payload if keys else None
+        return KeySigned(self._form, keys, self._predicate, self._is_attestation, statement)
 
     def _certified(self, candidate: Candidate) -> Signed:
         # 8. The identity comes first where it can: a certificate that names nobody, or two, need not be judged.

@@ -120,6 +120,8 @@ def _about_entry(rule: ImageRule, rules: Rules, language: Language, *, identity_
         return
     if rule.attested_by and not language.attestations:
         yield f"{rule.label}: `attested-by:` asks for an attestation"
+    if any(each.source or each.builder for each in rule.attested_by):
+        yield f"{rule.label}: `source` and `builder` of `attested-by:` look into the provenance"
     for signer in _signers(rule, rules):
         for pattern in signer.patterns:
             if isinstance(pattern, KeylessSigner):

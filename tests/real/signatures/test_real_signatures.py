@@ -6,6 +6,7 @@ import pytest
 
 from auditor.errors import ConfigurationError
 from auditor.model.evidence import Form, KeySigned, Refused, Signature, Signed
+from auditor.signatures.provenance import read_provenance
 from tests.support.signatures import REAL, RealCase, needs_real_data, real_cases, real_verifier, verifier_of
 
 pytestmark = [pytest.mark.real, needs_real_data]
@@ -94,3 +95,37 @@ def test_nothing_verifies_for_another_digest_or_without_its_root(case: RealCase)
     for material in case.materials():
         assert isinstance(real_verifier(case.root).verify(material, other), Refused)
         assert isinstance(real_verifier("scaffolding.json").verify(material, case.digest), Refused)
+
+
+PROVENANCE = {
+    "bcr-right-signer": (
+        "https://github.com/aspect-build/rules_lint",
+        "https://github.com/bazel-contrib/publish-to-bcr/",
+    ),
+    "github-private-image-attestation": (
+        "https://github.com/github/artifact-attestations-opa-provider",
+        "https://github.com/github/artifact-attestations-opa-provider/",
+    ),
+    "slsa-generic-container-att-v1.4.0": (
+        "https://github.com/slsa-framework/example-package",
+        "https://github.com/slsa-framework/slsa-github-generator/",
+    ),
+    "slsa-generic-container-att-v1.10.0": (
+        "https://github.com/slsa-framework/example-package",
+        "https://github.com/slsa-framework/slsa-github-generator/",
+    ),
+}
+"""By case: the source, and what the builder's id begins with."""
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.id in PROVENANCE], ids=lambda case: case.id)
+def test_source_and_builder_of_provenance(case: RealCase) -> None:
+    for material in case.materials():
+        signature = real_verifier(case.root).verify(material, case.digest)
+        assert isinstance(signature, Signed)
+        assert signature.statement is not None
+        told = read_provenance(signature.statement)
+        source, builder = PROVENANCE[case.id]
+        assert told.source == source
+        assert isinstance(told.builder, str)
+        assert told.builder.startswith(builder)

@@ -26,6 +26,12 @@ FILES: Mapping[str, bytes] = {
 SIGNERS = "version: 1\nsigners: {release: {github: acme/*}, oncall: {github: acme/x}}\n"
 
 
+def provenance(more: str) -> str:
+    """Rules that look into provenance."""
+    wanted = f"{{predicate: https://slsa.dev/provenance/v1, signer: release, {more}}}"
+    return f"{SIGNERS}images: {{match: a.io/b, attested-by: {wanted}}}"
+
+
 def load(text: str, more: Mapping[str, bytes] = {}, fetch: Callable[[str, str], bytes] | None = None) -> Rules:
     files = {**FILES, "auditor.yaml": text.encode(), **more}
     return load_rules(files.get, None, today=TODAY, fetch=fetch)
@@ -328,6 +334,22 @@ class TestProblems:
             (SIGNERS + "images: {match: a.io/b, signed-by: [oncall, {all: [release]}]}", "beside other signers"),
             (SIGNERS + "images: {match: a.io/b, attested-by: {predicate: p, signer: x}}", "no signer 'x'"),
             (SIGNERS + "images: {match: a.io/b, attested-by: {signer: release}}", "no `predicate`"),
+            (provenance("source: 'https://github.com/*'"), "`source`: the owner is not literal"),
+            (provenance("source: 'https://github.com/acme*'"), "`source`: the owner is not literal"),
+            (provenance("source: '**'"), "no repository's address"),
+            (provenance("source: 'git+https://github.com/acme/api'"), "no repository's address"),
+            (provenance("source: 'https://github.com/acme/api@refs/tags/*'"), "no repository's address"),
+            (provenance("source: 'https://github.com/acme/api.git'"), "no repository's address"),
+            (provenance("source: 'https://acme@github.com/acme/api'"), "no repository's address"),
+            (provenance("source: 'https://github.com/acme/../x'"), "no repository's address"),
+            (provenance("source: [a, b]"), "is a list"),
+            (provenance("builder: '**'"), "`builder`: scheme and host are not literal"),
+            (provenance("builder: '*@acme.example'"), "`builder`: scheme and host are not literal"),
+            (provenance("builder: 'https://github.com/**'"), "`builder`: the owner is not literal"),
+            (
+                provenance("source: 'https://github.com/acme/api'").replace("provenance/v1", "provenance/v0.1"),
+                "`source` is read from SLSA provenance",
+            ),
             ("version: 1\nsigners: {catalog: {github: a/b}}", "cannot be a signer's name"),
             ("version: 1\ndeny: {digest: 'sha256:AB', reason: r}", "cannot be"),
             ("version: 1\ndeny: {signer: {key: keys/cosign.pub}, reason: r}", "revoked"),
@@ -410,3 +432,13 @@ class TestProblems:
             "auditor.yaml": b"version: 1\nwaivers: {image: a.io/b, rule: wrong-signer, until: 9999-12-31, owner: o, reason: r}"
         }
         assert load_rules(files.get, None, today=date(9999, 12, 1)).waivers[0].until == date.max
+
+
+def test_source_and_builder_of_provenance() -> None:
+    asked = "source: 'https://github.com/acme/*', builder: 'https://github.com/acme/ci/.github/workflows/b.yaml@refs/tags/*'"
+    (wanted,) = load(provenance(asked)).images[0].attested_by
+    assert wanted.source is not None
+    assert wanted.source.matches("https://github.com/acme/api")
+    assert not wanted.source.matches("https://github.com/acme/api/evil")
+    assert wanted.builder is not None
+    assert not wanted.builder.matches("https://github.com/acme/ci/.github/workflows/b.yaml@refs/heads/x")
