@@ -167,7 +167,7 @@ def _is_known(who: Origin, name: str, known: frozenset[str]) -> bool:
     host = host.partition(":")[0]
     if "." in who.owner:  # a mail domain
         return host == who.owner or host.endswith(f".{who.owner}") or who.owner in known
-    return who.owner in known or who.owner in path.lower().split("/")[:-1] or who.owner in host.lower().split(".")
+    return who.owner in known or who.owner in path.lower().split("/")[:-1]
 
 
 def _left(sighting: Sighting, why: str, found: bool) -> Left:

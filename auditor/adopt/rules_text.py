@@ -9,6 +9,7 @@ from auditor.adopt.choose import Left, Proposal, Proposed
 from auditor.adopt.seen import Lack
 from auditor.adopt.yaml_text import comment, commented, entry_block, scalar, signer_block
 from auditor.config.surroundings import BASELINE_FILE
+from auditor.edit.splice import Splice
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,8 @@ def _left(proposal: Proposal) -> Iterator[str]:
     """Everything without a signer, and what a person can do about it, commented out."""
     if not proposal.left:
         return
-    yield comment(
-        f"For the images below nobody is proposed. What is deployed today is in {BASELINE_FILE};", "\n  ".rstrip()
-    )
+    yield "\n"
+    yield comment(f"For the images below nobody is proposed. What is deployed today is in {BASELINE_FILE};", "  ")
     yield comment("a new version of one fails the check until an entry speaks about it.", "  ")
     for each in proposal.left:
         yield from _one_left(each)
@@ -96,22 +96,22 @@ def _trust(proposal: Proposal, roots: tuple[Root, ...]) -> str:
 # ── what an existing file lacks ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def with_additions(text: str, proposal: Proposal) -> str | None:
-    """The file with the proposal's signers and entries at the end of its own; None where there is no place to write them.
+def additions(text: str, proposal: Proposal) -> tuple[Splice, ...] | None:
+    """The proposal's signers and entries, each behind the file's own; None where there is no place to write them.
 
     Nothing that stands there changes; whoever calls loads the result and compares.
     """
     lines = text.splitlines(keepends=True)
     if any("\r" in line for line in lines) or (lines and not lines[-1].endswith("\n")):
         return None
-    for key, blocks in (("images", _entries), ("signers", _signers)):
+    splices = []
+    for key, blocks in (("signers", _signers), ("images", _entries)):
         indent = _indent(lines, key)
-        added = "" if indent is None else "".join(blocks(proposal, indent))
         if indent is None:
             return None
-        if added:
-            lines = _inserted(lines, key, added)
-    return "".join(lines)
+        if added := "".join(blocks(proposal, indent)):
+            splices.append(_insertion(lines, key, added))
+    return tuple(splices)
 
 
 def _signers(proposal: Proposal, indent: str) -> Iterator[str]:
@@ -134,15 +134,21 @@ def _line_of(lines: list[str], key: str) -> int | None:
     return next((number for number, line in enumerate(lines) if line.startswith(f"{key}:")), None)
 
 
-def _inserted(lines: list[str], key: str, added: str) -> list[str]:
+def _insertion(lines: list[str], key: str, added: str) -> Splice:
+    """Behind the last line of the section that is no comment at the margin; a section of its own at the end."""
     at = _line_of(lines, key)
     if at is None:
-        return [*lines, f"\n{key}:\n", added]
+        return _at(lines, len(lines), f"\n{key}:\n{added}")
     end = last = at + 1
     while end < len(lines) and not _is_top(lines[end], key):
         end += 1
         last = end if lines[end - 1].strip() and not lines[end - 1].startswith("#") else last
-    return [*lines[:last], added, *lines[last:]]
+    return _at(lines, last, added)
+
+
+def _at(lines: list[str], line: int, text: str) -> Splice:
+    offset = len("".join(lines[:line]).encode())
+    return Splice(offset, offset, text.encode())
 
 
 def _is_top(line: str, key: str) -> bool:

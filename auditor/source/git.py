@@ -101,6 +101,13 @@ class Repository:
             return ()
         return tuple(listed.decode("ascii").split())
 
+    def remote(self) -> str:
+        """The address of the remote `origin`, as configured: it may hold a password. Empty where there is none."""
+        try:
+            return text(self._commands.run("config", "--get", "remote.origin.url")).strip()
+        except GitFailed:
+            return ""
+
     def tree(self, commit: str) -> CommitTree:
         """The files of a commit, by its full name."""
         return CommitTree(self._commands, self._blobs, commit, self._limits)
