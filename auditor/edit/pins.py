@@ -95,6 +95,7 @@ class _Attempts:
     left: dict[Use, str] = field(default_factory=dict)
     _open: list[_Attempt] = field(default_factory=list)
     _texts: dict[str, tuple[bytes, Index]] = field(default_factory=dict)
+    _proven: dict[str, tuple[Splice, ...]] = field(default_factory=dict)
 
     def collect(self, before: Inventory, wishes: Mapping[Use, Digest]) -> None:
         """The first way for each place."""
@@ -107,7 +108,9 @@ class _Attempts:
             digests = {wishes[use] for use in wanted}
             if not wanted:
                 continue
-            if len(wanted) == len(uses) and len(digests) == 1 and self.inside(uses[0].place.file):
+            if len({each.reference for each in uses}) > 1:
+                self.left.update(dict.fromkeys(wanted, "several images are made from the text there"))
+            elif len(wanted) == len(uses) and len(digests) == 1 and self.inside(uses[0].place.file):
                 self._try(wanted, digests.pop(), self._at_place)
             else:
                 for use in _one_for_each_root(wanted):
@@ -158,13 +161,15 @@ class _Attempts:
         for file, attempts in self._by_file().items():
             content, found = self._texts[file]
             good = attempts
-            if not _only_meant(content, found, file, attempts):
+            splices = tuple(sorted(each.ways[0].splice for each in attempts))
+            if self._proven.get(file) != splices and not _only_meant(content, found, file, attempts):
                 good = [each for each in attempts if _only_meant(content, found, file, [each])]
                 if not _only_meant(content, found, file, good):
                     good = []
                 self._refuse([each for each in attempts if each not in good], "the file would say more than that")
             if good:
-                files[file] = spliced(content, (each.ways[0].splice for each in good))
+                self._proven[file] = tuple(sorted(each.ways[0].splice for each in good))
+                files[file] = spliced(content, self._proven[file])
         return files
 
     def _by_file(self) -> dict[str, list[_Attempt]]:

@@ -17,7 +17,7 @@ from auditor.edit.splice import Splice, Token, line_end, line_of, offset_of, tok
 from auditor.limits import DEFAULT
 from auditor.manifests.text import without_scheme
 from auditor.model.reference import Digest, Reference
-from auditor.model.use import Use, Via
+from auditor.model.use import Confidence, Use, Via
 
 BOT: Final = re.compile(rb"\$imagepolicy|#\s*renovate:")
 """Comments by which Flux's image automation and Renovate find what they keep up to date."""
@@ -62,7 +62,9 @@ class Site:
         entry = self.found.entries.get((place.line, place.column))
         if start is None or (entry is None and not self.found.in_block(place.line)):
             raise ByHand("the line is not read as YAML")
-        if self.found.slots.get((place.line, place.column), 1) > len({each.place.key_path for each in self.uses}):
+        slots = self.found.slots.get((place.line, place.column), 1)
+        sure = {each.place.key_path for each in self.uses if each.confidence is not Confidence.LOW}
+        if slots > 1 and slots > len(sure):
             raise ByHand("its anchor is used for something else too")
         ways = tuple(self._ways(start, entry))
         if not ways:
@@ -74,9 +76,11 @@ class Site:
         token = token_at(self.content, start)
         written = self.uses[0].place.key_path.rpartition(".")[2]
         key = str(entry.key.value) if entry and entry.key else written
-        if token is None or not token.text:
-            return
-        if without_scheme(token.text) in {each.reference for each in self.uses} and key not in _NAMES:
+        names = key in _NAMES and self.uses[0].confidence is not Confidence.HIGH
+        if token is None:
+            inside = within_line(self.content, start, self.uses[0].reference)
+            yield from (self._behind(each) for each in (inside,) if each)
+        elif without_scheme(token.text) in {each.reference for each in self.uses} and not names:
             yield self._behind(token)
         elif token.text == reference.tag:
             fill = self._filled(entry) if entry else None
