@@ -167,3 +167,8 @@ def _gitpython() -> Git:
         message = "git is needed to read a repository and is not on the PATH"
         raise GitMissing(message, help="install git 2.30 or newer") from error
     return Git()
+
+
+def git_version() -> str:
+    """What git says of itself, such as `2.47.1`. Raises GitMissing."""
+    return Commands(Path.cwd()).run("version").decode("ascii", "replace").strip().removeprefix("git version ")[:60]
