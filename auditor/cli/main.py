@@ -13,6 +13,7 @@ from auditor.cli import (
     baseline,
     cache,
     check,
+    doctor,
     explain,
     images,
     init,
@@ -29,7 +30,22 @@ from auditor.errors import AuditorError, ConfigurationError
 from auditor.model.report import Exit
 from auditor.version import __version__
 
-_COMMANDS: Final = (images, check, verify, init, pin, waive, baseline, policy, report, publish, cache, explain, schema)
+_COMMANDS: Final = (
+    images,
+    check,
+    verify,
+    init,
+    pin,
+    waive,
+    baseline,
+    policy,
+    report,
+    publish,
+    cache,
+    explain,
+    schema,
+    doctor,
+)
 _SENTENCE: Final = 2000
 """Code points of one message: a mistake in a file may quote a line without end."""
 
