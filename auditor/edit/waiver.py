@@ -10,7 +10,7 @@ from auditor.config.levels import NAMED
 from auditor.edit.documents import Index, end_of, index, start_of
 from auditor.edit.splice import Splice, line_end, offset_of
 from auditor.errors import UsageError
-from auditor.manifests.yaml import RawMapping, RawNode, RawSequence, is_null
+from auditor.manifests.yaml import RawMapping, RawNode, RawSequence
 from auditor.model.reference import InvalidReference, Reference
 
 
@@ -49,28 +49,16 @@ def with_waivers(content: bytes, file: str, waivers: tuple[NewWaiver, ...]) -> S
     top = found.documents[0]
     if top.flow_style:
         raise _by_hand(file, "it is written in flow style", waivers)
-    pair = next(((key, node) for key, node in top.value if key.value == "waivers"), None)
-    if pair is None:
+    node = next((node for key, node in top.value if key.value == "waivers"), None)
+    if node is None:
         return _section(content, found, waivers)
-    key, node = pair
     if isinstance(node, RawSequence) and node.flow_style:
         return _in_flow(content, node, waivers)
     if isinstance(node, RawSequence) and node.value:
         splice = _behind(content, node.value[-1], waivers)
         if splice is not None:
             return splice
-    elif is_null(node) and not _rest(content, key).strip():
-        newline = line_end(content)
-        end = _line_after(content, _offset(content, end_of(key)))
-        return Splice(end, end, _items(waivers, b"  - ", newline, glued=not content[:end].endswith(b"\n")))
     raise _by_hand(file, "`waivers:` is not written as a list of entries", waivers)
-
-
-def _rest(content: bytes, key: RawNode) -> bytes:
-    """What follows a key's colon in its line, comments left out."""
-    start = _offset(content, end_of(key))
-    end = _line_after(content, start)
-    return content[start:end].partition(b":")[2].partition(b" #")[0]
 
 
 def _section(content: bytes, found: Index, waivers: tuple[NewWaiver, ...]) -> Splice:
