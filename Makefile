@@ -9,11 +9,11 @@ PY := $(BIN)/python
 INSTALLED := $(VENV)/requirements.lock
 PYTEST := $(PY) -m pytest -n auto
 # Other people's programs and data are not everywhere, and take long: .ci/run asks for them by their marks.
-OWN := -m "not interop and not real"
+OWN := -m "not interop and not real and not browser"
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	--all-extras --group dev --custom-compile-command "make lock"
 
-.PHONY: help setup demo test test-offline lint format bench interop-full mutants fuzz lock clean
+.PHONY: help setup demo test test-offline lint format bench interop-full mutants fuzz lock screenshots clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ interop-full: $(INSTALLED) ## Beside other people's programs, Rekor v1 on Trilli
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of everything
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
+
+screenshots: $(INSTALLED) ## Take the pictures of docs/images: needs a Chromium on PATH
+	@$(PY) -m fixtures.browser
 
 clean: ## Remove what the targets above create
 	rm -rf $(VENV) dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
