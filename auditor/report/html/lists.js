@@ -1,6 +1,6 @@
 // Long lists are laid out a page at a time: the rest follows when the reader comes near, or prints.
 
-const PAGE = 100;
+const PAGE = 50;
 
 /** Rows of a list in a container, as far as they were looked at. `make` gives the elements of one item. */
 class Rows {

@@ -2,7 +2,7 @@
 
 const find = (selector) => document.querySelector(selector);
 const section = Object.fromEntries(VIEWS.map((name) => [name, document.getElementById(name)]));
-let state = readAddress();
+let state = Object.fromEntries(KEYS.map((key) => [key, ""]));
 let columns = [];
 
 const rows = {
@@ -45,12 +45,12 @@ function follow() {
 
 /** Lays out the view of the address: an image that is opened or closed changes its own rows only. */
 function layOut(before) {
-  const onlyImage = before !== state && KEYS.every((key) => key === "image" || before[key] === state[key]) && rows.images.items.includes(BY_ID.get(state.image || before.image));
+  const onlyImage = KEYS.every((key) => key === "image" || before[key] === state[key]) && rows.images.items.includes(BY_ID.get(state.image || before.image));
   if (state.view === "images" && onlyImage && rows.images.shown) {
     for (const id of new Set([before.image, state.image])) if (id) redraw(BY_ID.get(id));
   } else show(state.view);
   tell();
-  if (state.image && (before === state || before.image !== state.image)) reveal(BY_ID.get(state.image));
+  if (state.image && before.image !== state.image) reveal(BY_ID.get(state.image));
 }
 
 function show(view) {

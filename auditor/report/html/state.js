@@ -7,17 +7,22 @@ const KEYS = ["view", "q", "scope", "verdict", "standing", "rule", "root", "sort
 const LOOSE = "(no root)";
 const DECIDES = DATA.images.some((image) => image.scope === "decides");
 
+/** What is shown where the address names no view. */
+function usualView(state) {
+  return state.rule && !state.image ? "findings" : "images";
+}
+
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   const state = Object.fromEntries(KEYS.map((key) => [key, given.get(key) ?? ""]));
-  if (!VIEWS.includes(state.view)) state.view = state.rule && !state.image ? "findings" : "images";
+  if (!VIEWS.includes(state.view)) state.view = usualView(state);
   if (state.image) state.view = "images";
   return state;
 }
 
 function addressOf(state) {
   const told = new URLSearchParams();
-  for (const key of KEYS) if (state[key] && !(key === "view" && state.view === "images")) told.set(key, state[key]);
+  for (const key of KEYS) if (state[key] && !(key === "view" && state.view === usualView(state))) told.set(key, state[key]);
   return `#${told}`;
 }
 
