@@ -200,7 +200,7 @@ class _Reader:
                 pems = split_pem(text.encode())
                 if not pems:
                     self.wrong(item["data"], "not a public key in PEM")
-                return pems, None
+                return pems[:1], None  # the controller reads no further
             case "secretRef":
                 return self.secret(item["secretRef"])
             case _:
@@ -214,7 +214,7 @@ class _Reader:
         if len(held) != 1:
             return (), f"Secret {namespace}/{name} holds {len(held)} entries, and the controller takes one"
         pems = split_pem(next(iter(held.values())))
-        return pems, None if pems else f"Secret {namespace}/{name} holds no public key in PEM"
+        return pems[:1], None if pems else f"Secret {namespace}/{name} holds no public key in PEM"
 
     def keyless(self, item: Cursor) -> KeylessCheck:
         if item["url"] and item["ca-cert"]:

@@ -18,7 +18,9 @@ from auditor.policies.rego.scan import COMMENT_OR_TEXT
 
 PACKAGE: Final = re.compile(r"^\s*package\s+auditor\s*(?:#.*)?$", re.MULTILINE)
 _RULE: Final = re.compile(r"^\s*(?:deny|warn)\b", re.MULTILINE)
-_V0_BODY: Final = re.compile(r"^[A-Za-z_][\w.]*(?:\([^)]*\)|\[[^\]]*\])?\s*\{", re.MULTILINE)
+_V0_BODY: Final = re.compile(
+    r"^[A-Za-z_](?:[\w.]*(?:\([^)]*\)|\[[^\]]*\])?\s*|\w*\s+contains\s+(?!\{)(?:(?!\bif\b)[^{\n(\[])*)\{", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

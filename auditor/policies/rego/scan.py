@@ -26,6 +26,7 @@ _BINDING: Final = (
     re.compile(r"[\w\])]\[([A-Za-z_]\w*)\]"),
     re.compile(r"\bwalk\(([^()]*)\)"),
 )
+_NEGATED: Final = re.compile(r"\bnot\b[^;\n{}]*")
 _FOREIGN: Final = re.compile(r"\(\?(?!:)|\\[pPAzZQEaCG]|\\[1-9]|[*+?}][+]|\\x\{|\[\[[:.=]")
 _WORDS: Final = frozenset(
     [
@@ -91,6 +92,7 @@ def _bound(rule: str) -> Iterator[str]:
     head = re.match(r"(?:default\s+)?[A-Za-z_]\w*\(([^)]*)\)", rule)
     if head:
         yield from _NAME.findall(head[1])
+    positive = _NEGATED.sub(" ", rule)  # what is negated binds nothing
     for pattern in _BINDING:
-        for found in pattern.findall(rule):
+        for found in pattern.findall(positive):
             yield from _NAME.findall(found)

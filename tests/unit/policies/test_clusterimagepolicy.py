@@ -197,7 +197,8 @@ OWN, OTHER = pem(KEY.public_key()), pem(OTHER_KEY.public_key())
     [
         (key_data(OWN), "", PASS),
         (key_data(OTHER), "", FAIL),
-        (key_data(OTHER, OWN), "", PASS),
+        (key_data(OTHER, OWN), "", FAIL),  # the controller reads the first key alone
+        (key_data(OWN, OTHER), "", PASS),
         (key_data(OWN) + "  ctlog: {url: https://rekor.sigstore.dev}\n", "", UNKNOWN),
         ("- key: {secretRef: {name: keys}}", secret(OWN), PASS),
         ("- key: {secretRef: {name: keys}}", secret(OTHER), FAIL),
