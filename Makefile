@@ -11,9 +11,9 @@ PYTEST := $(PY) -m pytest -n auto
 # Other people's programs and data are not everywhere, and take long: .ci/run asks for them by their marks.
 OWN := -m "not interop and not real and not browser"
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	--all-extras --group dev --custom-compile-command "make lock"
+	--all-extras --custom-compile-command "make lock"
 
-.PHONY: help setup demo test test-offline lint format bench interop-full mutants fuzz lock screenshots clean
+.PHONY: help setup demo test test-offline lint format bench interop-full mutants fuzz lock docs screenshots clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,11 @@ interop-full: $(INSTALLED) ## Beside other people's programs, Rekor v1 on Trilli
 	@$(PYTEST) -m interop tests/interop tests/interop/full_rekor1.py
 
 lock: $(INSTALLED) ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of everything
-	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --output-file requirements.lock
+	@$(UV_COMPILE) --group dev $(UPGRADE) pyproject.toml --output-file requirements.lock
+	@$(UV_COMPILE) --group build --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
+
+docs: $(INSTALLED) ## Build the documentation site into .cache/site; a dead link fails
+	@$(PY) -m fixtures.site
 
 screenshots: $(INSTALLED) ## Take the pictures of docs/images: needs a Chromium on PATH
 	@$(PY) -m fixtures.browser
