@@ -9,6 +9,7 @@ from auditor.config.rules import ManifestSettings
 from auditor.edit.pins import Plan, is_unpinned, plan
 from auditor.edit.splice import spliced
 from auditor.manifests.inventory import Inventory, Shared, inventory
+from auditor.manifests.render.tools import Renderers
 from auditor.model.reference import Digest, Reference
 from auditor.model.use import Use
 from auditor.source.memory import MemoryTree
@@ -47,12 +48,13 @@ def pin(
     files: Mapping[str, bytes],
     wish: Callable[[Use], bool] = everything,
     inside: Callable[[str], bool] = everything,
+    renderers: Renderers | None = None,
 ) -> Pinned:
-    """Pin whatever is wished in these files, read without renderers."""
+    """Pin whatever is wished in these files."""
     shared = Shared()
 
     def read(tree: Tree) -> Inventory:
-        return inventory(tree, ManifestSettings(), shared)
+        return inventory(tree, ManifestSettings(), shared, renderers=renderers)
 
     tree = MemoryTree(files, "t")
     before = read(tree)
