@@ -1,12 +1,11 @@
 """YAML as it is written into a rules file: block style, every foreign text quoted, comments of one line.
 
-Names, subjects and faults come from registries. A value is a JSON string in ASCII, which is a YAML string; a comment has
-nothing in it that would end its line.
+Names, subjects and faults come from registries. A value that is not plain is quoted in ASCII; a comment has nothing in it
+that would end its line.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -29,7 +28,17 @@ def scalar(text: str) -> str:
     """
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
-    return json.dumps(text, ensure_ascii=True)
+    return '"' + "".join(map(_quoted, text)) + '"'
+
+
+def _quoted(char: str) -> str:
+    """One character between double quotes (YAML 1.2.2, section 5.7); JSON's pairs of surrogates are none there."""
+    if char in '"\\':
+        return f"\\{char}"
+    code = ord(char)
+    if " " <= char <= "~":
+        return char
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def signer_block(name: str, patterns: Iterable[tuple[tuple[str, str], ...]], indent: str = "  ") -> str:
