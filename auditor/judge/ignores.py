@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from auditor.config.levels import DEFAULT_LEVELS
 from auditor.config.rules import Rules
 from auditor.judge.findings.subject import level
+from auditor.judge.waivers import covers, in_force
 from auditor.judge.words import cut
 from auditor.model.finding import Finding, Waived
 from auditor.model.ignore import Ignore
 from auditor.model.place import Place
 from auditor.model.use import Use
+
+_REVOKED: Final = "denied-image"
 
 Excused: TypeAlias = tuple[str, str, str | None, str, str]
 """File, reference, root, workload with container, rule."""
@@ -66,11 +69,17 @@ def ignore_findings(
                 yield _finding("waiver-unused", ignore, f"This ignore counts for nothing: {why}.", "Mend it.", rules)
             continue
         covered = [each for each in findings if ignore.is_about(each.place) and each.rule in ignore.rules]
-        counting = [each for each in covered if _counts(each, ignore, ignores)]
+        counting = [e for e in covered if _counts(e, ignore, ignores) and not _otherwise(e, ignores, rules, today)]
         if ignore.until is not None and ignore.until < today:
             yield from (_expired(ignore, each, rules) for each in counting[:1])
         if whole:
             yield from (_unused(ignore, rule, rules) for rule in ignore.rules if rule not in {e.rule for e in covered})
+
+
+def _otherwise(finding: Finding, ignores: Ignores, rules: Rules, today: date) -> bool:
+    """Whether a waiver, or another comment, excuses a finding."""
+    waived = any(in_force(each, today) and covers(each, finding) for each in rules.waivers)
+    return waived or ignoring(finding, ignores, rules, today) is not None
 
 
 def _over(finding: Finding, ignores: Ignores, rules: Rules, today: date) -> Iterator[Ignore]:
@@ -99,6 +108,8 @@ def _mistake(ignore: Ignore, rules: Rules, today: date) -> str | None:
     unknown = next((rule for rule in ignore.rules if rule not in DEFAULT_LEVELS), None)
     if unknown is not None:
         return f"there is no rule {cut(unknown)}"
+    if _REVOKED in ignore.rules:
+        return "a comment lifts no revocation"
     latest = today + timedelta(days=min(rules.max_waiver_days, (date.max - today).days))
     if ignore.until is None or ignore.until > latest:
         return f"it ends more than {rules.max_waiver_days} days ahead"

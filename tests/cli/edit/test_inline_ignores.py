@@ -168,8 +168,9 @@ def test_a_comment_behind_a_block_scalar_is_one(house: House) -> None:
         (f"# auditor: ignore[] until={SOON} reason=x", "names no rule"),
         (f"# auditor: ignore until={SOON} reason=x", "names no rule"),
         ("# auditor: ignore[unsigned-image] until=2999-01-01 reason=x", "days ahead"),
+        (f"# auditor: ignore[unsigned-image, denied-image] until={SOON} reason=x", "no revocation"),
     ],
-    ids=["until", "reason", "empty reason", "day", "rest", "twice", "key", "rule", "empty", "bare", "long"],
+    ids=["until", "reason", "empty reason", "day", "rest", "twice", "key", "rule", "empty", "bare", "long", "revoked"],
 )
 def test_one_that_says_too_little_is_told_with_its_line(house: House, comment: str, why: str) -> None:
     house.commit_base({"old.yaml": beside("old", house.images.ref("unsigned"), comment)})
@@ -208,3 +209,59 @@ def test_one_of_two_lines_excuses_only_its_own(house: House) -> None:
     house.commit_base({"p.yaml": two})
     done = whole(house)
     assert (done.status, waived(done)) == (1, [])
+
+
+def test_a_root_that_newly_loads_an_excused_base_is_not_covered(house: House) -> None:
+    shared = {
+        "base/kustomization.yaml": "resources: [p.yaml]\n",
+        "base/p.yaml": beside("p", house.images.ref("unsigned")),
+    }
+    house.commit_base({**shared, "dev/kustomization.yaml": "resources: [../base]\n"})
+    assert whole(house).status == 0
+    house.commit({"prod/kustomization.yaml": "resources: [../base]\n"})
+    done = house.check()
+    assert (done.status, waived(done)) == (1, [])
+    assert "waiver-added" in done.rules
+
+
+def test_an_images_entry_can_be_excused_where_its_tag_stands(house: House) -> None:
+    name = house.images.ref("unsigned").rpartition(":")[0]
+    files = {
+        "base/kustomization.yaml": "resources: [p.yaml]\n",
+        "base/p.yaml": pod("p", f"{name}:0.1"),
+        "prod/kustomization.yaml": f"resources: [../base]\nimages:\n- name: {name}\n  {SAID}\n  newTag: '1.0'\n",
+    }
+    house.commit_base(files)
+    assert whole(house).status == 0
+
+
+def test_reading_only_what_changed_says_the_same(house: House) -> None:
+    house.commit_base({"old.yaml": beside("old", house.images.ref("unsigned"))})
+    house.commit(
+        {
+            "old.yaml": above("old", house.images.ref("unsigned")),
+            "new.yaml": beside("new", house.images.ref("unsigned")),
+        }
+    )
+    assert house.check().rules == house.check("--changed-only").rules == ["unsigned-image", "waiver-added"]
+
+
+def test_a_file_that_does_not_parse_excuses_nothing(house: House) -> None:
+    house.commit_base({"p.yaml": beside("p", house.images.ref("unsigned")) + "---\nbroken: [\n"})
+    done = whole(house)
+    assert done.status == 1
+    assert waived(done) == []
+
+
+def test_a_waiver_in_the_rules_still_covers_what_an_ended_comment_does_not(house: House) -> None:
+    section = (
+        f"waivers:\n  - {{image: '{house.images.registry.host}/acme/unsigned', rule: unsigned-image, "
+        f"until: {SOON}, owner: us, reason: r}}\n"
+    )
+    ended = SAID.replace(str(SOON), str(PAST))
+    house.commit_base(
+        {"auditor.yaml": house.images.rules(section), "p.yaml": beside("p", house.images.ref("unsigned"), ended)}
+    )
+    done = whole(house)
+    assert waived(done) == [("unsigned-image", "p.yaml")]
+    assert (done.status, done.rules) == (0, [])
