@@ -113,6 +113,7 @@ class _Builder:
             "uses": [self._use(use) for use in image.uses[:_USES]],
             "moreUses": max(0, len(image.uses) - _USES),
             "findings": [number[id(finding)] for finding in entry.findings],
+            "further": [number[id(f)] for f in entry.findings if not (f.counts and entry.says_verdict(f))],
             "signatures": [self._signature(signature) for signature in image.signatures],
             "platforms": [
                 [shown(p.platform, NAME), str(p.digest), p.verdict.value if p.verdict else None]

@@ -56,7 +56,7 @@ function copyText(text, block, button) {
 }
 
 function furtherFindings(image) {
-  const told = image.findings.map((index) => DATA.findings[index]).filter((finding) => finding.message !== image.why);
+  const told = image.further.map((index) => DATA.findings[index]);
   if (!told.length) return null;
   return [el("h3", {}, "Findings"), el("ol", { class: "findings" }, told.map((finding) => findingItem(finding, false)))];
 }
