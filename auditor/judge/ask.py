@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TypeAlias
 
 from auditor.config.rules import ImageRule, Pinned, PlatformMode, Rules
@@ -78,7 +79,7 @@ def _both(one: Question, other: Question) -> Question:
 
 
 class Asking:
-    """Whether a use needs evidence under the entry that governs it, and whether its host may be asked."""
+    """Whether a use needs evidence under the entries that govern it, and whether its host may be asked."""
 
     def __init__(self, governing: Governing) -> None:
         self._governing = governing
@@ -89,7 +90,10 @@ class Asking:
         reference = parse(use.reference)
         if isinstance(reference, InvalidReference):
             return DontAsk(use.reference, Fault(FaultKind.UNSUPPORTED, f"not an image reference: {reference}"))
-        wanted = _wanted(use.reference, reference, self._governing.entry(use), self._governing.rules)
+        rules = self._governing.rules
+        wanted = reduce(
+            _both, (_wanted(use.reference, reference, each, rules) for each in self._governing.entries(use))
+        )
         if isinstance(wanted, DontAsk) or use.via is Via.ARGUMENT:  # whoever types a reference names its host
             return wanted
         refused = self._hosts.refusal(reference.host)

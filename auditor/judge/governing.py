@@ -1,4 +1,4 @@
-"""Which entry of the rules governs a use, and who may sign by it."""
+"""Which entries of the rules govern a use, and who may sign by each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from auditor.config.rules import ImageRule, Rules, Signer
+from auditor.config.rules import ImageRule, Pinned, Rules, Signer
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
 
@@ -21,7 +21,10 @@ def parse(text: str) -> Reference | InvalidReference:
 
 
 class Governing:
-    """Which entry governs each use. Keeps what it found, so that ten thousand uses of one name cost one look.
+    """Which entries govern each use. Keeps what it found, so that ten thousand uses of one name cost one look.
+
+    A use is at several places: its root (a loose manifest's file), and wherever what deploys that root is. Each place has an
+    entry of its own, the first that matches name and place, and every one of them must be satisfied.
 
     >>> from auditor.config.rules import Rules
     >>> from auditor.model.place import Place
@@ -32,25 +35,64 @@ class Governing:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._by_name: dict[str, tuple[ImageRule, ...]] = {}
-        self._by_place: dict[tuple[str, str | None, str], ImageRule | None] = {}
+        self._by_place: dict[tuple[str, str | None, str, tuple[str, ...]], tuple[ImageRule | None, ...]] = {}
+        self._named: dict[str, bool] = {}
 
-    def entry(self, use: Use) -> ImageRule | None:
-        """The first entry that matches name and place; None where none does, and for what is no reference."""
-        key = (use.reference, use.root, use.place.file)
+    def entries(self, use: Use) -> tuple[ImageRule | None, ...]:
+        """The entries that govern a use, at least one; None stands for a place that none covers, and counts too.
+
+        A place that no `in:` names needs no entry of its own beside one that demands something: a root that is covered where
+        it is deployed from, or what deploys a root that is covered. One that lets images be unsigned speaks for its own place
+        only: production may deploy a folder where anything goes, and stays production. The file of a use that has a root
+        never makes it easier: an entry for it counts where nothing else demands anything, before one that lets it be unsigned.
+        """
+        key = (use.reference, use.root, use.place.file, use.deployers)
         if key not in self._by_place:
-            self._by_place[key] = self._first(use)
+            reference = parse(use.reference)
+            found = (None,) if isinstance(reference, InvalidReference) else self._of(reference.name, use)
+            self._by_place[key] = found
         return self._by_place[key]
 
-    def _first(self, use: Use) -> ImageRule | None:
-        reference = parse(use.reference)
-        if isinstance(reference, InvalidReference):
-            return None
-        return next((entry for entry in self._entries(reference.name) if _within(entry, use)), None)
+    def entry(self, use: Use) -> ImageRule | None:
+        """The entry of the use's own place, else of what deploys it."""
+        return self.entries(use)[0]
 
     def label(self, use: Use) -> str | None:
-        """How reports name the governing entry."""
-        entry = self.entry(use)
-        return entry.label if entry else None
+        """What tells uses apart that are governed differently: the labels of all entries."""
+        labels = [entry.label if entry else "" for entry in self.entries(use)]
+        return " ".join(labels) if any(labels) else None
+
+    def _of(self, name: str, use: Use) -> tuple[ImageRule | None, ...]:
+        own = use.place.file if use.root is None else use.root
+        firsts = {place: self._first(name, place) for place in (own, *use.deployers)}
+        found = [each for each in firsts.values() if each is not None]
+        uncovered = [place for place, first in firsts.items() if first is None]
+        demanding = [each for each in found if not each.unsigned_allowed]
+        named = any(self._is_named(place) for place in uncovered)
+        needless = demanding and not named and (own not in uncovered or uncovered == [own])
+        if not demanding and use.root is not None:
+            demanding = self._by_file(name, use.place.file, found)
+        kept = [each for each in found if each.pinned is Pinned.REQUIRE or not (demanding and each.unsigned_allowed)]
+        entries = {id(each): each for each in (*demanding, *kept)}
+        return (*entries.values(), *(() if needless or not uncovered else (None,)))
+
+    def _by_file(self, name: str, file: str, lenient: list[ImageRule]) -> list[ImageRule]:
+        """The entry that a file has, where it demands something and comes before those that let its image be unsigned."""
+        first = self._first(name, file)
+        if first is None or first.unsigned_allowed:
+            return []
+        order = self._entries(name)
+        return [first] if all(order.index(first) < order.index(each) for each in lenient) else []
+
+    def _first(self, name: str, place: str) -> ImageRule | None:
+        return next((entry for entry in self._entries(name) if _within(entry, place)), None)
+
+    def _is_named(self, place: str) -> bool:
+        """Whether some entry is for this place: then it is one of those that the rules tell apart."""
+        if place not in self._named:
+            patterns = (pattern for entry in self.rules.images for pattern in entry.within)
+            self._named[place] = any(pattern.matches(place) for pattern in patterns)
+        return self._named[place]
 
     def _entries(self, name: str) -> tuple[ImageRule, ...]:
         if name not in self._by_name:
@@ -64,17 +106,8 @@ def label(use: Use, rules: Rules) -> str | None:
     return Governing(rules).label(use)
 
 
-def _within(entry: ImageRule, use: Use) -> bool:
-    """Whether an entry speaks about the use's root or file.
-
-    One that lets images be unsigned goes by the root alone, where there is one: production may load a file from a folder
-    where anything goes, and stays production.
-    """
-    if use.root is None:
-        places: tuple[str, ...] = (use.place.file,)
-    else:
-        places = (use.root,) if entry.unsigned_allowed else (use.root, use.place.file)
-    return not entry.within or any(pattern.matches(place) for pattern in entry.within for place in places)
+def _within(entry: ImageRule, place: str) -> bool:
+    return not entry.within or any(pattern.matches(place) for pattern in entry.within)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,14 @@ def inventory_images(uses: Iterable[Use]) -> tuple[Image, ...]:
 
 def images(
     comparison: Comparison,
-    judged: Mapping[Use, Known],
+    judged: Mapping[Use, tuple[Known, ...]],
     before: Mapping[Use, Known],
-    labels: Mapping[Use, str | None],
+    labels: Mapping[Use, tuple[str | None, ...]],
     policies: Mapping[str, tuple[JudgedPolicy, ...]] = MappingProxyType({}),
 ) -> tuple[Image, ...]:
     """Every image of base and head. `judged` holds the added uses, `before` what they replace, `labels` the entries.
 
+    Labels are in the order of what is known by each.
     `policies` is what the cluster's own policies say, by reference.
     """
     groups: dict[tuple[str, str | None], _Group] = {}
@@ -52,11 +53,12 @@ def images(
         (Change.REMOVED, comparison.removed),
     ):
         for use in uses:
-            group = groups.setdefault((use.reference, labels.get(use)), _Group())
-            group.uses.append(JudgedUse(use, None if comparison.whole else change))
-            group.known = group.known or judged.get(use)
-            group.before = group.before or before.get(use)
-            group.policies = policies.get(use.reference, ())
+            for index, label in enumerate(labels[use]):
+                group = groups.setdefault((use.reference, label), _Group())
+                group.uses.append(JudgedUse(use, None if comparison.whole else change))
+                group.known = group.known or (judged[use][index] if use in judged else None)
+                group.before = group.before or before.get(use)
+                group.policies = policies.get(use.reference, ())
     found = (_image(text, label, group) for (text, label), group in groups.items())
     return tuple(sorted(found, key=_rank))
 

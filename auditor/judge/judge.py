@@ -1,6 +1,6 @@
 """Evidence + rules → images and findings. Pure: the day is given, nothing is asked.
 
-1. Each added use is judged by the entry that governs it, and so is the use that it replaces.
+1. Each added use is judged by every entry that governs it, and the use that it replaces by the first of its own.
 2. Every rule looks at every added use; what the reading could not see adds its own findings.
 3. Levels as `rules:` says; what is off is gone, what is waived or in the baseline stays and is marked.
 """
@@ -67,12 +67,15 @@ def judge(
     ignores = ignores or Ignores()
     bench = _Bench(rules, evidence)
     judged = {use: bench.known(use) for use in comparison.added}
-    before = {use: bench.known(old) for use, old in comparison.previous.items()}
+    before = {use: bench.known(old)[0] for use, old in comparison.previous.items()}
     subjects = [
         Subject(known, rules, before.get(use), rulings(use, policies.get(use.reference, ())))
-        for use, known in judged.items()
+        for use, each in judged.items()
+        for known in each
     ]
     drafted: Iterable[Finding] = chain(_use_findings(subjects), unreadable_policies(subjects))
+    # Two entries may say one thing of one use at two levels.
+    drafted = sorted(drafted, key=lambda each: each.level.rank)
     if ignores.head:  # of several lines that become one finding, one that nothing excuses stands for them all
         drafted = sorted(drafted, key=lambda each: ignoring(each, ignores, rules, today) is not None)
     found = tuple(_distinct(drafted))
@@ -90,7 +93,8 @@ def judge(
         for each in (*live, *about)
         if each.level is not Level.OFF
     )
-    labels = {use: bench.governing.label(use) for use in (*comparison.added, *comparison.kept, *comparison.removed)}
+    every = (*comparison.added, *comparison.kept, *comparison.removed)
+    labels = {use: tuple(entry.label if entry else None for entry in bench.governing.entries(use)) for use in every}
     rows = {text: tuple(each.reported for each in row) for text, row in policies.items()}
     return Judged(images(comparison, judged, before, labels, rows), tuple(sorted(marked, key=_rank)))
 
@@ -133,10 +137,12 @@ class _Bench:
         self._asking = Asking(self.governing)
         self._decisions: dict[tuple[str, int], Decision] = {}
 
-    def known(self, use: Use) -> Known:
-        """Everything that is known about one use."""
-        entry = self.governing.entry(use)
+    def known(self, use: Use) -> tuple[Known, ...]:
+        """Everything that is known about one use, by each entry that governs it."""
         reference = parse(use.reference)
+        return tuple(self._known(use, reference, entry) for entry in self.governing.entries(use))
+
+    def _known(self, use: Use, reference: Reference | InvalidReference, entry: ImageRule | None) -> Known:
         key = (use.reference, id(entry))  # not its label: two entries must never share a decision
         if key not in self._decisions:
             self._decisions[key] = self._decide(use, reference, entry)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
@@ -58,13 +61,13 @@ def inventory(
     also = _builds(reader, chosen, settings, touched)
     parts += also
     judged = {_line(use) for part in also for use in part.uses}
-    uses = dict.fromkeys(use for part in parts for use in part.uses if use.deployed or _line(use) not in judged)
+    uses = _merged(use for part in parts for use in part.uses if use.deployed or _line(use) not in judged)
     if every:
-        uses |= dict.fromkeys(scan.undeployed(uses))
+        uses |= {use: use for use in scan.undeployed(uses)}
     gaps = dict.fromkeys(found.gaps)
     gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
     gaps |= dict.fromkeys(foreign(reader, chosen))
-    ordered = sorted(uses, key=lambda use: (use.place, use.root or "", use.reference))
+    ordered = sorted(uses.values(), key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(
         tuple(ordered),
         tuple(sorted(gaps, key=lambda gap: gap.place)),
@@ -84,6 +87,16 @@ def _builds(
     from auditor.manifests.builds import builds  # noqa: PLC0415 - few rules do
 
     return tuple(builds(reader, chosen, settings.also, touched))
+
+
+def _merged(uses: Iterable[Use]) -> dict[Use, Use]:
+    """Each use once, with the places of everything that deploys it."""
+    merged: dict[Use, Use] = {}
+    for use in uses:
+        known = merged.setdefault(use, use)
+        if known.deployers != use.deployers:
+            merged[use] = replace(known, deployers=tuple(sorted({*known.deployers, *use.deployers})))
+    return merged
 
 
 def _line(use: Use) -> tuple[str, int]:

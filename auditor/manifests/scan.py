@@ -46,7 +46,7 @@ class Scan:
         for root, way in self._plan.ways:
             if found.affected is not None and root not in found.affected and root in known:
                 continue
-            part = self._root(root, way, deployed=True)
+            part = _placed(self._root(root, way, deployed=True), way)
             self._loaded.update(path for path, identity in part.seen if identity)
             deployed.update(part.uses)
             yield part
@@ -205,3 +205,11 @@ class Scan:
                     uses.extend(found)
                     gaps.extend(holes)
         return Part(tuple(uses), tuple(gaps))
+
+
+def _placed(part: Part, way: Deployment | None) -> Part:
+    """With the places of what deploys it. They are no part of what is kept of a root: another tree may deploy it otherwise."""
+    if way is None or not way.homes:
+        return part
+    deployers = tuple(sorted(way.homes))
+    return replace(part, uses=tuple(replace(use, deployers=deployers) for use in part.uses))

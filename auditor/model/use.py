@@ -77,6 +77,9 @@ class Use:
     sort: Sort = Sort.IMAGE
     overrides: str | None = None
     bare_number: bool = False
+    deployers: tuple[str, ...] = field(default=(), compare=False)
+    """Where what deploys its root is: the root of that object, or its file where it is a loose one; and what deploys that, and
+    so on. Sorted."""
     superset: bool = field(default=False, compare=False)
     """Its root is a kustomization that no program built: our own reading of one holds each of its images, and may hold some
     too many (deleted or replaced by a patch that is not followed)."""

@@ -172,6 +172,86 @@ def test_production_that_loads_an_unsigned_image_from_development_is_production(
     assert (ran.status, "unsigned-image" in ran.rules) == (1, True)
 
 
+DEV_SIGNER = "\n  dev: {github: evil/*}"
+"""Whoever may sign for development, and nowhere else."""
+
+
+def lenient_rules(images: Images, *demands: str, covered: str = "") -> str:
+    """Rules whose first entries are for development. `covered`: only there does the last entry hold."""
+    entries = "".join(in_development(images, demand) for demand in demands)
+    text = images.rules(images=entries).replace("release: {github: acme/*}", "release: {github: acme/*}" + DEV_SIGNER)
+    return text.replace("signed-by: release, pinned", f"{covered}signed-by: release, pinned")
+
+
+BRINGERS: dict[str, Callable[[], Files]] = {
+    "a root that loads it": lambda: {"clusters/prod/kustomization.yaml": loads("api.yaml", "../dev")},
+    "a Flux Kustomization": lambda: {"clusters/prod/dev.yaml": flux("./clusters/dev")},
+    "an Application": lambda: {"clusters/prod/dev.yaml": argo("clusters/dev")},
+    "a Flux Kustomization in a root": lambda: {
+        "clusters/prod/kustomization.yaml": loads("api.yaml", "../../shared"),
+        "shared/kustomization.yaml": loads("dev.yaml"),
+        "shared/dev.yaml": flux("./clusters/dev"),
+    },
+    "a Flux Kustomization that another one brings": lambda: {
+        "clusters/prod/more.yaml": flux("./clusters/dev/flux"),
+        "clusters/dev/flux/dev.yaml": flux("./clusters/dev/apps").replace("name: apps", "name: deeper"),
+        "clusters/dev/apps/kustomization.yaml": loads("../pod.yaml"),
+    },
+}
+DEMANDS = {"unsigned": "unsigned: allow, reason: try it", "wrong": "signed-by: dev"}
+
+
+@pytest.mark.parametrize("covered", ["", "in: 'clusters/prod/**', "], ids=["everywhere", "production"])
+@pytest.mark.parametrize("image", DEMANDS)
+@pytest.mark.parametrize("bringer", BRINGERS)
+def test_what_is_good_enough_for_development_is_not_for_production(
+    house: House, bringer: str, image: str, covered: str
+) -> None:
+    """Development deploys it already, by rules of its own; then production does."""
+    images = house.images
+    house.commit_base(
+        {
+            "auditor.yaml": lenient_rules(images, DEMANDS[image], covered=covered),
+            "clusters/dev/kustomization.yaml": loads("pod.yaml"),
+            "clusters/dev/pod.yaml": images.pod(image),
+            "clusters/prod/kustomization.yaml": loads("api.yaml"),
+            "clusters/prod/api.yaml": images.pod("api"),
+            "api.yaml": "",
+        }
+    )
+    assert house.check().status == 0
+    house.commit(BRINGERS[bringer]())
+    ran = house.check()
+    assert ran.status == 1, ran.out
+    assert {"unsigned-image", "wrong-signer", "uncovered-image"} & set(ran.rules)
+
+
+@pytest.mark.parametrize("image", DEMANDS)
+@pytest.mark.parametrize("deployer", [flux("./clusters/dev/apps"), argo("clusters/dev/apps")], ids=["flux", "argo"])
+def test_development_that_deploys_itself_goes_by_its_own_rules(house: House, image: str, deployer: str) -> None:
+    images = house.images
+    house.commit_base({"auditor.yaml": lenient_rules(images, DEMANDS[image]), "clusters/dev/apps/pod.yaml": ""})
+    house.commit({"clusters/dev/apps/pod.yaml": images.pod(image), "clusters/dev/apps.yaml": deployer})
+    assert house.check().status == 0
+
+
+def test_an_entry_for_a_directory_holds_wherever_it_is_deployed_from(house: House) -> None:
+    """Of a place that no `in:` names nobody asks for an entry of its own."""
+    images = house.images
+    rules = images.rules().replace("signed-by: release", "in: 'apps/prod/**', signed-by: release")
+    house.commit_base({"auditor.yaml": rules, "api.yaml": ""})
+    house.commit({"clusters/prod/apps.yaml": flux("./apps/prod"), "apps/prod/pods.yaml": images.pod("web", "wrong")})
+    assert house.check().verdicts == {"web": "verified", "wrong": "wrong-signer"}
+
+
+def test_an_entry_for_a_cluster_holds_for_what_it_deploys_from_elsewhere(house: House) -> None:
+    images = house.images
+    rules = images.rules().replace("signed-by: release", "in: 'clusters/prod/**', signed-by: release")
+    house.commit_base({"auditor.yaml": rules, "api.yaml": ""})
+    house.commit({"clusters/prod/apps.yaml": flux("./apps"), "apps/pods.yaml": images.pod("web", "wrong")})
+    assert house.check().verdicts == {"web": "verified", "wrong": "wrong-signer"}
+
+
 # ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

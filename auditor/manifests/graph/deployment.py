@@ -36,6 +36,8 @@ class Deployment:
     """The key path under which the lists of the overlay are written: `spec`."""
     values: Values[str, Scalar] | None = None
     files: tuple[str, ...] | None = None
+    homes: frozenset[str] = frozenset()
+    """Where the owner is, and what deploys that: roots, and files of loose manifests. No part of what is deployed."""
 
     @property
     def identity(self) -> str:

@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from auditor.config.rules import ManifestSettings
@@ -115,6 +115,7 @@ class _Walk:
         self._here: frozenset[str] = frozenset()
         self._built: dict[tuple[str, str], tuple[Object, ...]] = {}
         self._found: dict[str, dict[str, Deployment]] = {}
+        self._homes: dict[tuple[str, str], set[str]] = {}
         self._covered: set[str] = set()
         self._resolved: set[tuple[str, str, str]] = set()
         self._waiting: deque[Deployment] = deque()
@@ -126,12 +127,12 @@ class _Walk:
         named = self._named(seeds)
         plain = [seed for seed in seeds if not named(seed)]
         for seed in plain:
-            self._follow(self._of(seed))
+            self._follow(self._of(seed), seed)
         for seed in seeds:
             if not self._reached(seed):
                 plain += self._circle(seed)
         return Graph(
-            {directory: tuple(ways.values()) for directory, ways in self._found.items()},
+            {directory: tuple(self._placed(ways)) for directory, ways in self._found.items()},
             frozenset(plain) & self._found.keys(),
             frozenset(self._covered),
             (*self._gaps, *self._settings.gaps),
@@ -176,7 +177,7 @@ class _Walk:
         first = _Walk(self._reader, self._builder, self._ground, ManifestSettings(), self._marks)
         first._here = self._here
         for seed in seeds:
-            first._follow(first._of(seed))
+            first._follow(first._of(seed), seed)
         return _Names(frozenset(first._found), frozenset(first._covered))
 
     def _reached(self, seed: str) -> bool:
@@ -189,7 +190,7 @@ class _Walk:
         """Begin in a circle. Where the entry point deploys itself, it is read so, and not as it is written."""
         found = list(self._of(seed))
         again = [one for one in found if isinstance(one, Deployment) and _is_over(one, seed)]
-        self._follow(again or found)
+        self._follow(again or found, seed)
         return [] if self._reached_by_others(seed) else [seed]
 
     def _reached_by_others(self, seed: str) -> bool:
@@ -205,20 +206,21 @@ class _Walk:
             found += fleet.deployments(seed, self._reader)
         return found
 
-    def _follow(self, found: Iterable[Deployment | Gap]) -> None:
-        self._take(found)
+    def _follow(self, found: Iterable[Deployment | Gap], home: str) -> None:
+        self._take(found, home)
         while self._waiting:
             way = self._waiting.popleft()
             self._count += 1
             objects = deployed(self._builder, way).objects
             more = [one for item in objects for one in self._deployments(item, way.directory, way)]
-            self._take(more)
+            self._take(more, way.directory)
 
-    def _take(self, found: Iterable[Deployment | Gap]) -> None:
+    def _take(self, found: Iterable[Deployment | Gap], home: str) -> None:
         for one in found:
             if isinstance(one, Gap):
                 self._gaps[one] = None
                 continue
+            self._homes.setdefault((one.directory, one.identity), set()).add(home)
             ways = self._found.setdefault(one.directory, {})
             if one.identity in ways:
                 continue
@@ -229,6 +231,18 @@ class _Walk:
             ways[one.identity] = one
             self._covered.update(one.files or ())
             self._waiting.append(one)
+
+    def _placed(self, ways: Mapping[str, Deployment]) -> Iterator[Deployment]:
+        """Each way with every place that has a part in it."""
+        for identity, way in ways.items():
+            waiting = list(self._homes[way.directory, identity])
+            homes: set[str] = set()
+            while waiting:
+                home = waiting.pop()
+                if home not in homes:
+                    homes.add(home)
+                    waiting += (one for each in self._found.get(home, ()) for one in self._homes[home, each])
+            yield replace(way, homes=frozenset(homes))
 
     def _deployments(self, item: Object, root: str, above: Deployment | None) -> Iterator[Deployment | Gap]:
         if above is not None:

@@ -43,6 +43,45 @@ def test_one_image_for_each_reference_and_entry() -> None:
     ]
 
 
+def test_a_use_is_judged_wherever_something_deploys_it() -> None:
+    lenient = within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev/**")
+    dev = within(entry("ghcr.io/acme/**", "packages", label="images[0]"), "clusters/dev/**")
+    prod = within(entry(label="images[1]"), "clusters/prod/**")
+    here = use(root="clusters/dev/api", file="clusters/dev/api/api.yaml")
+    there = replace(here, deployers=("clusters/dev/flux.yaml", "clusters/prod/flux.yaml"))
+    for first in (lenient, dev):
+        assert Governing(rules(first, prod)).label(here) == "images[0]"
+        assert Governing(rules(first, prod)).label(replace(here, deployers=("clusters/dev",))) == "images[0]"
+    assert Governing(rules(lenient, prod)).label(there) == "images[1]"
+    assert Governing(rules(dev, prod)).label(there) == "images[0] images[1]"
+    unnamed = replace(here, deployers=("elsewhere",))
+    assert Governing(rules(dev, prod)).label(unnamed) == "images[0]"
+    assert Governing(rules(lenient, prod)).label(unnamed) == "images[0] "
+    uncovered = replace(unnamed, root="apps", deployers=("clusters/dev", "elsewhere"))
+    assert Governing(rules(dev, prod)).label(uncovered) == "images[0] "
+    assert Governing(rules(dev, prod)).label(replace(uncovered, deployers=("clusters/dev",))) == "images[0]"
+
+
+def test_a_file_never_makes_its_root_easier() -> None:
+    dev = within(entry("ghcr.io/acme/**", "packages", label="images[0]"), "clusters/dev/**")
+    borrowed = use(root="clusters/prod", file="clusters/dev/api.yaml")
+    assert Governing(rules(dev, entry(label="images[1]"))).label(borrowed) == "images[1]"
+    assert Governing(rules(dev)).label(borrowed) == "images[0] "
+    assert Governing(rules(dev)).entries(borrowed)[-1] is None
+
+
+def test_each_entry_of_a_use_makes_an_image_and_its_findings() -> None:
+    dev = within(entry("ghcr.io/acme/**", "packages", label="images[0]"), "clusters/dev/**")
+    book = rules(dev, entry(label="images[1]"))
+    shared = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    judged = judge(compare(None, (shared,)), {API: evidence(signed())}, book, TODAY)
+    assert {(image.rule, image.verdict) for image in judged.images} == {
+        ("images[0]", Verdict.WRONG_SIGNER),
+        ("images[1]", Verdict.VERIFIED),
+    }
+    assert "wrong-signer" in {each.rule for each in judged.findings}
+
+
 def test_production_that_loads_a_file_from_a_lenient_folder_stays_production() -> None:
     book = rules(within(exempt("**", label="images[0]"), "clusters/dev/**"), entry(label="images[1]"))
     borrowed = use(root="clusters/prod", file="clusters/dev/api.yaml")
