@@ -83,7 +83,8 @@ class Site:
         elif without_scheme(token.text) in {each.reference for each in self.uses} and not names:
             yield self._behind(token)
         elif token.text == reference.tag:
-            fill = self._filled(entry) if entry else None
+            # Renovate leaves an entry of a kustomization alone that has both newTag and digest.
+            fill = self._filled(entry) if entry and self.uses[0].via is not Via.IMAGES_ENTRY else None
             if fill is not None and not self._kept_by_bot(start):
                 yield fill
             yield self._behind(token)

@@ -194,6 +194,7 @@ BASE = {
             f'- name: {API}\n  newTag: "1.0" # {{"$imagepolicy": "a:b:tag"}}\n',
             f'- name: {API}\n  newTag: "{PINNED}" # {{"$imagepolicy": "a:b:tag"}}\n',
         ),
+        (f"- name: {API}\n  newTag: '1.0'\n  digest: ''\n", f"- name: {API}\n  newTag: '{PINNED}'\n  digest: ''\n"),
         (f"- {{name: {API}, newTag: v1}}\n", f"- {{name: {API}, newTag: v1@{digest_of(f'{API}:v1')}}}\n"),
         (
             f"- name: {API}\n  newName: quay.io/acme/api\n",
@@ -204,7 +205,7 @@ BASE = {
             f'- {{name: {API}, newName: quay.io/acme/api, newTag: "0.9@{digest_of("quay.io/acme/api:0.9")}"}}\n',
         ),
     ],
-    ids=["tag", "flux", "flow", "name", "flow name"],
+    ids=["tag", "flux", "empty digest", "flow", "name", "flow name"],
 )
 def test_an_images_entry_is_pinned(entry: str, expected: str) -> None:
     top = "resources: [../base]\nimages:\n"
