@@ -82,15 +82,23 @@ def _one_left(left: Left, indent: str = "  ") -> Iterator[str]:
 def _trust(proposal: Proposal, roots: tuple[Root, ...]) -> str:
     lines = ["\n# Whose certificates count. A file vouches for the issuers that are listed with it.\ntrust:\n"]
     for root in roots:
+        issuers = _issuers(proposal, root)
         if not root.file:
             lines.append(f"  - {root.name}\n")
-            continue
-        lines.append(f"  - file: {scalar(root.file)}\n    name: {scalar(root.name)}\n")
-        issuers = sorted({each.issuer for each in proposal.signers if root.name in each.roots})
-        if len(roots) > 1:
-            issuers = sorted({each.issuer for each in proposal.signers if each.roots == {root.name}}) or issuers
-            lines += ["    issuers:\n", *(f"      - {scalar(issuer)}\n" for issuer in issuers)] if issuers else []
+        elif len(roots) == 1:
+            lines.append(f"  - file: {scalar(root.file)}\n    name: {scalar(root.name)}\n")
+        elif issuers:
+            listed = "".join(f"      - {scalar(issuer)}\n" for issuer in issuers)
+            lines.append(f"  - file: {scalar(root.file)}\n    name: {scalar(root.name)}\n    issuers:\n{listed}")
+        else:
+            lines.append(comment(f"{root.file} vouches for no signer that is proposed", "  "))
     return "".join(lines)
+
+
+def _issuers(proposal: Proposal, root: Root) -> list[str]:
+    """The issuers for which a root is needed: those of signers that no other root vouches for, else of all of its own."""
+    alone = {each.issuer for each in proposal.signers if each.roots == {root.name}}
+    return sorted(alone or {each.issuer for each in proposal.signers if root.name in each.roots})
 
 
 # ── what an existing file lacks ──────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from auditor.cli.options import Environment, Listed, Several, add_network_options, add_render_option
+from auditor.cli.options import Environment, Listed, Several, Single, add_network_options, add_render_option
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 
@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="whose builds are yours, where neither the image's name nor the remote says so (an organisation, a mail domain)",
     )
-    parser.add_argument("--forge", choices=_FORGES, default="auto", help="whose CI file to write")
+    parser.add_argument("--forge", action=Single, choices=_FORGES, default="auto", help="whose CI file to write")
     parser.add_argument(
         "--history", type=_commits, default=20, metavar="N", help="commits whose images tell which refs are signed (20)"
     )

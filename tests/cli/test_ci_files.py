@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,23 @@ def test_github_s_workflow_judges_a_change_by_base_s_rules(house: House, tmp_pat
     verdicts = {image["name"].rpartition("/")[2]: image["verdict"] for image in report["images"] if image["verdict"]}
     assert verdicts == {"wrong": "wrong-signer", "web": "verified"}
     assert repositories.git(runner.clone, "rev-parse", "HEAD").strip() == base, "nothing of the change is checked out"
+
+
+@pytest.mark.skipif(
+    shutil.which("zizmor", path=str(Path(sys.executable).parent)) is None, reason="zizmor is not installed"
+)
+def test_zizmor_finds_nothing_in_the_workflows(tmp_path: Path) -> None:
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    for name in ("github.yaml", "sign.yaml"):
+        (folder / name).write_bytes(template(name))
+    program = Path(sys.executable).parent / "zizmor"
+    done = subprocess.run(
+        [str(program), "--offline", "--no-progress", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

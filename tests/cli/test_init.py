@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -270,6 +271,26 @@ def test_identities_are_written_as_narrow_as_they_are(
     (signer,) = adopter.rules()["signers"].values()
     assert signer.items() >= fields.items()
     assert adopter.check().verdicts == {"odd": "verified"}
+
+
+def test_of_several_roots_a_file_vouches_for_its_issuers_only(adopter: Adopter, tmp_path: Path) -> None:
+    other = Sigstore("sigstore.lab.example")
+    second = tmp_path / "lab.json"
+    second.write_text(json.dumps(other.trusted_root()))
+    third = tmp_path / "unused.json"
+    third.write_text(json.dumps(Sigstore("sigstore.unused.example").trusted_root()))
+    images = adopter.images
+    digest = images.push("lab")
+    signed = other.sign(digest, gitlab("acme/lab", issuer="https://gitlab.acme.example"), AT)
+    push_signatures(images.registry, "acme/lab", digest, sig_layer(signed))
+    adopter.house.commit({"all.yaml": images.pod("api", "lab")})
+    ran = adopter.init("--yes", "--trusted-root", str(second), "--trusted-root", str(third))
+    assert ran.status == 0, ran.err
+    assert {root["name"]: root["issuers"] for root in adopter.rules()["trust"]} == {
+        "trusted_root": ["https://token.actions.githubusercontent.com"],
+        "lab": ["https://gitlab.acme.example"],
+    }
+    assert adopter.check().verdicts == {"api": "verified", "lab": "verified"}
 
 
 # ── bad input ────────────────────────────────────────────────────────────────────────────────────────────────────────────
