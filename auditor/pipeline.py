@@ -7,11 +7,13 @@ and prints nothing.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from auditor.answers import ask, asks
 from auditor.enforcement import enforced
 from auditor.fetching import rendering
 from auditor.gather import Listings
+from auditor.judge.findings.guards import guard_changes
 from auditor.judge.findings.settings import policy_changes
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import judge
@@ -21,6 +23,7 @@ from auditor.reading import gaps_in_scope, in_scope, read_change
 from auditor.results import report_of, run_of
 from auditor.rules_file import RulesFile
 from auditor.source.change import Change
+from auditor.source.links import read_file
 from auditor.world import World
 
 # ── what is deployed ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -65,6 +68,9 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
         changes = (
             *rules_file.changes(rules, changed, world.today, world.shared_rules),
             *policy_changes(rules, policies.files, changed),
+            *guard_changes(
+                rules, partial(read_file, change.base or change.head), partial(read_file, change.head), changed
+            ),
         )
         judged = judge(
             comparison,

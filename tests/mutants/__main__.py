@@ -26,12 +26,13 @@ RESULT: Final = PROJECT / "docs" / "mutants.md"
 LAST: Final = PROJECT / ".cache" / "mutants.json"
 MODULES: Final = [
     *("verify", "recipe", "chain", "log", "log_entry", "sct", "timestamp", "statement", "simple_signing", "candidate"),
-    *("bundle", "legacy", "envelope", "certificate", "encoding", "keys", "sigstore_python"),
+    *("bundle", "legacy", "envelope", "certificate", "encoding", "keys", "provenance", "sigstore_python"),
 ]
 UNIT: Final = "tests/unit/signatures/test_"
 QUICK: Final = (
     "candidate",
     "keys",
+    "provenance",
     "certificate",
     "chain",
     "encoding",
