@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "-f",
         "--format",
+        action=Single,
         choices=("table", "json"),
         default="table",
         help="lines for people, or JSON (auditor-doctor/v1)",
