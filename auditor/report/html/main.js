@@ -74,7 +74,7 @@ aside.addEventListener("toggle", () => aside.querySelector("ol").replaceChildren
 function showPolicies() {
   const left = filteredImages(state).filter((image) => image.policies.length);
   columns = policyColumns(left);
-  find(".matrix thead").replaceChildren(el("tr", {}, el("th", { scope: "col" }, "Image"), columns.map(([, policy]) => el("th", { scope: "col" }, policy.name, el("br"), el("span", { class: "dim" }, policy.file)))));
+  find(".matrix thead").replaceChildren(el("tr", {}, el("th", { scope: "col" }, "Image"), columns.map(([, policy]) => el("th", { scope: "col" }, breakable(policy.name), el("br"), el("span", { class: "dim" }, breakable(policy.file))))));
   rows.policies.show(left, emptyRow(columns.length + 1, "No policy of the cluster spoke about these images."));
 }
 
