@@ -224,6 +224,7 @@ def test_what_is_good_enough_for_development_is_not_for_production(
     ran = house.check()
     assert ran.status == 1, ran.out
     assert {"unsigned-image", "wrong-signer", "uncovered-image"} & set(ran.rules)
+    assert house.check("--changed-only").rules == ran.rules
 
 
 @pytest.mark.parametrize("image", DEMANDS)

@@ -48,3 +48,16 @@ def test_source_and_builder(house: House, *, legacy: bool) -> None:
         in reasons["branch"]
     )
     assert "the source is not told" in reasons["attested"]
+
+
+@pytest.mark.parametrize("target", ["kyverno", "imagevalidatingpolicy", "clusterimagepolicy", "rego", "cosign"])
+def test_no_export_leaves_them_out(house: House, target: str) -> None:
+    wanted = f"{{predicate: '{SLSA_PROVENANCE}', signer: release, source: 'https://github.com/acme/*'}}"
+    rules = (
+        "version: 1\nsigners:\n  release: {issuer: 'https://accounts.google.com', subject: oncall@acme.example}\n"
+        f"images:\n- {{match: 'ghcr.io/acme/**', attested-by: {wanted}}}\n"
+    )
+    house.commit_base({"auditor.yaml": rules})
+    ran = house.run("policy", "export", "--to", target).clean_of_tracebacks()
+    assert (ran.status, ran.out) == (2, "")
+    assert "look into the provenance" in ran.err
