@@ -6,6 +6,7 @@ to apply. What is proposed is loaded and judges the tree before anybody sees it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -64,8 +65,13 @@ class Adoption:
     @property
     def complete(self) -> bool:
         """Whether everything could be told of every image."""
+        return not self.proposal.unknown and not self.unread
+
+    @property
+    def unread(self) -> Mapping[str, int]:
+        """How many findings of each rule say that something in the tree could not be read or judged."""
         found = self.check.findings if self.check else ()
-        return not self.proposal.unknown and not any(each.level is Level.INCOMPLETE and each.counts for each in found)
+        return Counter(each.rule for each in found if each.level is Level.INCOMPLETE and each.counts)
 
 
 def adopt(change: Change, rules_file: RulesFile, world: World, wish: Wish) -> Adoption:

@@ -58,13 +58,6 @@ class Proposal:
         return tuple(each for each in self.left if each.lack is Lack.UNKNOWN)
 
 
-@dataclass(slots=True)
-class _Chosen:
-    images: list[str] = field(default_factory=list)
-    seals: list[Seal] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
 def propose(
     sightings: Iterable[Sighting],
     publishers: tuple[Publisher, ...],
@@ -73,39 +66,64 @@ def propose(
     taken: Iterable[str] = (),
 ) -> Proposal:
     """The proposal. `known` are owners, in lower case; `taken` the names of signers that there are already."""
-    catalog: list[str] = []
-    chosen: dict[Origin, _Chosen] = {}
-    doubtful: dict[str, tuple[Origin, list[Seal], str]] = {}
-    left: list[Left] = []
+    deciding = _Deciding(publishers, known)
     for sighting in sightings:
+        deciding.add(sighting)
+    return deciding.proposal(_Names(taken), today)
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """What one origin shall sign, and its signatures."""
+
+    images: list[str] = field(default_factory=list)
+    seals: list[Seal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Deciding:
+    """One image after the other; then the signers, each for all of its images."""
+
+    publishers: tuple[Publisher, ...]
+    known: frozenset[str]
+    catalog: list[str] = field(default_factory=list)
+    chosen: dict[Origin, _Chosen] = field(default_factory=dict)
+    doubtful: list[tuple[str, Origin, list[Seal], str]] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+
+    def add(self, sighting: Sighting) -> None:
+        """Decide for one image."""
         found = _candidates(sighting)
-        of = [each for each in publishers if any(pattern.matches(sighting.name) for pattern in each.images)]
+        of = [each for each in self.publishers if any(pattern.matches(sighting.name) for pattern in each.images)]
         if found and any(each.confirmed and _is_theirs(each, found) for each in of):
-            catalog.append(sighting.name)
-            continue
-        who, why = _who(sighting.name, found, of, known)
+            self.catalog.append(sighting.name)
+            return
+        who, why = _who(sighting.name, found, of, self.known)
         if who is None:
-            left.append(_left(sighting, why, bool(found)))
+            self.left.append(_left(sighting, why, bool(found)))
         elif why:
-            doubtful[sighting.name] = (who, found[who], why)
+            self.doubtful.append((sighting.name, who, found[who], why))
         else:
-            mine = chosen.setdefault(who, _Chosen())
+            mine = self.chosen.setdefault(who, _Chosen())
             mine.images.append(sighting.name)
             mine.seals += [*found[who], *_earlier(sighting, who)]
             mine.notes += [_agrees(each) for each in of]
-    names = _Names(taken)
-    proposed = []
-    for who, mine in chosen.items():
-        written = _proposed(who, mine, names, today)
-        if written is None:
-            why = "its identity cannot be written as a narrow pattern"
-            left += [Left(name, Lack.DOUBT, why) for name in mine.images]
-        else:
-            proposed.append(written)
-    for name, (who, signatures, why) in doubtful.items():
-        written = _proposed(who, _Chosen([name], signatures), names, today)
-        left.append(Left(name, Lack.DOUBT, why, written))
-    return Proposal(tuple(catalog), tuple(proposed), tuple(sorted(left, key=lambda each: each.name)))
+
+    def proposal(self, names: _Names, today: date) -> Proposal:
+        """Everything that was decided."""
+        proposed, left = [], list(self.left)
+        for who, mine in self.chosen.items():
+            written = _proposed(who, mine, names, today)
+            if written is not None:
+                proposed.append(written)
+            else:
+                why = "its identity cannot be written as a narrow pattern"
+                left += [Left(name, Lack.DOUBT, why) for name in mine.images]
+        for name, who, signatures, why in self.doubtful:
+            left.append(Left(name, Lack.DOUBT, why, _proposed(who, _Chosen([name], signatures), names, today)))
+        ordered = sorted(left, key=lambda each: each.name)
+        return Proposal(tuple(self.catalog), tuple(proposed), tuple(ordered))
 
 
 def _candidates(sighting: Sighting) -> dict[Origin, list[Seal]]:

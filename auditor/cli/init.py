@@ -201,6 +201,9 @@ def _tell(adoption: Adoption) -> None:
         tell(note)
     if adoption.added:
         tell("the additions to your rules are shown, not written: read them, then `auditor init | git apply`")
+    if adoption.unread:
+        counted = ", ".join(f"{count} {rule}" for rule, count in sorted(adoption.unread.items()))
+        tell(f"not everything in the tree could be read: {counted}; `auditor check` says where, and what to do")
     if proposal.unknown:
         tell("what could not be told is not proposed: run init again when those registries answer")
     if not adoption.files and not adoption.added:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +249,14 @@ def test_what_could_not_be_told_is_told(adopter: Adopter) -> None:
     assert "signers" not in adopter.rules()
 
 
+def test_what_could_not_be_read_is_told(adopter: Adopter) -> None:
+    adopter.house.commit(
+        {"all.yaml": adopter.images.pod("api"), "bad.yaml": "kind: Pod\nspec: {containers: [{image: x\n"}
+    )
+    ran = adopter.init("--yes")
+    assert (ran.status, "1 unparsable-file" in ran.err) == (3, True)
+
+
 # ── other identities ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -330,3 +341,45 @@ def test_the_rules_load_as_they_stand(adopter: Adopter) -> None:
     adopter.init("--yes")
     files = {path: (adopter.repo / path).read_bytes() for path in ("auditor.yaml", "trust/trusted_root.json")}
     assert len(load_rules(files.get, None, today=AT.date()).signers) == 2
+
+
+# ── at a terminal ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("answer", "written"), [("y", True), ("yes", True), ("n", False), ("", False), ("yep", False)])
+def test_a_person_is_asked(adopter: Adopter, answer: str, written: bool) -> None:
+    adopter.house.commit({"all.yaml": adopter.images.pod("api")})
+    controller, terminal = pty.openpty()
+    try:
+        command = [sys.executable, "-m", "auditor", "init", ".", "--trusted-root", str(adopter.root)]
+        process = subprocess.Popen(
+            [*command, "--registry", adopter.images.registry.host],
+            cwd=adopter.repo,
+            env=adopter.house.process_environ(),
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+        )
+        os.write(controller, f"{answer}\n".encode())
+        out, _ = process.communicate(timeout=60)
+    finally:
+        os.close(controller)
+        os.close(terminal)
+    assert process.returncode == 0
+    assert b"+signers:" in out, "shown before anybody is asked"
+    assert (adopter.repo / "auditor.yaml").exists() == written
+
+
+def test_a_file_that_appears_meanwhile_is_left_alone(adopter: Adopter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the proposal and the answer somebody else writes the file."""
+    adopter.house.commit({"all.yaml": adopter.images.pod("api")})
+
+    def answer(_options: object) -> bool:
+        (adopter.repo / "auditor.yaml").write_text("version: 1\n")
+        return True
+
+    monkeypatch.setattr("auditor.cli.init._agreed", answer)
+    ran = adopter.init()
+    assert ran.status == 2
+    assert (adopter.repo / "auditor.yaml").read_text() == "version: 1\n"
+    assert not (adopter.repo / "trust").exists() or not list((adopter.repo / "trust").iterdir()), "all or nothing"

@@ -128,6 +128,12 @@ class TestChoice:
         assert self.choose("acme.io/team/api", evidence(built())) == ([], [Lack.DOUBT])
         assert self.choose("ghcr.io/team/acme", evidence(built())) == ([], [Lack.DOUBT]), "the last part is no owner"
 
+    def test_an_unsigned_tag_beside_signed_ones_hides_no_signer(self) -> None:
+        assert self.choose("ghcr.io/acme/api", evidence(built()), evidence()) == (["acme-api"], [])
+
+    def test_a_tag_that_another_signed_leaves_the_question_open(self) -> None:
+        assert self.choose("ghcr.io/acme/api", evidence(built()), evidence(built("evil/api"))) == ([], [Lack.DOUBT])
+
     def test_a_second_signer_does_not_get_in_beside_the_known_one(self) -> None:
         both = evidence(built("evil/api", ids="66"), built())
         assert self.choose("ghcr.io/acme/api", both) == (["acme-api"], [])
