@@ -9,7 +9,7 @@ PY := $(BIN)/python
 INSTALLED := $(VENV)/requirements.lock
 PYTEST := $(PY) -m pytest -n auto
 # Other people's programs and data are not everywhere, and take long: .ci/run asks for them by their marks.
-OWN := -m "not interop and not real and not browser"
+OWN := -m "not interop and not real and not browser and not slow"
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	--all-extras --custom-compile-command "make lock"
 
@@ -64,7 +64,7 @@ lock: $(INSTALLED) ## Pin what pyproject.toml asks for; UPGRADE=--upgrade takes 
 	@$(UV_COMPILE) --group build --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
 
 docs: $(INSTALLED) ## Build the documentation site into .cache/site; a dead link fails
-	@$(PY) -m fixtures.site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 screenshots: $(INSTALLED) ## Take the pictures of docs/images: needs a Chromium on PATH
 	@$(PY) -m fixtures.browser

@@ -54,6 +54,7 @@ def again(house: House, images: Images, **environ: str) -> Ran:
     return house.program("check", ".", "--base", "main", "-f", "json", environ=environ)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)], ids=["kill", "interrupt"]
 )

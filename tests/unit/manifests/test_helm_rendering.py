@@ -245,6 +245,7 @@ def test_a_template_that_calls_itself_ends() -> None:
     assert "which helm does not render" in whys(found)
 
 
+@pytest.mark.slow
 def test_a_template_that_prints_without_end_is_cut() -> None:
     found = attacked('{{ range $i := until 100000000 }}# {{ repeat 1000 "x" }}\n{{ end }}')
     assert "which helm does not render" in whys(found)
