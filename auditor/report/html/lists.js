@@ -58,7 +58,7 @@ function imageRows(image, open, toggle) {
     el("td", {}, image.signer ? el("code", {}, breakable(image.signer)) : el("span", { class: "dim" }, NOBODY[image.verdict] ?? ""),
       image.was && image.was.signer ? el("span", { class: "was flush" }, "was ", breakable(image.was.signer)) : ""));
   if (!open) return [row];
-  return [row, el("tr", { class: `evidence ${look}` }, el("td", { colspan: "4", role: "region", "aria-label": `Evidence of ${image.reference}` }, evidence(image)))];
+  return [row, el("tr", { class: `evidence ${look}` }, el("td", { colspan: "4" }, el("div", { role: "region", "aria-label": `Evidence of ${image.reference}` }, evidence(image))))];
 }
 
 /** Images by policies. A policy that several files hold is told apart by its file. */

@@ -180,7 +180,6 @@ function afterPrint() {
 }
 
 prepare();
-addEventListener("popstate", follow);
 addEventListener("hashchange", follow);
 addEventListener("keydown", press);
 addEventListener("beforeprint", print);

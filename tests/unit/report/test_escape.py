@@ -120,3 +120,14 @@ def test_markdown_prose(text: str, prose: str) -> None:
 def test_markdown_link_cannot_be_left() -> None:
     link = escape.markdown_link("a](b", "https://acme.example/x)y z<w>")
     assert link == "[`a](b`](https://acme.example/x%29y%20z%3Cw%3E)"
+
+
+def test_html_text_ends_neither_an_element_nor_an_attribute() -> None:
+    assert escape.html_text("</b>\"x' onclick=1&amp;\u202e") == r"&lt;/b&gt;&quot;x&#x27; onclick=1&amp;amp;\u202e"
+
+
+@pytest.mark.parametrize("text", ["</script>", "<!--<script>", "]]>", "&lt;", "\u2028", "\udcff", "größe"])
+def test_script_json_reads_back_and_ends_no_element(text: str) -> None:
+    written = escape.script_json({"text": text})
+    assert not set("<>&\u2028") & set(written)
+    assert json.loads(written)["text"] == text.encode("utf-8", "backslashreplace").decode()
