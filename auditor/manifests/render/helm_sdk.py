@@ -13,6 +13,7 @@ from typing import Any
 import helm_python
 
 from auditor.manifests.helm.semver import Range, Version
+from auditor.manifests.yaml import Broken, documents
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +42,17 @@ def _rendered(name: str, path: str, options: list[tuple[str, str]]) -> str:
         made = chart.render(values, name=name, namespace=dict(options).get("namespace", "default"))
         parts = [(one["filename"], one["data"]) for one in chart.crds] if ("include-crds", "") in options else []
     parts += [(path, text) for path, text in sorted(made.items()) if not path.endswith("NOTES.txt")]
-    return "".join(f"---\n# Source: {path}\n{text}\n" for path, text in parts if text.strip())
+    parts = [(path, text) for path, text in parts if text.strip()]
+    _check_written(parts)
+    return "".join(f"---\n# Source: {path}\n{text}\n" for path, text in parts)
+
+
+def _check_written(parts: list[tuple[str, str]]) -> None:
+    """What a template prints has to be YAML (pkg/releaseutil, SortManifests): helm sorts it by kind."""
+    for path, text in parts:
+        for document in documents(text.encode(), path):
+            if isinstance(document, Broken):
+                raise helm_python.HelmError(f"YAML parse error on {path}: line {document.line}: {document.why}")
 
 
 def _check(about: dict[str, Any], kube_version: str) -> None:

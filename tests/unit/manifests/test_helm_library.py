@@ -85,6 +85,7 @@ def test_helm_that_is_named_and_missing_is_not_replaced() -> None:
         ('{{ fail "not for you" }}', "not for you"),
         ('{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}', "which helm does not render"),
         ("{{ range until 100000000 }}x{{ end }}", "which helm does not render"),
+        ("a: [\n", "YAML parse error"),
     ],
 )
 def test_what_the_library_does_not_render_is_told(template: str, words: str) -> None:
