@@ -76,6 +76,7 @@ class Adoption:
 
 def adopt(change: Change, rules_file: RulesFile, world: World, wish: Wish) -> Adoption:
     """The adoption of a tree. Raises ConfigurationError where its present rules cannot be read."""
+    change = replace(change, scope="")  # rules and baseline are the whole repository's, wherever in it PATH is
     present = rules_file.load(world.today, world.shared_rules)
     fresh = present.source == DEFAULTS
     asking = _asking(present, wish, fresh=fresh)

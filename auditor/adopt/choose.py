@@ -191,12 +191,7 @@ def _is_known(who: Origin, name: str, known: frozenset[str]) -> bool:
 def _left(sighting: Sighting, why: str, found: bool) -> Left:
     if found:
         return Left(sighting.name, Lack.DOUBT, why)
-    what, detail = lack(sighting)
-    if what is Lack.UNSIGNED and any(seals(each) for each in sighting.today.values() if each is not None):
-        return Left(
-            sighting.name, Lack.DOUBT, "built by a pull request, by different signers, or by nobody that can be named"
-        )
-    return Left(sighting.name, what, detail)
+    return Left(sighting.name, *lack(sighting))
 
 
 def _agrees(publisher: Publisher) -> str:

@@ -83,6 +83,8 @@ def _lack(evidence: Evidence | None) -> tuple[Lack, str]:
             unreadable = next((each for each in found if isinstance(each, Unreadable)), None)
             if unreadable is not None:
                 return Lack.UNKNOWN, str(unreadable.fault)
+            if seals(evidence):
+                return Lack.DOUBT, "by a pull request's build, by different signers, or by nobody that can be named"
             if any(isinstance(each, KeySigned) and not each.attestation for each in found):
                 return Lack.KEY, ""
             refused = next((each for each in found if isinstance(each, Refused) and not each.attestation), None)

@@ -156,6 +156,26 @@ def test_a_file_that_cannot_be_added_to_is_left_alone(adopter: Adopter, rules: s
     assert ran.status in (0, 3)
 
 
+def test_from_a_folder_below_it_adopts_the_whole_repository(adopter: Adopter) -> None:
+    adopter.house.commit({"a/api.yaml": adopter.images.pod("api"), "b/odd.yaml": adopter.images.pod("unsigned")})
+    adopter.house.run(
+        "init", "a", "--trusted-root", str(adopter.root), "--registry", adopter.images.registry.host, "--yes"
+    )
+    checked = adopter.check()
+    assert (checked.status, checked.verdicts) == (0, {"api": "verified", "unsigned": "uncovered"})
+
+
+def test_in_a_plain_folder(adopter: Adopter, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "api.yaml").write_text(adopter.images.pod("api"))
+    ran = adopter.house.run(
+        "init", str(folder), "--trusted-root", str(adopter.root), "--registry", adopter.images.registry.host, "--yes"
+    )
+    assert ran.status == 0, ran.err
+    assert adopter.house.run("check", str(folder), "-f", "json").verdicts == {"api": "verified"}
+
+
 # ── what it must never propose ───────────────────────────────────────────────────────────────────────────────────────────
 
 
