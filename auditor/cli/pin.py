@@ -78,7 +78,7 @@ def _pinned(options: argparse.Namespace, change: Change, rules_file: RulesFile, 
     top = top_of(change)
     made = pinning.pin(change, rules_file, world, whatever=options.whatever)
     splices = made.plan.splices
-    before = {file: change.head.read(file) for file in splices}
+    before = made.plan.before  # and not as they are now: somebody may have written meanwhile
     if options.dry_run:
         show_diff(b"".join(unified(file, before[file], splices[file]) for file in splices))
     else:

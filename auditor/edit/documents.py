@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
+from auditor.edit.splice import offset_of
 from auditor.limits import DEFAULT
 from auditor.manifests.yaml import Broken, Origin, RawMapping, RawNode, RawScalar, RawSequence, documents
 
@@ -65,6 +66,19 @@ def end_of(raw: RawNode) -> At:
     """Where a node ends."""
     mark = raw.end_mark
     return cast("Origin", mark.name).line + mark.line + 1, mark.column + 1
+
+
+def line_behind(content: bytes, item: RawNode) -> int | None:
+    """Where the line after an item begins, or the end of the file; None where that is not UTF-8."""
+    inner = item
+    while isinstance(inner, RawMapping | RawSequence) and inner.value and not inner.flow_style:
+        inner = inner.value[-1][1] if isinstance(inner, RawMapping) else inner.value[-1]
+    line, column = end_of(inner)
+    offset = offset_of(content, line, column)
+    if offset is None or (column == 1 and line > start_of(inner)[0]):
+        return offset  # a block scalar ends where the next line begins
+    end = content.find(b"\n", offset)
+    return len(content) if end < 0 else end + 1
 
 
 def _walk(node: RawNode, key: RawScalar | None, around: RawMapping | None, found: Index, seen: set[int]) -> None:

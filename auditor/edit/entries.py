@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auditor.edit.documents import Index, end_of, start_of
+from auditor.edit.documents import Index, end_of, line_behind, start_of
 from auditor.edit.sites import ByHand, Way
 from auditor.edit.splice import Splice, line_end, offset_of
 from auditor.manifests.kustomize.images import split
@@ -27,7 +27,7 @@ def image_entry(content: bytes, found: Index, reference: str, digest: Digest) ->
     last = images.value[-1]
     if images.flow_style:
         end = _offset(content, end_of(last))
-        return Way(Splice(end, end, f', {{name: {name}, {key}: "{value}"}}'.encode()))
+        return Way(Splice(end, end, f', {{name: {name}, {key}: "{value}"}}'.encode()), item=True)
     return _behind(content, last, name, f'{key}: "{value}"')
 
 
@@ -35,11 +35,9 @@ def _section(content: bytes, found: Index, name: str, pair: str) -> Way:
     newline = line_end(content)
     top = found.documents[0]
     indent = b" " * (start_of(top)[1] - 1)
-    lines = (b"images:", f"- name: {name}".encode(), f"  {pair}".encode())
-    start = b"" if content.endswith(b"\n") else newline
-    return Way(
-        Splice(len(content), len(content), start + b"".join(indent + line + newline for line in lines)), "images"
-    )
+    item = b"".join(indent + line.encode() + newline for line in (f"- name: {name}", f"  {pair}"))
+    head = (b"" if content.endswith(b"\n") else newline) + indent + b"images:" + newline
+    return Way(Splice(len(content), len(content), item), opens=head)
 
 
 def _behind(content: bytes, last: RawNode, name: str, pair: str) -> Way:
@@ -49,18 +47,16 @@ def _behind(content: bytes, last: RawNode, name: str, pair: str) -> Way:
     dash = content[begin : _offset(content, (line, column))].rstrip()
     if not isinstance(last, RawMapping) or dash.strip() != b"-":
         raise ByHand("the last entry of `images:` is not written as `- name: …`")
-    inner: RawNode = last
-    while isinstance(inner, RawMapping | RawSequence) and inner.value and not inner.flow_style:
-        inner = inner.value[-1][1] if isinstance(inner, RawMapping) else inner.value[-1]
-    end = content.find(b"\n", _offset(content, end_of(inner)))
+    end = line_behind(content, last)
     newline = line_end(content)
     gap = b" " * (column - len(dash.decode()))
     indent = b" " * (column - 1)
     # a dash that is followed by its item: the same space between the two as in the entry above
     text = dash + gap[:-1] + f"name: {name}".encode() + newline + indent + pair.encode()
-    if end < 0:
-        return Way(Splice(len(content), len(content), newline + text))
-    return Way(Splice(end + 1, end + 1, text + newline))
+    if end is None:
+        raise ByHand("the kustomization is not UTF-8")
+    glued = not content[:end].endswith(b"\n")
+    return Way(Splice(end, end, newline + text if glued else text + newline), item=True)
 
 
 def _offset(content: bytes, at: tuple[int, int]) -> int:

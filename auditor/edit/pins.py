@@ -13,7 +13,7 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from auditor.edit.documents import Index, differences, index
@@ -38,9 +38,10 @@ Home: TypeAlias = tuple[str | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The splices by file, the uses that they pin, and the uses that stay as they are, each with the reason."""
+    """The splices by file, the bytes that they are meant for, the uses that they pin, and those that stay, with the reason."""
 
     splices: Mapping[str, tuple[Splice, ...]]
+    before: Mapping[str, bytes]
     pinned: Mapping[Use, Digest]
     left: Mapping[Use, str]
 
@@ -75,7 +76,7 @@ def plan(
         attempts.turn_down(wrong)
     else:
         attempts.give_up()
-    return Plan(attempts.splices(), attempts.pinned(), attempts.left)
+    return Plan(attempts.splices(), attempts.before(), attempts.pinned(), attempts.left)
 
 
 @dataclass(slots=True)
@@ -161,14 +162,14 @@ class _Attempts:
         for file, attempts in self._by_file().items():
             content, found = self._texts[file]
             good = attempts
-            splices = tuple(sorted(each.ways[0].splice for each in attempts))
+            splices = _splices(attempts)
             if self._proven.get(file) != splices and not _only_meant(content, found, file, attempts):
                 good = [each for each in attempts if _only_meant(content, found, file, [each])]
                 if not _only_meant(content, found, file, good):
                     good = []
                 self._refuse([each for each in attempts if each not in good], "the file would say more than that")
             if good:
-                self._proven[file] = tuple(sorted(each.ways[0].splice for each in good))
+                self._proven[file] = _splices(good)
                 files[file] = spliced(content, self._proven[file])
         return files
 
@@ -196,10 +197,11 @@ class _Attempts:
 
     def splices(self) -> dict[str, tuple[Splice, ...]]:
         """What is left of the edits, by file."""
-        return {
-            file: tuple(sorted(each.ways[0].splice for each in attempts))
-            for file, attempts in sorted(self._by_file().items())
-        }
+        return {file: _splices(attempts) for file, attempts in sorted(self._by_file().items())}
+
+    def before(self) -> dict[str, bytes]:
+        """The bytes of the files that are edited, as they were read for it."""
+        return {file: self._texts[file][0] for file in self._by_file()}
 
     def pinned(self) -> dict[Use, Digest]:
         """The uses that the edits are meant to pin."""
@@ -213,7 +215,7 @@ def _one_for_each_root(uses: tuple[Use, ...]) -> Iterator[Use]:
 def _only_meant(content: bytes, found: Index, file: str, attempts: list[_Attempt]) -> bool:
     """Whether the parsed file differs only where the edits say so: as many scalars, each by a digest that is meant."""
     try:
-        after = index(spliced(content, (each.ways[0].splice for each in attempts)), file)
+        after = index(spliced(content, _splices(attempts)), file)
     except ValueError:
         return False
     changes = differences(found, after)
@@ -221,13 +223,28 @@ def _only_meant(content: bytes, found: Index, file: str, attempts: list[_Attempt
         return False
     digests = [part for each in attempts for part in (f"@{each.digest}", str(each.digest), each.digest.hex)]
     added = [change.new for change in changes if change.old is None]
-    meant = [each.ways[0].adds for each in attempts if each.ways[0].adds or b"name: " in each.ways[0].splice.text]
+    ways = [each.ways[0] for each in attempts]
+    meant = [way.adds for way in ways if way.adds or way.item] + ["images"] * any(way.opens for way in ways)
     texts = [change for change in changes if change.old is not None]
     return (
         all(_without(change.new or "", digests) == _without(change.old or "", digests) for change in texts)
         and sorted(map(str, added)) == sorted(map(str, meant))
         and len(texts) <= len(attempts)
     )
+
+
+def _splices(attempts: Iterable[_Attempt]) -> tuple[Splice, ...]:
+    """The first way of each; what is put at the same place opens a new section once."""
+    ways = sorted((each.ways[0] for each in attempts), key=lambda way: way.splice)
+    opened: set[int] = set()
+    splices = []
+    for way in ways:
+        splice = way.splice
+        if way.opens and splice.start not in opened:
+            opened.add(splice.start)
+            splice = replace(splice, text=way.opens + splice.text)
+        splices.append(splice)
+    return tuple(splices)
 
 
 def _without(text: str, parts: Iterable[str]) -> str:

@@ -39,6 +39,10 @@ class Way:
     splice: Splice
     adds: str | None = None
     """The key that is new in the mapping; None where only a scalar changes."""
+    opens: bytes = b""
+    """What must stand before it, once for all that are inserted at the same place: the head of a new section."""
+    item: bool = False
+    """Whether it is another item of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,13 @@ class Site:
             inside = within_line(self.content, start, self.uses[0].reference)
             yield from (self._behind(each) for each in (inside,) if each)
         elif without_scheme(token.text) in {each.reference for each in self.uses} and not names:
-            yield self._behind(token)
+            yield self._behind(token, entry)
         elif token.text == reference.tag:
             # Renovate leaves an entry of a kustomization alone that has both newTag and digest.
             fill = self._filled(entry) if entry and self.uses[0].via is not Via.IMAGES_ENTRY else None
             if fill is not None and not self._kept_by_bot(start):
                 yield fill
-            yield self._behind(token)
+            yield self._behind(token, entry)
             if fill is None and self.uses[0].via is Via.VALUES and entry and entry.around:
                 yield from self._beside(entry, "digest", str(self.digest))
         elif key == "newName" and reference.tag and entry:
@@ -99,7 +103,11 @@ class Site:
             if inside is not None:
                 yield self._behind(inside)
 
-    def _behind(self, token: Token) -> Way:
+    def _behind(self, token: Token, entry: Entry | None = None) -> Way:
+        """The digest behind a text. A plain scalar in flow style gets quotes: some parsers take no colon there."""
+        flow = entry is not None and entry.around is not None and entry.around.flow_style and not entry.scalar.style
+        if flow and ":" not in token.text:
+            return Way(Splice(token.start, token.end, f'"{token.text}@{self.digest}"'.encode()))
         return Way(Splice(token.end, token.end, f"@{self.digest}".encode()))
 
     def _kept_by_bot(self, start: int) -> bool:

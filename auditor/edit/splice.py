@@ -40,7 +40,7 @@ class Token:
 def spliced(content: bytes, splices: Iterable[Splice]) -> bytes:
     """The bytes after all of them. Two that overlap are a ValueError."""
     parts, done = [], 0
-    for each in sorted(splices):
+    for each in sorted(splices, key=lambda each: (each.start, each.end)):
         if each.start < done:
             raise ValueError("two edits of the same bytes")
         parts += [content[done : each.start], each.text]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from auditor.config.levels import NAMED
-from auditor.edit.documents import Index, end_of, index, start_of
+from auditor.edit.documents import Index, end_of, index, line_behind, start_of
 from auditor.edit.splice import Splice, line_end, offset_of
 from auditor.errors import UsageError
 from auditor.manifests.yaml import RawMapping, RawNode, RawSequence
@@ -85,10 +85,9 @@ def _behind(content: bytes, last: RawNode, waivers: tuple[NewWaiver, ...]) -> Sp
     dash = content[begin : _offset(content, (line, column))]
     if not isinstance(last, RawMapping) or dash.strip() != b"-":
         return None
-    inner: RawNode = last
-    while isinstance(inner, RawMapping | RawSequence) and inner.value and not inner.flow_style:
-        inner = inner.value[-1][1] if isinstance(inner, RawMapping) else inner.value[-1]
-    end = _line_after(content, _offset(content, end_of(inner)))
+    end = line_behind(content, last)
+    if end is None:
+        return None
     glued = not content[:end].endswith(b"\n")
     return Splice(end, end, _items(waivers, dash, line_end(content), block=not last.flow_style, glued=glued))
 
@@ -107,11 +106,6 @@ def _items(
 
 def _flow(waiver: NewWaiver) -> str:
     return "{" + ", ".join(waiver.pairs()) + "}"
-
-
-def _line_after(content: bytes, offset: int) -> int:
-    end = content.find(b"\n", offset)
-    return len(content) if end < 0 else end + 1
 
 
 def _offset(content: bytes, at: tuple[int, int]) -> int:

@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import Final
 
+from auditor.edit.splice import Splice
 from tests.support.pinning import Pinned
 from tests.support.yaml_texts import leaves
 
@@ -17,8 +18,7 @@ def assert_lawful(done: Pinned) -> None:
     for file, after in done.after.items():
         before = done.files[file]
         splices = done.plan.splices[file]
-        assert all(each.start == each.end for each in splices), "only insertions"
-        assert _without(after, splices) == before
+        assert _undone(before, after, splices) == before
         added = sum(b"name: " in each.text or b"newTag: " in each.text or b"digest: " in each.text for each in splices)
         old, new = leaves(before), leaves(after)
         if old is not None:
@@ -29,16 +29,17 @@ def assert_lawful(done: Pinned) -> None:
                 assert all(_is_pin(a, b) for a, b in changed), (file, changed[:3])
 
 
-def _without(after: bytes, splices: object) -> bytes:
-    """The bytes after the edits with each insertion cut out again."""
-    assert isinstance(splices, tuple)
+def _undone(before: bytes, after: bytes, splices: tuple[Splice, ...]) -> bytes:
+    """The bytes after the edits with each of them undone. Nothing is replaced but a scalar, by itself in quotes with a digest."""
     parts, shift, done = [], 0, 0
     for each in splices:
+        old = before[each.start : each.end]
+        assert not old or re.fullmatch(b'"' + re.escape(old) + b'@sha256:[0-9a-f]{64}"', each.text), each
         at = each.start + shift
         assert after[at : at + len(each.text)] == each.text
-        parts.append(after[done:at])
+        parts += [after[done:at], old]
         done = at + len(each.text)
-        shift += len(each.text)
+        shift += len(each.text) - len(old)
     return b"".join([*parts, after[done:]])
 
 

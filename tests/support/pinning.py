@@ -37,7 +37,7 @@ class Pinned:
     @property
     def after(self) -> Mapping[str, bytes]:
         """The files that the plan changes, changed."""
-        return {file: spliced(self.files[file], splices) for file, splices in self.plan.splices.items()}
+        return {file: spliced(self.plan.before[file], splices) for file, splices in self.plan.splices.items()}
 
     def again(self) -> Pinned:
         """The same on the files that it made."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from auditor import pinning
 from fixtures.registry import Status
 from tests.cli.house import House, Images, Ran, pod
 from tests.support.repositories import git
@@ -194,6 +196,30 @@ def test_a_read_only_file_is_told_and_nothing_is_written(pinner: House) -> None:
     assert text(pinner, "api.yaml") == pinner.images.pod("api")
     assert text(pinner, "web.yaml") == pinner.images.pod("web")
     assert not [file for file in pinner.repo.iterdir() if file.name.startswith(".auditor-")]
+
+
+def test_a_file_that_changes_during_the_run_is_left_alone(pinner: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinner.commit_base({"web.yaml": pinner.images.pod("web")})
+    planned = pinning.pin
+    mine = "# written by somebody while the registry was asked\n" + pinner.images.pod("api")
+
+    def slow(*arguments: Any, **options: Any) -> pinning.Pinning:
+        made = planned(*arguments, **options)
+        (pinner.repo / "api.yaml").write_text(mine)
+        return made
+
+    monkeypatch.setattr(pinning, "pin", slow)
+    done = pin(pinner, "--force")
+    assert (done.status, "changed meanwhile" in done.err) == (2, True)
+    assert text(pinner, "api.yaml") == mine
+    assert text(pinner, "web.yaml") == pinner.images.pod("web")
+
+
+def test_check_is_incomplete_where_something_cannot_be_read(pinner: House) -> None:
+    pinner.commit_base({"api.yaml": pod("api", pinned(pinner, "api")), "t.yaml": pod("t", "ghcr.io/acme/t:${TAG}")})
+    done = pin(pinner, "--check")
+    assert done.status == 3
+    assert "t.yaml:7: could not be read for images" in done.err
 
 
 def test_modes_stay(pinner: House) -> None:

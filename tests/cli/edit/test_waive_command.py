@@ -67,6 +67,18 @@ def test_block_items_stay_block(house: House) -> None:
     )
 
 
+@pytest.mark.parametrize("between", ["", "\n", "  # tail\n"], ids=["none", "blank", "comment"])
+def test_what_follows_a_block_scalar_stays_behind_the_addition(house: House, between: str) -> None:
+    item = "waivers:\n  - image: ghcr.io/acme/old\n    rule: latest-tag\n    until: 2026-01-01\n    owner: us\n    reason: |\n      text\n"
+    before = house.images.rules(f"{item}{between}rules: {{latest-tag: note}}\ninspect: named\n")
+    house.commit_base({"auditor.yaml": before})
+    assert waive(house).status == 0
+    after = rules(house)
+    assert after.startswith(house.images.rules(item)[:-1])
+    assert after.endswith("rules: {latest-tag: note}\ninspect: named\n")
+    assert len(after) > len(before)
+
+
 def test_git_applies_what_dry_run_prints(house: House) -> None:
     house.commit_base()
     shown = waive(house, "--dry-run", "--rule", "unsigned-image", "--rule", "latest-tag")

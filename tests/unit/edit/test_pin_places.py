@@ -87,7 +87,7 @@ def test_json_stays_json() -> None:
 
 def test_a_name_without_tag_gets_the_digest_alone() -> None:
     done = pin({"f.yaml": (POD + f"  - {{name: c, image: {API}}}\n").encode()})
-    assert f"image: {API}@{digest_of(API)}}}" in text(done)
+    assert f'image: "{API}@{digest_of(API)}"}}' in text(done)
 
 
 # ── anchors ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -195,7 +195,7 @@ BASE = {
             f'- name: {API}\n  newTag: "{PINNED}" # {{"$imagepolicy": "a:b:tag"}}\n',
         ),
         (f"- name: {API}\n  newTag: '1.0'\n  digest: ''\n", f"- name: {API}\n  newTag: '{PINNED}'\n  digest: ''\n"),
-        (f"- {{name: {API}, newTag: v1}}\n", f"- {{name: {API}, newTag: v1@{digest_of(f'{API}:v1')}}}\n"),
+        (f"- {{name: {API}, newTag: v1}}\n", f'- {{name: {API}, newTag: "v1@{digest_of(f"{API}:v1")}"}}\n'),
         (
             f"- name: {API}\n  newName: quay.io/acme/api\n",
             f'- name: {API}\n  newName: quay.io/acme/api\n  newTag: "0.9@{digest_of("quay.io/acme/api:0.9")}"\n',
