@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from auditor.edit.splice import Splice, spliced
+from auditor.edit.splice import Splice, ordered, spliced
 
 _CONTEXT: Final = 3
 _ESCAPES: Final = {ord('"'): '\\"', ord("\\"): "\\\\", 9: "\\t", 10: "\\n", 13: "\\r"}
@@ -26,7 +26,7 @@ class _Hunk:
 
 def unified(path: str, before: bytes | None, splices: Iterable[Splice]) -> bytes:
     """The diff of one file; `before` None: it is new. Empty where nothing changes."""
-    edits = sorted(splices)
+    edits = ordered(splices)
     old = _lines(before or b"")
     hunks = [each for each in _hunks(before or b"", old, edits) if tuple(old[each.start : each.end]) != each.lines]
     if not hunks:

@@ -235,7 +235,9 @@ def _only_meant(content: bytes, found: Index, file: str, attempts: list[_Attempt
 
 def _splices(attempts: Iterable[_Attempt]) -> tuple[Splice, ...]:
     """The first way of each; what is put at the same place opens a new section once."""
-    ways = sorted((each.ways[0] for each in attempts), key=lambda way: way.splice)
+    ways = sorted(
+        (each.ways[0] for each in attempts), key=lambda way: (way.splice.start, way.splice.end, way.splice.text)
+    )
     opened: set[int] = set()
     splices = []
     for way in ways:

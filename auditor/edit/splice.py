@@ -19,7 +19,7 @@ _TOKENS: Final = (
 _MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Splice:
     """The bytes from `start` to `end` are replaced by `text`; an insertion where the two are equal."""
 
@@ -37,10 +37,15 @@ class Token:
     text: str
 
 
+def ordered(splices: Iterable[Splice]) -> list[Splice]:
+    """By place; what is inserted at the same one stays in the order that it was given in."""
+    return sorted(splices, key=lambda each: (each.start, each.end))
+
+
 def spliced(content: bytes, splices: Iterable[Splice]) -> bytes:
     """The bytes after all of them. Two that overlap are a ValueError."""
     parts, done = [], 0
-    for each in sorted(splices, key=lambda each: (each.start, each.end)):
+    for each in ordered(splices):
         if each.start < done:
             raise ValueError("two edits of the same bytes")
         parts += [content[done : each.start], each.text]
