@@ -18,6 +18,10 @@ The report goes to standard output, everything else to standard error. Options h
 Each has a twin in the environment, named in its row: `AUDITOR_FAIL_ON=warning` is `--fail-on warning`. A switch is off with
 `0`, `false`, `no` or nothing; an option that may be repeated takes several values with white space between; the command line
 wins. What the exit status says is in [exit-status.md](exit-status.md), what the formats hold in [formats.md](formats.md).
+
+`auditor --version`, `auditor --man` and `auditor --completion bash|zsh|fish` print what they say, and end.
+Progress is shown on standard error: a bar at a terminal, a line per phase that takes longer than a second where `CI` is set; nothing
+with `--quiet`.
 """
 
 
