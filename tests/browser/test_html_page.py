@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 
-from auditor.model.report import Report
+from auditor.model.report import Change, Report
 from fixtures.browser import Page
 from tests.support import samples
 
@@ -160,6 +161,19 @@ def test_columns_sort_both_ways_and_say_so(show: Open) -> None:
     click(page, "[data-sort=reference]")
     assert page.run(NAMES) == sorted(page.run(NAMES), reverse=True)
     assert page.run(told) == ["none", "descending", "none", "none"]
+
+
+def test_an_audit_of_many_repositories_filters_by_repository(show: Open) -> None:
+    report = samples.failing()
+    names = ("acme/shop", "acme/payments")
+    images = tuple(replace(image, repository=names[index % 2]) for index, image in enumerate(report.images))
+    page = show(replace(report, images=images))
+    bars = page.run("[...document.querySelectorAll('.bars a')].filter((a) => a.hash.startsWith('#repository=')).length")
+    assert bars == 2
+    choose(page, "repository", "acme/shop")
+    assert page.run(NAMES) == [image.reference for image in images[::2] if image.change is Change.ADDED]
+    show(report)
+    assert page.run("document.getElementById('repository').checkVisibility()") is False
 
 
 # ── links ────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from auditor.report.escape import html_text
 from auditor.report.html.data import NAME, shown
-from auditor.report.view import Standing, View
+from auditor.report.view import Entry, Standing, View
 
 CLASSES: Final = {
     Standing.FAILS: "fails",
@@ -44,7 +44,12 @@ class Bar:
 
 def charts(seen: View) -> str:
     """The charts that have something to show, side by side."""
-    parts = [_strip(seen), _bars("Findings by rule", _rules(seen)), _bars("Not clean, by root", _roots(seen))]
+    parts = [
+        _strip(seen),
+        _bars("Findings by rule", _rules(seen)),
+        _bars("Not clean, by repository", _repositories(seen)),
+        _bars("Not clean, by root", _roots(seen)),
+    ]
     told = "".join(parts)
     return f'<div class="charts">{told}</div>' if told else ""
 
@@ -88,13 +93,27 @@ def _rules(seen: View) -> list[Bar]:
     ]
 
 
+def _unclean(seen: View) -> list[Entry]:
+    return [e for e in seen.gating if e.standing in {Standing.FAILS, Standing.INCOMPLETE, Standing.WARNS}]
+
+
+def _repositories(seen: View) -> list[Bar]:
+    return _compared(
+        "repository", Counter(e.image.repository for e in _unclean(seen) if e.image.repository is not None)
+    )
+
+
 def _roots(seen: View) -> list[Bar]:
-    bad = [e for e in seen.gating if e.standing in {Standing.FAILS, Standing.INCOMPLETE, Standing.WARNS}]
-    counted = Counter(root for e in bad for root in {u.use.root for u in e.image.uses} if root is not None)
+    roots = (root for e in _unclean(seen) for root in {u.use.root for u in e.image.uses} if root is not None)
+    return _compared("root", Counter(roots))
+
+
+def _compared(key: str, counted: Counter[str]) -> list[Bar]:
+    """Bars that filter by a key; one alone would compare nothing."""
     if len(counted) < 2:
         return []
     return [
-        Bar(root, number, "fails", f"#root={quote(shown(root), safe='')}") for root, number in counted.most_common()
+        Bar(name, number, "fails", f"#{key}={quote(shown(name), safe='')}") for name, number in counted.most_common()
     ]
 
 

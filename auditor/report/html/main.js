@@ -33,7 +33,7 @@ function follow() {
     if (link.dataset.view === state.view) link.setAttribute("aria-current", "page");
     link.setAttribute("href", addressOf({ ...state, view: link.dataset.view, image: "" }));
   }
-  for (const key of ["q", "scope", "verdict", "rule", "root"]) if (find(`#${key}`).value !== state[key]) find(`#${key}`).value = state[key];
+  for (const key of ["q", "scope", "verdict", "rule", "repository", "root"]) if (find(`#${key}`).value !== state[key]) find(`#${key}`).value = state[key];
   for (const tile of document.querySelectorAll("[data-standing]")) tile.setAttribute("aria-pressed", String(tile.dataset.standing === state.standing));
   const turned = state.sort.startsWith("-");
   for (const button of document.querySelectorAll("[data-sort]")) {
@@ -132,6 +132,9 @@ function prepare() {
   if (DECIDES) select.append(el("option", { value: "all" }, `all images (${DATA.images.length})`));
   fill(find("#verdict"), "any", tallied(DATA.images.map((image) => image.verdict ?? "not judged")));
   fill(find("#rule"), "any", tallied(DATA.findings.map((finding) => finding.rule)));
+  const repositories = tallied(DATA.images.map((image) => image.repository).filter(Boolean), (a, b) => (a[0] < b[0] ? -1 : 1));
+  fill(find("#repository"), "any", repositories);
+  find("#repository").closest("label").hidden = repositories.length === 0;
   fill(find("#root"), "any", tallied(DATA.images.flatMap((image) => image.roots), (a, b) => (a[0] < b[0] ? -1 : 1)));
   const numbers = { images: DATA.images.length, findings: DATA.findings.length, policies: policyColumns(DATA.images).length, skipped: DATA.skipped.length };
   for (const link of document.querySelectorAll("[data-view]")) link.append(el("span", { class: "n" }, numbers[link.dataset.view].toLocaleString("en")));
@@ -185,9 +188,9 @@ addEventListener("keydown", press);
 addEventListener("beforeprint", print);
 addEventListener("afterprint", afterPrint);
 find("#q").addEventListener("input", (event) => go({ q: event.target.value, image: "" }, true));
-for (const key of ["scope", "verdict", "rule", "root"]) find(`#${key}`).addEventListener("change", (event) => go({ [key]: event.target.value, image: "" }));
+for (const key of ["scope", "verdict", "rule", "repository", "root"]) find(`#${key}`).addEventListener("change", (event) => go({ [key]: event.target.value, image: "" }));
 find(".filters").addEventListener("submit", (event) => event.preventDefault());
-find("#reset").addEventListener("click", (event) => { event.preventDefault(); go({ q: "", scope: "", verdict: "", standing: "", rule: "", root: "", sort: "", image: "" }); });
+find("#reset").addEventListener("click", (event) => { event.preventDefault(); go({ q: "", scope: "", verdict: "", standing: "", rule: "", repository: "", root: "", sort: "", image: "" }); });
 for (const tile of document.querySelectorAll("[data-standing]")) {
   tile.addEventListener("click", () => go({ view: "images", standing: tile.dataset.standing === state.standing ? "" : tile.dataset.standing, image: "" }));
 }

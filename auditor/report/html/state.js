@@ -1,9 +1,9 @@
-// What is shown is what the address says: `#view=…&q=…&scope=…&verdict=…&standing=…&rule=…&root=…&sort=…&image=…`.
+// What is shown is what the address says: `#view=…&q=…&scope=…&verdict=…&standing=…&rule=…&repository=…&root=…&sort=…&image=…`.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const BY_ID = new Map(DATA.images.map((image) => [image.id, image]));
 const VIEWS = ["images", "findings", "policies", "skipped"];
-const KEYS = ["view", "q", "scope", "verdict", "standing", "rule", "root", "sort", "image"];
+const KEYS = ["view", "q", "scope", "verdict", "standing", "rule", "repository", "root", "sort", "image"];
 const LOOSE = "(no root)";
 const DECIDES = DATA.images.some((image) => image.scope === "decides");
 
@@ -63,6 +63,7 @@ function filteredImages(state) {
     && (!state.standing || image.standing === state.standing)
     && (!state.verdict || (image.verdict ?? "not judged") === state.verdict)
     && (!state.rule || image.rules.has(state.rule))
+    && (!state.repository || image.repository === state.repository)
     && (!state.root || image.roots.includes(state.root))
     && holds(image.haystack, wanted)));
   return sorted(left, state.sort);
@@ -87,6 +88,7 @@ function filteredFindings(state) {
   return DATA.findings.filter((finding) => {
     const image = BY_ID.get(finding.image);
     return (!state.rule || finding.rule === state.rule)
+      && (!state.repository || (image && image.repository === state.repository))
       && (!state.root || finding.roots.includes(state.root))
       && (!state.standing || (image && image.standing === state.standing))
       && (!state.verdict || (image && (image.verdict ?? "not judged") === state.verdict))
