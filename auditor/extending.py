@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,18 +27,19 @@ class NotFetched(OSError):  # noqa: N818 - the state of the address, as seen fro
 
 @dataclass(frozen=True, slots=True)
 class SharedRules:
-    """Fetches rules files. `cache` is the folder where they are kept between runs."""
+    """Fetches rules files. `cache` is the folder where they are kept between runs; None: this user's."""
 
     environ: Mapping[str, str]
-    cache: Path
     offline: bool = False
+    cache: Path | None = None
     limits: Limits = DEFAULT
 
     def fetch(self, url: str, sha256: str) -> bytes:
         """The file at `url`; `sha256` (hexadecimal) says what it should be, and is not checked here. Raises NotFetched."""
-        from auditor.registry.store import Cache  # noqa: PLC0415 - rules that extend nothing start without this floor
+        from auditor.folders import cache_folder  # noqa: PLC0415 - rules that extend nothing start without these
+        from auditor.registry.store import Cache  # noqa: PLC0415
 
-        cache = Cache(self.cache)
+        cache = Cache(self.cache or cache_folder("rules"))
         content = cache.read(sha256)
         if content is not None:
             return content
@@ -51,7 +52,7 @@ class SharedRules:
 
     def kept(self, url: str, sha256: str) -> bytes:
         """The same, asking nobody. Raises NotFetched."""
-        return SharedRules(self.environ, self.cache, offline=True, limits=self.limits).fetch(url, sha256)
+        return replace(self, offline=True).fetch(url, sha256)
 
     def _asked(self, url: str) -> bytes:
         from auditor.registry.exchange import Exchange  # noqa: PLC0415 - as above

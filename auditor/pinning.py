@@ -48,7 +48,7 @@ class Pinning:
 def find_unpinned(change: Change, rules_file: RulesFile, world: World) -> Unpinned:
     """What the tree deploys by tag, `pinned: ignore` left out. Asks no registry."""
     with world.watch.lap("rules"):
-        rules = rules_file.load(world.today)
+        rules = rules_file.load(world.today, world.shared_rules)
     with world.watch.lap("manifests"), rendering(world, rules) as renderers:
         found = _read(change.head, rules, Shared(), renderers)
     return Unpinned(_unpinned(found, change, rules), _holes(found, change, rules))
@@ -60,7 +60,7 @@ def pin(change: Change, rules_file: RulesFile, world: World, *, whatever: bool =
     A revoked image is pinned by nobody.
     """
     with world.watch.lap("rules"):
-        rules = rules_file.load(world.today)
+        rules = rules_file.load(world.today, world.shared_rules)
     with rendering(world, rules) as renderers:
         shared = Shared()
         with world.watch.lap("manifests"):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from auditor.config.files import Read
 from auditor.config.load import load_rules
 from auditor.config.rules import Rules
 from auditor.errors import ConfigurationError, SourceError
-from auditor.extending import SharedRules
 from auditor.judge.findings.settings import rule_changes
 from auditor.model.finding import Finding
+
+if TYPE_CHECKING:
+    from auditor.extending import SharedRules
 
 
 @dataclass(frozen=True, slots=True)

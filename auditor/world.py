@@ -8,12 +8,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.extending import SharedRules
-from auditor.folders import cache_folder
 from auditor.model.finding import Level
 from auditor.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
+    from auditor.extending import SharedRules
     from auditor.manifests.render.tools import Renderers
     from auditor.policies.versions import Versions
     from auditor.registry.store import CacheSettings
@@ -51,4 +50,6 @@ class World:
     @property
     def shared_rules(self) -> SharedRules:
         """Fetches the rules files that others share by address."""
-        return SharedRules(self.environ, cache_folder("rules"), offline=self.offline)
+        from auditor.extending import SharedRules  # noqa: PLC0415 - rules that extend nothing by address start without
+
+        return SharedRules(self.environ, offline=self.offline)

@@ -59,19 +59,19 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     from auditor.edit.write import Rewrite
     from auditor.rules_file import RulesFile
 
-    today = sources.world(options, environment).today
-    waivers = _wanted(options, today)
+    world = sources.world(options, environment)
+    waivers = _wanted(options, world.today)
     with sources.open_target(options, base=None, head=None, standard_input=sys.stdin.buffer) as (change, rules_file):
         top, path = rules_place(options.config, change, rules_file)
         if path is None:
             raise UsageError("there is no rules file to add a waiver to", help="write auditor.yaml first: version: 1")
         before = rules_file.read(path) or b""
-        rules = rules_file.load(today)
+        rules = rules_file.load(world.today, world.shared_rules)
         splice = with_waivers(before, path, waivers)
         after = spliced(before, [splice])
         read = rules_file.read
         edited = RulesFile(lambda name: after if name == path else read(name), path)
-        _check(rules, edited.load(today), waivers)
+        _check(rules, edited.load(world.today, world.shared_rules), waivers)
         if options.dry_run:
             show_diff(unified(path, before, [splice]))
             return Exit.CLEAN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -75,6 +76,29 @@ def test_rules_of_an_address_judge_and_are_fetched_once(house: House, shelf: She
         assert (ran.status, ran.verdicts) == (1, {"web": "verified", "wrong": "wrong-signer"})
     assert shelf.asked == ["/rules.yaml"], "the second run takes it from the cache, by its hash"
     assert house.run("check", ".", "--offline", "--base", "main", "-f", "json").status in (1, 3)
+    assert shelf.asked == ["/rules.yaml"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("images", "."),
+        ("pin", ".", "--dry-run"),
+        ("baseline", ".", "--dry-run"),
+        ("waive", "ghcr.io/acme/x", "--until", "in a month", "--owner", "us", "--reason", "why", "--dry-run"),
+        ("doctor", "."),
+        ("init", ".", "--forge", "none"),
+        ("policy", "lint", "."),
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_that_reads_rules_has_them(house: House, shelf: Shelf, command: tuple[str, ...]) -> None:
+    more = "trust: [{file: trust/root.json}]\n"
+    mine = f"version: 1\n{shelf.put('/rules.yaml', organisation(house))}{more}"
+    house.commit_base({"auditor.yaml": mine})
+    until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    ran = house.run(*(until if each == "in a month" else each for each in command)).clean_of_tracebacks()
+    assert ran.status in (0, 3), ran.err
     assert shelf.asked == ["/rules.yaml"]
 
 
