@@ -10,10 +10,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
 
+from auditor.cli.completion import SHELLS
+from auditor.cli.man import man
 from tests.cli.house import TOP, House, Ran
 
 _BIN = Path(sys.executable).parent
@@ -176,6 +179,39 @@ def test_what_runs_is_locked_as_what_is_tested() -> None:
     assert {"sigstore", "cryptography", "hatchling"} <= run.keys()
     assert "pytest" not in run
     assert {name: tested[name] for name in run} == run
+
+
+def test_what_the_image_copies_is_enough_for_a_wheel_with_its_manual_and_completion(tmp_path: Path) -> None:
+    context, out = tmp_path / "context", tmp_path / "out"
+    context.mkdir()
+    for name in (TOP / ".dockerignore").read_text().splitlines():
+        if name.startswith("!"):
+            source = TOP / name[1:]
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, context / name[1:], ignore=ignore) if source.is_dir() else shutil.copy(
+                source, context
+            )
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), "."],
+        cwd=context,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = out.iterdir()
+    with ZipFile(wheel) as packed:
+        data = {name.partition(".data/data/")[2]: name for name in packed.namelist() if ".data/data/" in name}
+        assert packed.read(data["share/man/man1/auditor.1"]).decode() == man()
+        assert packed.read(data["share/bash-completion/completions/auditor"]).decode() == SHELLS["bash"]()
+        assert set(data) == {
+            "share/man/man1/auditor.1",
+            "share/bash-completion/completions/auditor",
+            "share/zsh/site-functions/_auditor",
+            "share/fish/vendor_completions.d/auditor.fish",
+        }
+        assert "auditor/_rules/catalog/unsigned-image.md" in packed.namelist()
 
 
 # ── run ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
