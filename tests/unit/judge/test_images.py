@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from auditor.config.rules import PlatformMode
+from auditor.config.rules import Pinned, PlatformMode
 from auditor.judge.compare import compare
 from auditor.judge.governing import Governing
 from auditor.judge.images import inventory_images
@@ -60,6 +60,29 @@ def test_a_use_is_judged_wherever_something_deploys_it() -> None:
     uncovered = replace(unnamed, root="apps", deployers=("clusters/dev", "elsewhere"))
     assert Governing(rules(dev, prod)).label(uncovered) == "images[0] "
     assert Governing(rules(dev, prod)).label(replace(uncovered, deployers=("clusters/dev",))) == "images[0]"
+
+
+def test_a_place_that_the_rules_tell_apart_needs_an_entry() -> None:
+    dev = within(entry("ghcr.io/acme/**", label="images[0]"), "clusters/dev/**")
+    others = within(entry("ghcr.io/other/**", label="images[1]"), "clusters/prod/**")
+    there = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    assert Governing(rules(dev, others)).entries(there) == (dev, None)
+    assert Governing(rules(dev)).entries(there) == (dev,)
+
+
+def test_an_entry_that_lets_images_be_unsigned_still_wants_them_pinned() -> None:
+    lenient = within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev/**")
+    pinned = replace(lenient, pinned=Pinned.REQUIRE)
+    prod = within(entry(label="images[1]"), "clusters/prod/**")
+    there = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    assert Governing(rules(lenient, prod)).entries(there) == (prod,)
+    assert Governing(rules(pinned, prod)).entries(there) == (prod, pinned)
+
+
+def test_a_lenient_entry_for_a_file_covers_nothing_of_its_root() -> None:
+    lenient = within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev/**")
+    borrowed = use(root="clusters/prod", file="clusters/dev/api.yaml")
+    assert Governing(rules(lenient)).entries(borrowed) == (None,)
 
 
 def test_a_file_never_makes_its_root_easier() -> None:
