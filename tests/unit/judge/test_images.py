@@ -10,6 +10,7 @@ from auditor.judge.governing import Governing
 from auditor.judge.images import inventory_images
 from auditor.judge.judge import judge
 from auditor.model.evidence import Evidence, Resolved
+from auditor.model.finding import Level
 from auditor.model.report import Change
 from auditor.model.verdict import Verdict
 from tests.support.judging import (
@@ -187,3 +188,11 @@ def test_an_inventory_judges_nothing() -> None:
     assert (first.reference, len(first.uses), first.verdict) == (API, 2, None)
     assert (second.pinned, second.digest) == (True, OTHER)
     assert (third.reference, third.name) == ("{{ .image }}", None)
+
+
+def test_of_two_entries_that_say_one_thing_the_stricter_is_heard() -> None:
+    dev = within(replace(entry(label="images[0]"), pinned=Pinned.PREFER), "clusters/dev/**")
+    prod = within(replace(entry(label="images[1]"), pinned=Pinned.REQUIRE), "clusters/prod/**")
+    shared = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    judged = judge(compare(None, (shared,)), {API: evidence(signed())}, rules(dev, prod), TODAY)
+    assert [each.level for each in judged.findings if each.rule == "unpinned-image"] == [Level.ERROR]
