@@ -67,7 +67,13 @@ class Process:
     """One running git command. Standard error is drained beside it, so that a flood of warnings cannot block it."""
 
     def __init__(self, git: Git, command: Sequence[str]) -> None:
-        self._running = git.execute(command, istream=PIPE, as_process=True, env=_ENVIRONMENT)
+        from git.exc import GitCommandNotFound  # noqa: PLC0415 - loaded with `git`, see _gitpython
+
+        try:
+            self._running = git.execute(command, istream=PIPE, as_process=True, env=_ENVIRONMENT)
+        except GitCommandNotFound as error:
+            message = f"{command[0]} is needed to run git and is not on the PATH"
+            raise GitMissing(message, help="add the folder of the system's programs, such as /usr/bin, to PATH") from error
         popen = self._running.proc
         if popen is None or popen.stdin is None or popen.stdout is None or popen.stderr is None:
             raise GitFailed(-1, "git could not be started")

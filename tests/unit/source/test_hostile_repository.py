@@ -1,6 +1,7 @@
 """Nothing that a repository or the environment names is run, and the environment cannot put another repository in place."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,25 @@ def test_a_machine_without_git_reads_folders_and_refuses_revisions(tmp_path: Pat
     )
     assert done.stdout.startswith("['a'] ('git is not installed")
     assert "GitMissing: git is needed" in done.stderr
+
+
+def test_git_without_the_systems_programs_beside_it_is_told(tmp_path: Path) -> None:
+    """A PATH of git alone: its environment is cleaned by `env`."""
+    folder = new(tmp_path / "r")
+    commit(folder, {"a": "1"})
+    (tmp_path / "bin").mkdir()
+    git = shutil.which("git")
+    assert git is not None
+    (tmp_path / "bin" / "git").symlink_to(git)
+    code = "import sys; from pathlib import Path; from auditor.source.change import open_change; open_change(Path(sys.argv[1]), 'HEAD', None)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        env={"PATH": str(tmp_path / "bin"), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "GitMissing: env is needed to run git" in done.stderr
 
 
 def test_a_bare_repository_among_the_files_of_another_is_not_ours(tmp_path: Path) -> None:
