@@ -100,9 +100,11 @@ def _wanted(options: argparse.Namespace, today: date) -> tuple[NewWaiver, ...]:
 
 def _check(before: Rules, after: Rules, waivers: tuple[NewWaiver, ...]) -> None:
     """The rules with the waivers say what they said, and the waivers. Raises UsageError."""
-    said = {(each.image.text, each.rule, each.until, each.owner, each.reason) for each in after.waivers}
-    wanted = {(each.image, each.rule, each.until, each.owner, each.reason) for each in waivers}
-    if len(after.waivers) != len(before.waivers) + len(waivers) or not wanted <= said:
+    # A block scalar at the end of a file without a last line end gets one: of a reason that is nothing.
+    old = [(each.image.text, each.rule, each.until, each.owner, each.reason.rstrip()) for each in before.waivers]
+    new = [(each.image.text, each.rule, each.until, each.owner, each.reason.rstrip()) for each in after.waivers]
+    wanted = [(each.image, each.rule, each.until, each.owner, each.reason.rstrip()) for each in waivers]
+    if sorted(new) != sorted([*old, *wanted]):
         raise UsageError("the rules file would not say what was meant; nothing was written", help="add it by hand")
 
 

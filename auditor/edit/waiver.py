@@ -25,10 +25,18 @@ class NewWaiver:
     reason: str
 
     def pairs(self) -> list[str]:
-        """`key: value`, texts in double quotes (JSON's escapes are YAML's)."""
+        """`key: value`, texts in double quotes."""
         text = {"image": self.image, "rule": self.rule, "until": self.until, "owner": self.owner, "reason": self.reason}
         bare = {"rule", "until"}
-        return [f"{key}: {value if key in bare else json.dumps(value)}" for key, value in text.items()]
+        return [f"{key}: {value if key in bare else _quoted(str(value))}" for key, value in text.items()]
+
+
+def _quoted(text: str) -> str:
+    """As YAML writes it in double quotes, where JSON's escapes hold, but halves of surrogate pairs are no characters."""
+    inner = json.dumps(text, ensure_ascii=False)
+    return "".join(
+        c if c.isprintable() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in inner
+    )
 
 
 def pattern_of(image: str, rule: str) -> str:
