@@ -302,3 +302,19 @@ def test_the_hooks_run_what_they_say(house: House) -> None:
     assert house.images.ref("unsigned") in house.program(*hooks["auditor-images"][1:]).out
     house.commit({"auditor.yaml": "version: 1\nimage: []\n"})
     assert house.program(*hooks["auditor-images"][1:]).status == 2
+
+
+def test_no_page_and_no_template_shows_an_action_that_can_move() -> None:
+    shown = [
+        (path.name, used)
+        for path in [
+            TOP / "README.md",
+            *(TOP / "docs").rglob("*.md"),
+            *(TOP / "auditor" / "adopt" / "templates").iterdir(),
+        ]
+        for used in re.findall(r"^ *-? *uses: *(\S+)", path.read_text(), re.MULTILINE)
+    ]
+    assert len(shown) > 5
+    ours = {"OWNER/auditor@COMMIT", "./"}
+    pinned = re.compile(rf"(https://github\.com/)?{_PINNED.pattern}")
+    assert [each for each in shown if each[1] not in ours and not pinned.fullmatch(each[1])] == []
