@@ -48,7 +48,7 @@ def test_what_is_recorded_fails_nothing_and_stays_visible(grown: House) -> None:
 
 def test_a_new_tag_is_never_in_it(grown: House) -> None:
     baseline(grown)
-    grown.images.push("unsigned", "2.0")
+    grown.images.registry.put_image("acme/unsigned", "2.0")
     (grown.repo / "a.yaml").write_text(pod("unsigned", grown.images.ref("unsigned", "2.0")))
     assert check(grown).status == 1
 
