@@ -110,8 +110,10 @@ class Several(argparse.Action):
 
 
 class Single(argparse.Action):
-    """An option that is given once, where other commands repeat it. It has no twin: what the variable says to those is a
-    list, with names that this one may not know."""
+    """An option that is given once, where other commands repeat it.
+
+    It has no twin: what the variable says to those is a list, with names that this one may not know.
+    """
 
     def __call__(
         self,

@@ -80,9 +80,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     world = sources.world(options, environment)
     flags = _flags(options)
     rules = (
-        rules_of_flags(flags)
-        if flags
-        else sources.rules_found_upward(options).load(world.today, world.shared_rules)
+        rules_of_flags(flags) if flags else sources.rules_found_upward(options).load(world.today, world.shared_rules)
     )
     root = sources.read_option(options.trusted_root, "the trusted root")
     if root is not None:

@@ -8,7 +8,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from auditor.cli.options import Environment, Listed, Several
-from auditor.config.levels import DEFAULT_LEVELS
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 
@@ -82,6 +81,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
 
 
 def _wanted(options: argparse.Namespace, today: date) -> tuple[NewWaiver, ...]:
+    from auditor.config.levels import DEFAULT_LEVELS
     from auditor.edit.waiver import NewWaiver, pattern_of
 
     for rule in options.rule:

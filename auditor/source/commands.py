@@ -73,7 +73,9 @@ class Process:
             self._running = git.execute(command, istream=PIPE, as_process=True, env=_ENVIRONMENT)
         except GitCommandNotFound as error:
             message = f"{command[0]} is needed to run git and is not on the PATH"
-            raise GitMissing(message, help="add the folder of the system's programs, such as /usr/bin, to PATH") from error
+            raise GitMissing(
+                message, help="add the folder of the system's programs, such as /usr/bin, to PATH"
+            ) from error
         popen = self._running.proc
         if popen is None or popen.stdin is None or popen.stdout is None or popen.stderr is None:
             raise GitFailed(-1, "git could not be started")

@@ -26,6 +26,7 @@ DOORS = {
     "re2": "auditor/config/names.py",
     "regopy": "auditor/policies/rego/child.py",
     "rfc3161_client": "auditor/signatures",
+    "rich": "auditor/cli/bar.py",
     "ruamel": "auditor/config/document.py",
     "sigstore": "auditor/signatures",
     "sigstore_models": "auditor/signatures",

@@ -12,6 +12,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+SHARED = {
+    "data/share/bash-completion/completions/auditor",
+    "data/share/fish/vendor_completions.d/auditor.fish",
+    "data/share/man/man1/auditor.1",
+    "data/share/zsh/site-functions/_auditor",
+}
+"""What an installer puts beside the package: completions and the manual page."""
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("wheel")
@@ -29,7 +38,8 @@ def test_the_wheel_carries_every_rule_file_and_nothing_of_the_checkout_beside_th
     assert rules
     assert {f"auditor/_rules/{name}" for name in rules} <= names
     assert "auditor/py.typed" in names
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"auditor"}
+    beside = {name for name in names if ".dist-info/" not in name and not name.startswith("auditor/")}
+    assert {name.partition(".data/")[2] for name in beside} == SHARED
     sources = {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "auditor").rglob("*") if "__pycache__" not in path.parts
     }
