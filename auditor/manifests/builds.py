@@ -6,7 +6,7 @@ They are judged only where the rules ask for it (`manifests.also`): then what bu
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final
 
 from auditor.manifests.contents import unparsable
@@ -39,19 +39,24 @@ def builds(
 ) -> Iterator[Part]:
     """The uses and gaps of each such file that is `chosen`, in path order. `touched`: of these paths only."""
     names = [(sort, _NAMES[sort]) for sort in sorted(also)]
+
+    def sort_of(path: str) -> str | None:
+        return next((sort for sort, name in names if name.fullmatch(path)), None) if path in chosen else None
+
     for path in reader.files if names else ():
-        sort = next((sort for sort, name in names if name.fullmatch(path)), None)
-        if sort is not None and path in chosen and (touched is None or path in touched):
-            yield _part(reader, path, sort)
+        sort = sort_of(path)
+        if sort is not None and (touched is None or path in touched):
+            yield _part(reader, path, sort, sort_of)
 
 
-def _part(reader: Reader, path: str, sort: str) -> Part:
+def _part(reader: Reader, path: str, sort: str, sort_of: Callable[[str], str | None]) -> Part:
     found: list[Found] = []
     gaps: list[Gap] = []
     try:
         target = reader.resolve(path)
-        if target != path:
-            return Part((), ())  # a symlink: what it leads to is read under its own name
+        if target is None or (target != path and sort_of(target) == sort):
+            return Part((), ())  # a symlink to nothing, or to what is read under its own name
+        path = target
         if sort == "dockerfile":
             found.extend(_dockerfile(reader.bytes_of(path).decode("utf-8", "replace"), path))
         for document in reader.documents(path) if sort != "dockerfile" else ():

@@ -60,6 +60,7 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
     surveys: dict[int, Survey] = {}
     beside = {posixpath.dirname(path) for path in touched}
     for reader in readers:
+        beside.update(posixpath.dirname(path) for path in reader.with_links(touched))
         found = surveys[id(reader.tree)] = survey(reader, settings)
         holder = next(_deployers(reader, dict.fromkeys((*found.files, *found.claims))), None)
         if holder is not None:

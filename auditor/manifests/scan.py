@@ -33,6 +33,7 @@ class Scan:
         self._rendering = rendered
         self.loose: list[str] = []
         self._loaded: set[str] = set()
+        self._listed: frozenset[str] = frozenset()
         self._every = every
         self._builder = builder
         self._plan = plan
@@ -41,6 +42,7 @@ class Scan:
     def parts(self, found: Entries, before: Inventory | None, within: Reach | None) -> Iterator[Part]:
         """Every root, then every file that no root loads, then every chart that neither deploys."""
         known = frozenset(before.roots) if before else frozenset(found.roots)
+        self._listed = frozenset((*found.files, *found.chart_files))
         yield Part((), self._plan.graph.gaps)
         deployed: set[Use] = set()
         for root, way in self._plan.ways:
@@ -147,8 +149,8 @@ class Scan:
             return Part((), (unparsable(Place(path), str(error)),))
         if target is None:
             return Part((), (Gap(Place(path), "broken symlink", "it leads to nothing"),))
-        if self.reader.files[path].kind is EntryKind.SYMLINK:
-            return Part((), ())  # its target is read under its own name
+        if self.reader.files[path].kind is EntryKind.SYMLINK and self._is_read(target):
+            return Part((), ())
         contents = self.reader.contents(target)
         uses: list[Use] = []
         gaps = list(contents.gaps)
@@ -165,6 +167,10 @@ class Scan:
             uses.append(use_of(line, None, None))
             gaps.extend(templates([line], None))
         return Part(tuple(uses), tuple(gaps))
+
+    def _is_read(self, target: str) -> bool:
+        """Whether what a symlink leads to is read under its own name: not where that is no manifest's, or left out."""
+        return target in self._listed or posixpath.basename(target) in KUSTOMIZATIONS
 
     def _chart_parts(self, found: Entries) -> Iterator[Part]:
         """What deploys charts and is no object, then every chart that nothing deploys."""

@@ -12,7 +12,18 @@ from typing import Any, Final
 
 from auditor.limits import DEFAULT
 from auditor.model.forge import Forge
-from auditor.publish.ci.job import Job, Revisions, Variables, address, branch, commit, job_name, number, project
+from auditor.publish.ci.job import (
+    Job,
+    Revisions,
+    Variables,
+    address,
+    branch,
+    commit,
+    job_name,
+    number,
+    project,
+    pushed_base,
+)
 
 _GITEA: Final = ("GITEA_ACTIONS", "FORGEJO_ACTIONS")
 _CHANGES: Final = frozenset({"pull_request", "pull_request_target", "pull_request_review", "merge_group"})
@@ -44,7 +55,8 @@ def read(variables: Variables) -> Job | None:
     if event is None:
         blind = f"the event file of this {name} job cannot be read" if name in _CHANGES | {"workflow_run"} else ""
         return Job(**facts, commit=own or None, heads=(own,) if own else (), blind=blind)
-    return Job(**facts, **_by_event(name, event, own))
+    protected = variables.get("GITHUB_REF_PROTECTED") == "true"
+    return Job(**facts, **_by_event(name, event, own, protected=protected))
 
 
 def _event(path: str | None) -> Mapping[str, Any] | None:
@@ -58,7 +70,7 @@ def _event(path: str | None) -> Mapping[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def _by_event(name: str, event: Mapping[str, Any], own: str) -> dict[str, Any]:
+def _by_event(name: str, event: Mapping[str, Any], own: str, *, protected: bool) -> dict[str, Any]:
     match name:
         case "pull_request" | "pull_request_target" | "pull_request_review":
             return _pull_request(name, event, own)
@@ -66,7 +78,7 @@ def _by_event(name: str, event: Mapping[str, Any], own: str) -> dict[str, Any]:
             base, head = commit(_at(event, "merge_group", "base_sha")), commit(_at(event, "merge_group", "head_sha"))
             return _change((Revisions(base, head),) if base and head else (), "merge group", head, (head, own))
         case "push":
-            return _push(event, own)
+            return _push(event, own, protected=protected)
         case "workflow_run":
             return _workflow_run(event)
         case _:
@@ -99,11 +111,14 @@ def _change(told: tuple[Revisions, ...], what: str, head: str, heads: tuple[str,
     }
 
 
-def _push(event: Mapping[str, Any], own: str) -> dict[str, Any]:
+def _push(event: Mapping[str, Any], own: str, *, protected: bool) -> dict[str, Any]:
     before, after = commit(event.get("before")), commit(event.get("after")) or own
     default = branch(_at(event, "repository", "default_branch"))
+    ref = event.get("ref")
+    name = ref.removeprefix("refs/heads/") if isinstance(ref, str) and ref.startswith("refs/heads/") else ""
+    base = pushed_base(before, name, default, protected=protected)
     return {
-        "revisions": (Revisions(before, after),) if before and after else (),
+        "revisions": (Revisions(base, after),) if base and after else (),
         "whole": f"origin/{default}" if default else "HEAD",
         "commit": after or None,
         "heads": tuple(dict.fromkeys(filter(None, (after, own)))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.model.forge import Forge
-from auditor.publish.ci.job import Job, Revisions, Variables, address, branch, commit, job_name, number
+from auditor.publish.ci.job import Job, Revisions, Variables, address, branch, commit, job_name, number, pushed_base
 
 
 def read(variables: Variables) -> Job | None:
@@ -20,9 +20,12 @@ def read(variables: Variables) -> Job | None:
         variables.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
     )
     before = "" if is_request else commit(variables.get("CI_COMMIT_BEFORE_SHA"))
-    told = (Revisions(base or before, own),) if own and (base if is_request else before) else ()
     default = branch(variables.get("CI_DEFAULT_BRANCH"))
     is_push = variables.get("CI_PIPELINE_SOURCE") == "push"
+    if not is_request:
+        name, protected = variables.get("CI_COMMIT_BRANCH", ""), variables.get("CI_COMMIT_REF_PROTECTED") == "true"
+        base = pushed_base(before if is_push else "", name, default, protected=protected)
+    told = (Revisions(base, own),) if own and base else ()
     return Job(
         ci="GitLab CI",
         forge=Forge.GITLAB,
@@ -30,7 +33,7 @@ def read(variables: Variables) -> Job | None:
         project=project if project.isascii() and project.isdigit() else "",
         name=job_name(variables.get("CI_JOB_NAME")),
         pull_request=request,
-        revisions=told if is_request or is_push else (),
+        revisions=told,
         blind="this merge request's pipeline names no base" if is_request and not told else "",
         whole=(f"origin/{default}" if default else "HEAD") if is_push else "",
         commit=own or None,

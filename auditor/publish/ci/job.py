@@ -63,6 +63,17 @@ def commit(text: object) -> str:
     return name if _COMMIT.fullmatch(name) and name.strip("0") else ""
 
 
+def pushed_base(before: str, name: str, default: str, *, protected: bool) -> str:
+    """What a push to the branch `name` is compared with: the commit before; empty where there is none.
+
+    A branch that anybody may push to is a change until it is merged: its second push would be judged by the rules of its first,
+    and what the first brought would be old. So it is compared with the default branch.
+    """
+    if name and default and name != default and not protected:
+        return f"origin/{default}"
+    return before
+
+
 def project(text: object) -> str:
     """`owner/name`, or deeper; empty for anything else."""
     name = text if isinstance(text, str) else ""
