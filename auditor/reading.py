@@ -78,7 +78,7 @@ class Reading:
             return Ignores(head, {})
         base = ignores(change.base, {each.place.file for each in head})
         texts = frozenset((each.place.file, each.text) for each in base)
-        return Ignores(head, excused(self._base(change).uses, base), texts, uses)
+        return Ignores(head, excused(self._base(change).uses, base, comparison.added), texts, uses)
 
     def _base(self, change: Change) -> Inventory:
         """What base's tip deploys."""

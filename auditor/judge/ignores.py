@@ -40,13 +40,19 @@ class Ignores:
     uses: tuple[Use, ...] = field(default=(), repr=False)
 
 
-def excused(uses: Iterable[Use], comments: Iterable[Ignore]) -> Mapping[Excused, date]:
-    """What comments say about uses, with the last day of each."""
+def excused(uses: Iterable[Use], comments: Iterable[Ignore], added: Iterable[Use] = ()) -> Mapping[Excused, date]:
+    """What comments say about uses, with the last day of each.
+
+    Nothing of `added` uses that something else deploys too: who excused them for one place was not asked about the other.
+    """
     found: dict[Excused, date] = {}
-    for key, ignore in _about(uses, comments):
+    deployers: dict[tuple[str, str, str | None, str], set[str]] = {}
+    for key, ignore, use in _about(uses, comments):
         if ignore.mistake is None and ignore.until is not None:
             found[key] = max(ignore.until, found.get(key, ignore.until))
-    return found
+            deployers.setdefault(key[:4], set()).update(use.deployers)
+    wider = {_of(use) for use in added if not set(use.deployers) <= deployers.get(_of(use), set())}
+    return {key: until for key, until in found.items() if key[:4] not in wider}
 
 
 def ignoring(finding: Finding, ignores: Ignores, rules: Rules, today: date) -> Waived | None:
@@ -116,14 +122,18 @@ def _mistake(ignore: Ignore, rules: Rules, today: date) -> str | None:
     return None
 
 
-def _about(uses: Iterable[Use], comments: Iterable[Ignore]) -> Iterator[tuple[Excused, Ignore]]:
+def _of(use: Use) -> tuple[str, str, str | None, str]:
+    return use.place.file, use.reference, use.root, use.owner
+
+
+def _about(uses: Iterable[Use], comments: Iterable[Ignore]) -> Iterator[tuple[Excused, Ignore, Use]]:
     at: dict[tuple[str, int], list[Ignore]] = {}
     for ignore in comments:
         at.setdefault((ignore.place.file, ignore.target), []).append(ignore)
     for use in uses:
         for ignore in at.get((use.place.file, use.place.line), ()) if use.deployed else ():
             for rule in ignore.rules:
-                yield (use.place.file, use.reference, use.root, use.owner, rule), ignore
+                yield (*_of(use), rule), ignore, use
 
 
 def _added(ignores: Ignores, rules: Rules, today: date) -> Iterator[Finding]:
@@ -131,7 +141,7 @@ def _added(ignores: Ignores, rules: Rules, today: date) -> Iterator[Finding]:
     if ignores.granted is None:
         return
     told = set()
-    for key, ignore in _about(ignores.uses, ignores.head):
+    for key, ignore, _ in _about(ignores.uses, ignores.head):
         until = ignores.granted.get(key)
         about = (ignore.place, key[1], key[4])
         if ignore.until is None or _mistake(ignore, rules, today) or about in told:

@@ -86,8 +86,10 @@ def judge(
         *waiver_findings(live, rules, today, whole=comparison.whole),
         *ignore_findings(live, ignores, rules, today, whole=comparison.whole),
     )
-    # A file or chart that could not be read then may hide something else now: what a change touches, no baseline knows.
+    # A file or chart that could not be read then may hide something else now: what a change touches, no baseline knows. Nor
+    # what it newly deploys: a copy in another folder has the fingerprint of what was there before.
     anew = frozenset(each for each in unseen if touched is not None and each.image is None)
+    anew |= frozenset(found if not comparison.whole else ())
     marked = (
         excuse(each, rules, today, known=each not in anew, ignored=ignoring(each, ignores, rules, today))
         for each in (*live, *about)

@@ -239,7 +239,7 @@ def test_what_base_has_too_gates_nothing(after: tuple[Use, ...], found: Evidence
 def test_waivers_and_the_baseline_change_no_verdict_and_hide_no_finding(
     after: tuple[Use, ...], found: Evidence, book: Rules
 ) -> None:
-    bare = answer((), after, found, book)
+    bare = answer(None, after, found, book)
     every = tuple(
         Waiver(NamePattern.parse("**"), rule, TODAY, "platform-team", "all of it")
         for rule in sorted({each.rule for each in bare.findings})
@@ -248,7 +248,7 @@ def test_waivers_and_the_baseline_change_no_verdict_and_hide_no_finding(
         replace(book, waivers=every),
         replace(book, baseline=frozenset(each.fingerprint for each in bare.findings)),
     ):
-        report = answer((), after, found, excused)
+        report = answer(None, after, found, excused)
         assert report.images == bare.images
         assert {each.fingerprint for each in report.findings} == {each.fingerprint for each in bare.findings}
         assert not any(each.counts for each in report.findings)

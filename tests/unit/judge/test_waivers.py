@@ -107,10 +107,18 @@ def test_the_baseline_knows_a_finding_by_its_fingerprint() -> None:
     first = finding(judged(rules()), "unsigned-image")
     assert first is not None
     book = replace(rules(), baseline=frozenset({first.fingerprint}))
-    known = finding(judged(book), "unsigned-image")
+    known = finding(judged(book, base=False), "unsigned-image")
     assert known is not None
     assert known.baseline
     assert not known.counts
+
+
+def test_what_a_change_newly_deploys_is_in_no_baseline() -> None:
+    first = finding(judged(rules()), "unsigned-image")
+    assert first is not None
+    new = finding(judged(replace(rules(), baseline=frozenset({first.fingerprint}))), "unsigned-image")
+    assert new is not None
+    assert new.counts
 
 
 def test_a_new_tag_or_root_is_never_in_the_baseline() -> None:
