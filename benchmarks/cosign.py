@@ -20,7 +20,7 @@ from benchmarks.gate import write_rules
 from benchmarks.measure import Cost, auditor, fastest
 from benchmarks.measure import run as measured
 from benchmarks.table import Table, held, reached
-from benchmarks.world import Images, pods, serve
+from benchmarks.world import Images, serve
 
 _IDENTITY = (
     "--certificate-oidc-issuer=https://token.actions.githubusercontent.com",
@@ -55,9 +55,10 @@ def ways(cosign: str, images: Images, rules: Path, folder: Path) -> dict[str, Ca
     }
     verify = [cosign, "verify", f"--trusted-root={folder / 'trusted_root.json'}", *_IDENTITY]
     many = "\n".join(images.pinned)
-    check = auditor("check", "-", "--config", str(rules), "-f", "json")
+    named = (part for image in images.pinned for part in ("--image", image))
+    check = auditor("check", str(rules.parent), *named, "-f", "json")
     return {
-        _OURS: lambda: measured(check, stdin=pods(images.pinned)),
+        _OURS: lambda: measured(check),
         _EACH: lambda: measured(["xargs", "-n1", *verify], stdin=many, environ=environ),
         _SIDE: lambda: measured(["xargs", "-n1", "-P16", *verify], stdin=many, environ=environ),
         _ONE: lambda: measured([*verify, *images.pinned], environ=environ),

@@ -25,15 +25,15 @@ _TEKTON: Final = re.compile(
 )
 _ARGO: Final = re.compile(r"\{\{\s*(?:inputs|workflow)\.parameters\.(?P<name>[\w-]+)\s*\}\}")
 _OPENSHIFT: Final = re.compile(r"\$\{\{(?P<quoted>\w+)\}\}|\$\{(?P<name>\w+)\}")
-_BY_GROUP: Final[Values[str, re.Pattern[str]]] = {
+BY_GROUP: Final[Values[str, re.Pattern[str]]] = {
     "tekton.dev": _TEKTON,
     "triggers.tekton.dev": _TEKTON,
     "argoproj.io": _ARGO,
 }
 _LISTS: Final = frozenset({"params", "parameters"})
-_MOST: Final = 32
+MOST: Final = 32
 """Values that one reference may get: more are made by nobody but to be in the way, and the text stays as it is."""
-_NESTED: Final = 4
+NESTED: Final = 4
 """Values that name other parameters: two levels are real."""
 
 
@@ -44,11 +44,11 @@ def fill(
 
     `holder` is the OpenShift template around the object.
     """
-    for pattern, top in ((_BY_GROUP.get(group), node), (_OPENSHIFT if holder else None, holder)):
+    for pattern, top in ((BY_GROUP.get(group), node), (_OPENSHIFT if holder else None, holder)):
         if pattern is not None and top is not None and pattern.search(text):
-            known = parameters(top) if top is node else _index(top.items("parameters"))
-            made = list(islice(_filled(text, scalar, pattern, known, 0), _MOST + 1))
-            if len(made) <= _MOST and [one for one, _ in made] != [text]:
+            known = parameters(top) if top is node else index(top.items("parameters"))
+            made = list(islice(filled(text, scalar, pattern, known, 0), MOST + 1))
+            if len(made) <= MOST and [one for one, _ in made] != [text]:
                 return tuple((one, _edited(edit, one, scalar)) for one, edit in made)
     return ()
 
@@ -57,7 +57,7 @@ def parameters(node: Node) -> Parameters:
     """Every parameter of an object by name."""
     found: dict[str, list[Scalar]] = {}
     for items in _lists(node):
-        for name, values in _index(items).items():
+        for name, values in index(items).items():
             found.setdefault(name, []).extend(values)
     return {name: tuple(values) for name, values in found.items()}
 
@@ -73,25 +73,47 @@ def _lists(node: Node) -> Iterator[list[Node]]:
             yield from _lists(value)
 
 
-def _index(items: list[Node]) -> Parameters:
+def index(items: list[Node]) -> dict[str, tuple[Scalar, ...]]:
+    """The values of a list of parameters, by name: of one that is a list each element, of an object each key."""
     found: dict[str, list[Scalar]] = {}
     for item in items:
         if isinstance(item, Mapping) and (name := item.text("name")):
-            held = (item.scalar(key) for key in ("default", "value"))
-            found.setdefault(name, []).extend(scalar for scalar in held if scalar is not None)
+            for key in ("default", "value", "valueFrom"):
+                for path, scalar in _values(name, key, item):
+                    found.setdefault(path, []).append(scalar)
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _filled(
+def _values(name: str, key: str, item: Mapping) -> Iterator[tuple[str, Scalar]]:
+    value = item.get(key)
+    if isinstance(value, Scalar) and not value.null:
+        yield name, value
+    elif isinstance(value, Sequence):
+        yield from ((name, one) for one in value.items if isinstance(one, Scalar))
+    elif key == "valueFrom" and isinstance(value, Mapping) and value.get("supplied") is None:
+        # Something computes it or keeps it elsewhere: nobody can tell, whatever the default.
+        if (said := item.scalar("name")) is not None:
+            yield name, replace(said, text=f"<{name}>")
+    elif isinstance(value, Mapping):
+        yield from ((f"{name}.{part}", one) for part, one in value.entries if isinstance(one, Scalar))
+
+
+def names(text: str, group: str) -> frozenset[str]:
+    """The parameters that a text of an object of this group names."""
+    pattern = BY_GROUP.get(group)
+    return frozenset(_name(match) for match in pattern.finditer(text)) if pattern else frozenset()
+
+
+def filled(
     text: str, edit: Scalar, pattern: re.Pattern[str], known: Parameters, depth: int
 ) -> Iterator[tuple[str, Scalar]]:
     """The text with each value of its first parameter, and then of the others; the line to edit is the last value's."""
     for match in pattern.finditer(text):
         values = [one for one in known.get(_name(match), ()) if match[0] not in one.text]
-        if values and depth < _NESTED:
+        if values and depth < NESTED:
             for value in values:
                 whole = text[: match.start()] + value.text + text[match.end() :]
-                yield from _filled(whole, value, pattern, known, depth + 1)
+                yield from filled(whole, value, pattern, known, depth + 1)
             return
     yield text, edit
 

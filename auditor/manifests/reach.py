@@ -20,6 +20,7 @@ from typing import Final
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds
+from auditor.manifests.callers import calls
 from auditor.manifests.charts import is_library
 from auditor.manifests.entry import CHART, Survey, survey
 from auditor.manifests.files import OutOfTree, Reader, Shared
@@ -28,7 +29,11 @@ from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.objects import Object
 from auditor.source.tree import EntryKind, Tree, Unreadable, expect
 
-_DEPLOYERS: Final = {b"argoproj.io": (b"Application",), b"toolkit.fluxcd.io": (b"HelmRelease", b"Kustomization")}
+_DEPLOYERS: Final = {
+    b"argoproj.io": (b"Application", b"emplateRef"),
+    b"tekton.dev": (b"Ref", b"ref"),
+    b"toolkit.fluxcd.io": (b"HelmRelease", b"Kustomization"),
+}
 """Words of deployers: a part of the group, and of the kinds in it (`ApplicationSet` is one of them)."""
 _TAGS: Final = (b"!!", b"!<", b"\n%", b"\r%")
 _ESCAPE: Final = re.compile(rb"\\(?:(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|/|(?:\r\n|\r|\n)[ \t]*)")
@@ -147,4 +152,4 @@ def _resolved(escape: re.Match[bytes]) -> bytes:
 
 
 def _is_any_deployer(item: Object) -> bool:
-    return is_deployer(item) or item.kind == "HelmRelease"
+    return is_deployer(item) or item.kind == "HelmRelease" or calls(item)

@@ -31,8 +31,9 @@ _LONGEST: Final = 64 * 1024
 _SCHEME: Final = re.compile(r"(?:oci|docker)://", re.ASCII)
 
 # ── the prefilter: what these patterns do not meet cannot hold an image ──────────────────────────────────────────────────
-_CHARTS: Final = (b"helm.toolkit.fluxcd.io", b"kustomize.toolkit.fluxcd.io", b"argoproj.io")
-"""Groups of the objects that deploy charts and directories: they decide about every image of these."""
+_CHARTS: Final = (b"helm.toolkit.fluxcd.io", b"kustomize.toolkit.fluxcd.io", b"argoproj.io", b"tekton.dev")
+"""Groups of the objects that deploy charts and directories, or hand parameters to others: they decide about every image of
+these."""
 _WORDS: Final = (b"image", b"repository", b"newtag", b"newname", b"oci://", b"docker://", b"@sha256:", *_CHARTS)
 _LOCATED_BYTES: Final = re.compile(rb"(?:\.[a-z0-9-]+|localhost)(?::[0-9]{1,5})?/[a-z0-9._/-]+[:@][a-z0-9_]")
 # An escape that writes letters, slashes, or joins lines; a tag (it may decode base64); a directive that names tags.
