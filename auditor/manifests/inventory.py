@@ -8,7 +8,7 @@ from dataclasses import replace
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
-from auditor.manifests.callers import Callers
+from auditor.manifests.callers import handed
 from auditor.manifests.entry import Chosen, entries, survey
 from auditor.manifests.files import Part, Reader, Shared
 from auditor.manifests.foreign import foreign
@@ -65,7 +65,7 @@ def inventory(
     uses = _merged(use for part in parts for use in part.uses if use.deployed or _line(use) not in judged)
     if every:
         uses |= {use: use for use in scan.undeployed(uses)}
-    uses |= {use: use for use in Callers.of(reader).uses(tuple(uses.values())) if use not in uses}
+    uses |= {use: use for use in handed(reader, tuple(uses.values())) if use not in uses}
     gaps = dict.fromkeys(found.gaps)
     gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
     gaps |= dict.fromkeys(foreign(reader, chosen))

@@ -1,0 +1,126 @@
+"""What objects hand to others: a run names a task of the tree and gives it another image than its default.
+
+A definition gets each value that any object of the tree gives it by name. What hands on what it got itself is followed.
+Sources: tekton.dev/docs/pipelines (`taskRef`, `pipelineRef`, `ref` of a step, each beside `params`), Argo Workflows
+(`workflowTemplateRef`, `templateRef`, each beside `arguments.parameters`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Final
+
+from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.objects import Object
+from auditor.manifests.parameters import BY_GROUP, MOST, NESTED, Parameters, filled, index, names, parameters
+from auditor.model.use import Use, Via
+from auditor.source.tree import EntryKind
+
+_REFERENCES: Final = ("taskRef", "pipelineRef", "ref", "workflowTemplateRef", "templateRef")
+
+
+def calls(item: Object) -> bool:
+    """Whether the object names another one that takes parameters."""
+    return item.group in BY_GROUP and next(_calls(item.node), None) is not None
+
+
+def handed(reader: Reader, uses: Iterable[Use]) -> Iterator[Use]:
+    """The uses that values from other objects of the tree make. Most trees have no parameters: then nothing is read."""
+    filled_in = [use for use in uses if use.via is Via.SUBSTITUTE and use.overrides and _group(use) in BY_GROUP]
+    if filled_in:
+        yield from Callers.of(reader).made(filled_in)
+
+
+def _group(use: Use) -> str:
+    return use.workload.api_version.rpartition("/")[0] if use.workload else ""
+
+
+@dataclass(slots=True)
+class Callers:
+    """Every value that objects of a tree hand to others, by the name of what takes it."""
+
+    given: dict[str, list[tuple[Object, Parameters]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, reader: Reader) -> Callers:
+        """What the manifests of a tree hand on. What cannot be read is told where it is read for its images."""
+        found = cls()
+        for path, entry in reader.files.items():
+            if entry.kind is EntryKind.SUBMODULE or not path.lower().endswith(MANIFESTS):
+                continue
+            try:
+                target = reader.resolve(path)
+            except OutOfTree:
+                continue
+            for item in reader.contents(target).objects if target is not None else ():
+                found._add(item)
+        return found
+
+    def _add(self, item: Object) -> None:
+        for name, values in _calls(item.node) if item.group in BY_GROUP else ():
+            self.given.setdefault(name, []).append((item, values))
+
+    def made(self, filled_in: Iterable[Use]) -> Iterator[Use]:
+        """The uses that the values make of references with parameters. They stand where the value does."""
+        done: set[tuple[str | None, str, object, object]] = set()
+        for use in filled_in:
+            workload, text = use.workload, use.overrides
+            if workload is None or text is None or (key := (use.root, text, use.base, workload)) in done:
+                continue
+            done.add(key)
+            known = self._known(workload.name, _group(use), text, 0, renamed=use.root is not None)
+            yield from _made(use, text, _group(use), known)
+
+    def _known(self, name: str, group: str, text: str, depth: int, *, renamed: bool) -> Parameters:
+        """The values of each parameter that a text of the object `name` names. `renamed`: a root may have lengthened it."""
+        found: dict[str, list[Scalar]] = {}
+        callers = (
+            pair
+            for called, pairs in self.given.items()
+            if called == name or (renamed and called in name)
+            for pair in pairs
+        )
+        wanted = names(text, group) if depth < NESTED else frozenset()
+        for item, values in callers if wanted else ():
+            for parameter in wanted & values.keys():
+                for value in values[parameter]:
+                    found.setdefault(parameter, []).extend(self._resolved(value, item, depth, renamed=renamed))
+        return {parameter: tuple(values) for parameter, values in found.items()}
+
+    def _resolved(self, value: Scalar, item: Object, depth: int, *, renamed: bool) -> Iterator[Scalar]:
+        """A value with what the object that hands it on may have got itself."""
+        own = parameters(item.node)
+        handed = self._known(item.name, item.group, value.text, depth + 1, renamed=renamed)
+        known = {name: (*own.get(name, ()), *handed.get(name, ())) for name in {*own, *handed}}
+        for text, edit in islice(filled(value.text, value, BY_GROUP[item.group], known, 0), MOST):
+            yield value if text == value.text else replace(edit, text=text)
+
+
+def _made(use: Use, text: str, group: str, known: Parameters) -> Iterator[Use]:
+    pattern = BY_GROUP.get(group)
+    if pattern is None or not known:
+        return
+    start = Scalar(text, use.place.file, use.place.line, use.place.column)
+    for made, edit in islice(filled(text, start, pattern, known, 0), MOST):
+        if made != text:
+            place = replace(use.place, file=edit.file, line=edit.line, column=edit.column)
+            yield replace(use, reference=made, place=place)
+
+
+def _calls(node: Node) -> Iterator[tuple[str, Parameters]]:
+    """The names of what is called, each with the values that stand beside it."""
+    if isinstance(node, Sequence):
+        for item in node.items:
+            yield from _calls(item)
+    elif isinstance(node, Mapping):
+        for key in _REFERENCES:
+            name = node.mapping(key).text("name")
+            values = index([*node.items("params"), *node.mapping("matrix").items("params")])
+            values |= index(node.mapping("arguments").items("parameters"))
+            if name and values:
+                yield name, values
+        for _, value in node.entries:
+            yield from _calls(value)
