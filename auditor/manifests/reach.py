@@ -7,6 +7,8 @@ deploys others by rules of its own, or where a path is not what its name says: t
  1. A touched symlink, and a touched `Chart.yaml` that begins, ends or changes what a chart is: other files are manifests.
  2. A deployer (Flux, Argo CD, Fleet, helmfile) in any of the trees: it names directories, charts and values anywhere.
  3. A patch that may turn an object into a deployer.
+ 4. A touched file with an object that hands values to others: what takes them stands anywhere. Untouched ones hand what they
+    handed before, and to whatever the change touches they are read whole.
 """
 
 from __future__ import annotations
@@ -30,11 +32,12 @@ from auditor.manifests.objects import Object
 from auditor.source.tree import EntryKind, Tree, Unreadable, expect
 
 _DEPLOYERS: Final = {
-    b"argoproj.io": (b"Application", b"emplateRef"),
-    b"tekton.dev": (b"Ref", b"ref"),
+    b"argoproj.io": (b"Application",),
     b"toolkit.fluxcd.io": (b"HelmRelease", b"Kustomization"),
 }
 """Words of deployers: a part of the group, and of the kinds in it (`ApplicationSet` is one of them)."""
+_HANDING: Final = (b"tekton.dev", b"argoproj.io")
+"""Groups of the objects that hand values to others."""
 _TAGS: Final = (b"!!", b"!<", b"\n%", b"\r%")
 _ESCAPE: Final = re.compile(rb"\\(?:(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|/|(?:\r\n|\r|\n)[ \t]*)")
 _TURNS: Final = re.compile(rb"/apiVersion\b|\ballowKindChange\b")
@@ -57,7 +60,7 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
     """
     table = kinds.load(settings.kinds)
     readers = [Reader(tree, table, shared) for tree in trees]
-    why = next((why for reader in readers if (why := _unclear(reader, touched))), None)
+    why = next((why for reader in readers if (why := _unclear(reader, touched) or _handing(reader, touched))), None)
     if why is None and len({_charts(reader, touched) for reader in readers}) > 1:
         why = "the change makes or removes a chart"
     if why is not None:
@@ -79,6 +82,20 @@ def _unclear(reader: Reader, touched: frozenset[str]) -> str | None:
         entry = reader.files.get(path)
         if entry is not None and entry.kind is EntryKind.SYMLINK:
             return f"the change touches a symlink, {path}"
+    return None
+
+
+def _handing(reader: Reader, touched: frozenset[str]) -> str | None:
+    """A touched file whose objects hand values to others, and what is said of it."""
+    for path in _targets(reader, sorted(path for path in touched if path in reader.files)):
+        try:
+            plain = _plain(reader.bytes_of(path))
+            if plain is not None and not any(group in plain for group in _HANDING):
+                continue
+            if any(calls(item) for item in reader.contents(path).objects):
+                return f"{path} hands values to other objects"
+        except Unreadable:
+            pass  # told where the file is read for its images
     return None
 
 
@@ -152,4 +169,4 @@ def _resolved(escape: re.Match[bytes]) -> bytes:
 
 
 def _is_any_deployer(item: Object) -> bool:
-    return is_deployer(item) or item.kind == "HelmRelease" or calls(item)
+    return is_deployer(item) or item.kind == "HelmRelease"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from auditor.reading import NARROW
 from tests.cli.house import House
 
 _TEKTON, _ARGO = "tekton.dev/v1", "argoproj.io/v1alpha1"
@@ -95,3 +96,14 @@ def test_what_is_computed_can_be_told_by_nobody(house: House) -> None:
     computed = {"name": "app", "valueFrom": {"expression": "'wro' + 'ng'"}}
     house.commit({"w.json": step(arguments={"parameters": [computed]})})
     assert house.check().status == 3
+
+
+def test_a_definition_that_changes_gets_what_untouched_callers_hand_it(house: House) -> None:
+    """The change is read narrowly, and what stands elsewhere is asked all the same."""
+    run = {"taskRef": {"name": "build"}, "params": [_APP]}
+    old = task("ghcr.io")
+    house.commit_base({"tasks/build.json": old, "runs/r.json": written(_TEKTON, "TaskRun", "r", run)})
+    house.commit({"tasks/build.json": task(house.images.registry.host)})
+    ran = house.check("--changed-only")
+    assert any(NARROW in note for note in ran.report["run"]["notes"]), ran.report["run"]["notes"]
+    assert (ran.status, ran.verdicts) == (1, {"api": "verified", "wrong": "wrong-signer"})
