@@ -17,7 +17,9 @@ _DIRECTIVE: Final = re.compile(r"#\s*(syntax|escape|check)\s*=\s*(\S+)\s*$", re.
 _INSTRUCTION: Final = re.compile(r"\s*(?P<name>[A-Za-z]+)\s+(?P<rest>.*)", re.DOTALL)
 _FLAG: Final = re.compile(r"--[\w.-]+(?:=\S*)?\s+")
 _FROM_FLAG: Final = re.compile(r"--(?:from=|mount=(?:\S*,)?from=)(?P<image>[^\s,]+)")
-_HERE: Final = re.compile(r"<<-?(?P<quote>[\"']?)(?P<word>\w+)(?P=quote)")
+_WORD: Final = re.compile(r"""(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'\\])+""", re.DOTALL)
+_HERE: Final = re.compile(r"[0-9]*<<(?P<chomp>-?)(?P<quote>[\"']?)(?P<word>[^\s<\"'\\$]+)(?P=quote)")
+"""A whole word, as BuildKit reads it: inside of quotes nothing begins."""
 _BARE: Final = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
 _SCRATCH: Final = "scratch"
 _MOST: Final = 100_000
@@ -100,12 +102,13 @@ def _instructions(text: str) -> Iterator[tuple[int, str]]:
     """Each instruction with its first line (from 0): continued lines joined, comments and here-documents left out."""
     escape = _escape(text)
     held: list[str] = []
-    waiting: list[str] = []
+    waiting: list[tuple[bool, str]] = []
     start = 0
     first = True
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n")[:_MOST]):
         if waiting:
-            if line.strip() == waiting[0]:
+            chomp, word = waiting[0]
+            if (line.lstrip("\t") if chomp else line) == word:
                 waiting.pop(0)
             continue
         if line.lstrip().startswith("#"):
@@ -122,15 +125,27 @@ def _instructions(text: str) -> Iterator[tuple[int, str]]:
             continue
         whole = "\n".join(held)
         held = []
-        waiting = [match["word"] for match in _HERE.finditer(whole)] if whole.lstrip()[:4].upper() in _HOLDS else []
+        waiting = list(_here(whole))
         if whole.strip():
             yield start, whole
     if "".join(held).strip():
         yield start, "\n".join(held)
 
 
-_HOLDS: Final = ("RUN ", "COPY", "ADD ")
+_HOLDS: Final = ("RUN", "COPY", "ADD")
 """Instructions that take here-documents."""
+
+
+def _here(instruction: str) -> Iterator[tuple[bool, str]]:
+    """The here-documents that an instruction opens: whether tabs before the last line count for nothing, and that line.
+
+    None where a quote has no end: BuildKit finds no words then.
+    """
+    match = _INSTRUCTION.match(instruction)
+    if match is not None and match["name"].upper() in _HOLDS and not re.search("[\"']", _WORD.sub("", match["rest"])):
+        for word in _WORD.findall(match["rest"]):
+            if here := _HERE.fullmatch(word):
+                yield bool(here["chomp"]), here["word"]
 
 
 def _escape(text: str) -> str:

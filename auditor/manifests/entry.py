@@ -82,7 +82,7 @@ class Entries:
     charts: tuple[str, ...]
     files: tuple[str, ...]
     claims: Mapping[str, frozenset[str]]
-    """Directories of the kustomizations that load a file, by the file's path."""
+    """Directories of the kustomizations that load a file, by the file's path: those that are chosen, and what these load."""
     chart_files: tuple[str, ...]
     templates: frozenset[str] = frozenset()
     """Files among `files` that a library chart may mean as templates: what does not parse in them is no manifest."""
@@ -152,7 +152,7 @@ def survey(reader: Reader, settings: ManifestSettings) -> Survey:
         tuple(mine),
         tuple(chart for chart in charts if f"{chart}/{CHART}".removeprefix("./") in chosen),
         files,
-        _claims(reader, mine.values()),
+        _claims(reader, (every[directory] for directory in sorted(_reached(links, mine)))),
         chart_files,
         frozenset(path for path in files if _in_chart(path, libraries)),
         tuple(gap for gap in gaps if gap.place.file in chosen),

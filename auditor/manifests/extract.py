@@ -105,6 +105,8 @@ class _Walk:
     found: list[Found] = field(default_factory=list)
     inner: bool = False
     _taken: set[int] = field(default_factory=set)
+    _left: set[Trail] = field(default_factory=set)
+    """By place: an alias makes one scalar of what nobody deploys and what somebody does."""
 
     # ── the kinds table ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,7 +120,7 @@ class _Walk:
 
     def _take(self, node: Scalar, trail: Trail, sort: Sort, tag: str) -> None:
         text = without_scheme(node.text.strip())
-        if not text or node.null or id(node) in self._taken or "://" in text:
+        if not text or node.null or id(node) in self._taken or trail in self._left or "://" in text:
             return  # a bucket or a web page, as models and wasm plugins may name them
         self._taken.add(id(node))
         text += f":{tag}" if tag and is_reference(text) and not is_complete(text) else ""
@@ -126,7 +128,7 @@ class _Walk:
 
     def leave_out(self, node: Node, path: Path) -> None:
         """What stands at this path is deployed by nobody: where a build pushes to."""
-        self._taken.update(id(there) for there, _ in _reached(node, path, ()))
+        self._left.update(where for _, where in _reached(node, path, ()))
 
     def default(self, node: Mapping, default: Default) -> None:
         """What the operator takes where the object names no image."""
@@ -204,7 +206,7 @@ class _Walk:
     def _scalar(self, name: str, value: Scalar, trail: Trail, container: str | None, *, certain: bool) -> None:
         if value.inner:
             self._inside(value, trail, container)
-        if value.null or not value.text or id(value) in self._taken:
+        if value.null or not value.text or id(value) in self._taken or trail in self._left:
             return
         for text, confidence in _classify(name, value.text.strip(), certain=certain):
             sure = Confidence.LOW if self.inner else confidence

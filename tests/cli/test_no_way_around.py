@@ -123,6 +123,24 @@ ATTEMPTS: dict[str, Attempt] = {
         lambda images: {"prod/kustomization.yaml": loads("../apps/api"), **leftover(images)},
         lambda _: {"prod/kustomization.yaml": loads("../apps/api", "../apps/old")},
     ),
+    "a deployer in an excluded folder that a root loads": Attempt(
+        lambda images: {
+            "clusters/kustomization.yaml": loads("../test"),
+            "test/kustomization.yaml": loads("apps.yaml"),
+            "test/apps.yaml": flux("./apps", NAME="api"),
+            "apps/pod.yaml": filled_in(images),
+        },
+        lambda _: {"test/apps.yaml": flux("./apps", NAME="wrong")},
+        _EXCLUDED,
+    ),
+    "an alias of what a build pushes": Attempt(
+        lambda _: {},
+        lambda images: {
+            "build.yaml": "apiVersion: build.openshift.io/v1\nkind: BuildConfig\nmetadata: {name: b}\nspec:\n"
+            f"  output: {{to: &there {{kind: DockerImage, name: '{images.ref('wrong')}'}}}}\n"
+            "  strategy: {dockerStrategy: {from: *there}}\n"
+        },
+    ),
     "a comment that asks to look away": Attempt(
         lambda _: {},
         lambda images: {"new.yaml": images.pod("wrong").replace("1.0\n", "1.0  # auditor: ignore wrong-signer\n")},
