@@ -97,8 +97,15 @@ def use_color(choice: str, environment: Environment, stream: TextIO) -> bool:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a text file by a temporary one beside it. Raises UsageError where the folder cannot be written."""
+    """Write a text file by a temporary one beside it. Raises UsageError where the folder cannot be written.
+
+    A device or a pipe (`/dev/null`, `/dev/stderr`, `>(…)`) is written to as it is: a file must never take its place.
+    """
     try:
+        if file.exists() and not file.is_file():
+            with file.open("w", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+            return
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         try:

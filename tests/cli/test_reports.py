@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -352,3 +353,16 @@ def test_a_folder_that_is_gone(failing: House, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"Traceback" not in done.stderr
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(house: House, tmp_path: Path) -> None:
+    """As root a rename would put a file in the place of `/dev/null`, for the whole machine."""
+    house.commit_base()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        assert house.run("images", ".", "-f", f"json={pipe}", "-q").status == 0
+        assert json.loads(read.result(timeout=30))["version"] == 1
+    assert pipe.is_fifo()
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".pipe")] == []
