@@ -45,10 +45,13 @@ class Scan:
         self._listed = frozenset((*found.files, *found.chart_files))
         yield Part((), self._plan.graph.gaps)
         deployed: set[Use] = set()
+        left = {root for root, _ in self._plan.ways if _is_left_out(root, found, known)}
         for root, way in self._plan.ways:
-            if found.affected is not None and root not in found.affected and root in known:
+            if root in left:
                 continue
             part = _placed(self._root(root, way, deployed=True), way)
+            if any(gap.root in left for gap in part.gaps):  # said of a root that is read inside of this one, and is as it was
+                part = replace(part, gaps=tuple(gap for gap in part.gaps if gap.root not in left))
             self._loaded.update(path for path, identity in part.seen if identity)
             deployed.update(part.uses)
             yield part
@@ -211,6 +214,11 @@ class Scan:
                     uses.extend(found)
                     gaps.extend(holes)
         return Part(tuple(uses), tuple(gaps))
+
+
+def _is_left_out(root: str, found: Entries, known: frozenset[str]) -> bool:
+    """Whether a root deploys in all trees of a change what it deploys in this one."""
+    return found.affected is not None and root not in found.affected and root in known
 
 
 def _placed(part: Part, way: Deployment | None) -> Part:
