@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from auditor.manifests.contents import unparsable
@@ -46,12 +46,13 @@ class Scan:
         yield Part((), self._plan.graph.gaps)
         deployed: set[Use] = set()
         left = {root for root, _ in self._plan.ways if _is_left_out(root, found, known)}
+        same = _loaded_by(left, found.links)
         for root, way in self._plan.ways:
             if root in left:
                 continue
             part = _placed(self._root(root, way, deployed=True), way)
-            if any(gap.root in left for gap in part.gaps):  # said of a root that is read inside of this one, and is as it was
-                part = replace(part, gaps=tuple(gap for gap in part.gaps if gap.root not in left))
+            if any(gap.root in same for gap in part.gaps):  # said of what is read inside of this root, and is as it was
+                part = replace(part, gaps=tuple(gap for gap in part.gaps if gap.root not in same))
             self._loaded.update(path for path, identity in part.seen if identity)
             deployed.update(part.uses)
             yield part
@@ -219,6 +220,17 @@ class Scan:
 def _is_left_out(root: str, found: Entries, known: frozenset[str]) -> bool:
     """Whether a root deploys in all trees of a change what it deploys in this one."""
     return found.affected is not None and root not in found.affected and root in known
+
+
+def _loaded_by(roots: Iterable[str], links: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The roots and every directory that they load."""
+    found = set(roots)
+    waiting = list(found)
+    while waiting:
+        fresh = links.get(waiting.pop(), frozenset()) - found
+        found |= fresh
+        waiting += fresh
+    return frozenset(found)
 
 
 def _placed(part: Part, way: Deployment | None) -> Part:
