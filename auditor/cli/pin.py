@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from auditor.cli.options import Environment, add_network_options, add_render_option
 from auditor.errors import UsageError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from auditor.rules_file import RulesFile
     from auditor.source.change import Change
     from auditor.world import World
+
+_NOTHING: Final = "nothing to pin: every image has a digest, or its rule says `pinned: ignore`"
 
 
 def add(commands: Any) -> None:
@@ -58,12 +60,13 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
 
 
 def _listed(uses: tuple[Use, ...], holes: tuple[Finding, ...]) -> Exit:
-    from auditor.cli.streams import print_out
+    from auditor.cli.streams import print_out, tell
 
     print_out("".join(f"{_line(use, 'not pinned')}\n" for use in uses))
     _tell_holes(holes)
     if uses:
         return Exit.FINDINGS
+    tell(_NOTHING)
     return Exit.INCOMPLETE if holes else Exit.CLEAN
 
 
@@ -88,6 +91,8 @@ def _pinned(options: argparse.Namespace, change: Change, rules_file: RulesFile, 
         print_out("".join(f"{_line(use, f'pinned to {digest}')}\n" for use, digest in ordered))
     for use, why in sorted(made.left.items(), key=lambda pair: pair[0].place):
         tell(_line(use, f"not pinned: {why}"))
+    if not splices and not made.left:
+        tell(_NOTHING)
     for note in made.notes:
         tell(note)
     _tell_holes(made.holes)

@@ -52,7 +52,10 @@ def test_a_verified_image_is_pinned_and_every_other_byte_stays(pinner: House) ->
     assert text(pinner, "web.yaml") == pod("web", pinned(pinner, "web"))
     again = pin(pinner, "--force")
     assert (again.status, again.out) == (0, "")
-    assert pin(pinner, "--check").status == 0
+    checked = pin(pinner, "--check")
+    assert checked.status == 0
+    assert "nothing to pin" in again.err
+    assert "nothing to pin" in checked.err
 
 
 def test_only_verified_images_are_pinned(pinner: House) -> None:
