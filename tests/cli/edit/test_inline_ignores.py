@@ -86,9 +86,10 @@ def test_it_does_not_cover_another_image_that_slips_under_it(house: House) -> No
 
 
 def test_it_does_not_cover_another_tag(house: House) -> None:
-    house.images.registry.put_image("acme/unsigned", "2.0")
-    house.commit_base({"old.yaml": above("old", house.images.ref("unsigned"))})
-    house.commit({"old.yaml": above("old", house.images.ref("unsigned", "2.0"))})
+    for tag in ("1.0", "2.0"):
+        house.images.registry.put_image("acme/retagged", tag)
+    house.commit_base({"old.yaml": above("old", house.images.ref("retagged"))})
+    house.commit({"old.yaml": above("old", house.images.ref("retagged", "2.0"))})
     done = house.check()
     assert done.status == 1
     assert waived(done) == []
