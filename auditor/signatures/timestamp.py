@@ -60,7 +60,8 @@ def read_stamps(stamps: Sequence[bytes]) -> list[TimeStampResponse]:
         read = [decode_timestamp_response(stamp) for stamp in stamps]
         for each in read:
             # What is inside is parsed when it is first asked for, and may then be malformed.
-            _ = each.tst_info.gen_time, each.signed_data.signer_infos
+            _ = each.tst_info.gen_time
+            _ = [(signer.issuer, signer.serial_number) for signer in each.signed_data.signer_infos]
     except ValueError:
         refuse(Step.TIME, "a time stamp is malformed")
     return read

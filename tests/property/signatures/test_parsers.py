@@ -159,3 +159,14 @@ def test_time_stamp_whose_inside_is_malformed() -> None:
     with pytest.raises(Refusal):
         read_stamps([spoilt])
     assert read_stamps([good])
+
+
+def test_time_stamp_by_a_signer_whose_name_is_malformed() -> None:
+    (good,) = SCENE.stack.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2).stamps
+    (signer,) = read_stamps([good])[0].signed_data.signer_infos
+    name = signer.issuer.public_bytes()
+    at = good.rindex(name)
+    spoilt = bytearray(good)
+    spoilt[at + 2] = 0x0C  # a set of attributes that is none
+    with pytest.raises(Refusal, match="malformed"):
+        read_stamps([bytes(spoilt)])
