@@ -16,6 +16,7 @@ from auditor.manifests.ignores import ignores
 from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.manifests.reach import Reach, reach
 from auditor.manifests.render.tools import Renderers
+from auditor.manifests.result import turned
 from auditor.model.gap import Gap
 from auditor.model.use import Use
 from auditor.source.change import Change
@@ -110,7 +111,7 @@ def read_change(change: Change, rules: Rules, renderers: Renderers | None, *, ch
     after = read(change.head, before[0] if before else None)
     moved_on = change.base is not None and not _is_merge_base(change.base, change)
     tip = read(change.base) if change.base is not None and moved_on else None
-    gaps = (*after.gaps, *_turned(change, after, changed or frozenset()))
+    gaps = (*after.gaps, *_turned(change, after, changed or frozenset()), *turned(before, after))
     return Reading(before, tip, after, changed, gaps_in_scope(gaps, change.scope), change.scope, notes)
 
 

@@ -18,7 +18,7 @@ from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.reach import Reach
 from auditor.manifests.render.tools import Renderers
 from auditor.manifests.rendering import rendering
-from auditor.manifests.result import Inventory, comparable
+from auditor.manifests.result import Inventory, MadeDeployer, comparable
 from auditor.manifests.scan import Scan
 from auditor.model.use import Use
 from auditor.source.tree import Tree
@@ -69,14 +69,16 @@ def inventory(
     gaps = dict.fromkeys(found.gaps)
     gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
     gaps |= dict.fromkeys(foreign(reader, chosen))
+    made = tuple(gap for gap in gaps if isinstance(gap, MadeDeployer))
     ordered = sorted(uses.values(), key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(
         tuple(ordered),
-        tuple(sorted(gaps, key=lambda gap: gap.place)),
+        tuple(sorted((gap for gap in gaps if not isinstance(gap, MadeDeployer)), key=lambda gap: gap.place)),
         plan.roots,
         tuple(scan.loose),
         plan.named,
         frozenset(part.exact for part in parts if part.exact),
+        made,
     )
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.model.gap import Gap
 from auditor.model.use import Use
+
+
+@dataclass(frozen=True, slots=True)
+class MadeDeployer(Gap):
+    """A deployer of directories that a chart makes, and that nobody follows. `text` is all that it says of what it deploys.
+
+    What it names of this tree is read as an entry point of its own: only a change that turns it would deploy what nobody saw.
+    """
+
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,16 @@ class Inventory:
     """Kustomizations that are read only as something of the tree deploys them."""
     exact: frozenset[str] = frozenset()
     """Roots that a program built: their uses are all there are, and none too many."""
+    made: tuple[MadeDeployer, ...] = ()
+    """What charts make that deploys further directories. None of it is a gap of the tree."""
+
+
+def turned(before: tuple[Inventory, ...], after: Inventory) -> Iterator[Gap]:
+    """A gap for each deployer that a chart makes in head, and did not make so in each of the trees before."""
+    known = [{(each.why, each.root, each.text) for each in one.made} for one in before]
+    for each in after.made if before else ():
+        if not all((each.why, each.root, each.text) in one for one in known):
+            yield Gap(each.place, each.what, each.why, each.rule, each.root, each.help)
 
 
 def comparable(before: Inventory, after: Inventory) -> tuple[Use, ...]:

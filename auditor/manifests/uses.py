@@ -10,11 +10,14 @@ from typing import Final
 from auditor.manifests.contents import templated
 from auditor.manifests.extract import Found, extract, is_policy
 from auditor.manifests.files import Reader
+from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.deploy import Deployed
 from auditor.manifests.helm.needs import Lookup
 from auditor.manifests.kustomize.gaps import unrendered
+from auditor.manifests.nodes import scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.rendering import Rendering
+from auditor.manifests.result import MadeDeployer
 from auditor.manifests.text import is_bare_number, is_template
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -59,6 +62,8 @@ class Uses:
         if not deployed:
             return uses, gaps
         charts = list(self.rendering.charts.of(item, lookup))
+        if depth and not charts and is_deployer(item):
+            gaps.append(_made_deployer(item, root))
         if any(made.objects for made in charts) and not any(made.gaps for made in charts):
             # What is rendered says it all: values by themselves may make other images, or none.
             uses, gaps = [replace(use, deployed=False) for use in uses if self.every], []
@@ -74,6 +79,20 @@ class Uses:
                 uses.extend(more)
                 gaps.extend(holes)
         return uses, gaps
+
+
+def _made_deployer(item: Object, root: str | None) -> MadeDeployer:
+    spec = item.node.get("spec")
+    said = "\n".join(scalar.text for scalar in scalars(spec)) if spec is not None else ""
+    return MadeDeployer(
+        Place(item.file, item.line),
+        "deployer in a chart",
+        f"the chart makes the {item.kind} {item.name}, and what that deploys was not followed",
+        "unrendered",
+        root,
+        "Look at what it deploys now, or write it as a file of its own beside the chart.",
+        text=said,
+    )
 
 
 def _root_of(made: Deployed, item: Object, root: str | None) -> str | None:
