@@ -17,6 +17,8 @@ EQUIVALENT: Final[Mapping[str, str]] = MappingProxyType(
         "legacy.entry_body: `not body` not asked in `not body or len(body) > limits.log_entry_bytes`": "The text is not empty where it comes from, and base64 in its one spelling gives at least one byte.",
         "sigstore_python.can_judge: `bool(root.logs and root.ct_logs)` not asked in `entry.kind in kinds and bool(root.logs and root.ct_logs) and all((log.hashed for log in root.ct_logs.values()…`": "It asks sigstore-python more often, which refuses every signature under such a root.",
         "sigstore_python.can_judge: `not _has_other_name(candidate.leaf)` not asked in `entry.kind in kinds and bool(root.logs and root.ct_logs) and all((log.hashed for log in root.ct_logs.values()…`": "It asks sigstore-python more often, whose path validation refuses such names.",
+        "sigstore_python.can_judge: `all((log.hashed for log in root.ct_logs.values()))` not asked in `entry.kind in kinds and bool(root.logs and root.ct_logs) and all((log.hashed for log in root.ct_logs.values()…`": "It asks sigstore-python more often: its answer can only refuse what the recipe has accepted.",
+        "sigstore_python.can_judge: `len(candidate.timestamps) <= _MOST_STAMPS` not asked in `entry.kind in kinds and bool(root.logs and root.ct_logs) and all((log.hashed for log in root.ct_logs.values()…`": "It asks sigstore-python more often: its answer can only refuse what the recipe has accepted.",
     }
 )
 """The name of the mutant → why it accepts nothing that the original refuses."""
