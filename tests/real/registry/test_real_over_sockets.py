@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from auditor.model.evidence import KeySigned, Refused, Resolved, Signature, Signed
 from auditor.model.reference import Digest, Reference
-from auditor.registry.material import Listing
+from auditor.registry.material import LegacyAttestation, Listing, Material
 from fixtures.registry import OciRegistry, Quirks
 from fixtures.registry.images import DSSE, SIMPLE_SIGNING, put_layers, tag_of
 from tests.registry.asking import client
@@ -75,10 +76,15 @@ def listed(request: pytest.FixtureRequest) -> Iterator[Listed]:
 def test_outcome_over_sockets(case: RealCase, listed: Listed) -> None:
     found = listed[case.id]
     assert found.faults == ()
-    assert sorted(map(repr, found.materials)) == sorted(map(repr, case.materials()))
+    assert sorted(map(_stored, found.materials)) == sorted(map(_stored, case.materials()))
     signatures = [real_verifier(case.root).verify(material, case.digest) for material in found.materials]
     assert [outcome(each) for each in signatures] == [case.outcome] * len(signatures), signatures
     assert all(layer.layer == Digest.of(_bytes(layer)) for layer in found.materials)
+
+
+def _stored(material: Material) -> str:
+    """What is stored of it; how a list of referrers calls it is the registry's word."""
+    return repr(replace(material, artifact_type=None) if not isinstance(material, LegacyAttestation) else material)
 
 
 def _bytes(material: object) -> bytes:
