@@ -34,7 +34,10 @@ def served(tmp_path: Path) -> Iterator[str]:
             yield re.findall(r"^registry +(127\.0\.0\.1:\d+)", said, re.MULTILINE)[0]
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
+            try:
+                assert process.wait(20) == 0
+            finally:
+                process.kill()
 
 
 def _until(process: subprocess.Popen[str], text: str) -> str:
