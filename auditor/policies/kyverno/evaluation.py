@@ -34,6 +34,9 @@ _EACH: Final = (
 _USUAL: Final = re.compile(rf"\s*(?:{_EACH})\s*(?:&&\s*(?:{_EACH})\s*)*")
 
 
+_UNTOLD: Final = "a validation does not hold, and has no message"
+
+
 @dataclass
 class Evaluation:
     """One run of the validations. `generous`: whatever nobody can tell is taken for a yes, to see whether it matters."""
@@ -82,7 +85,7 @@ class Evaluation:
             return unknown(self._why(problem), validation.place)
         if not isinstance(value, bool):
             return erred("a validation is neither true nor false", validation.place, enforced=self.policy.enforce)
-        return None if value else self.policy.refused(self._why(validation.message), validation.place)
+        return None if value else self.policy.refused(self._why(validation.message) or _UNTOLD, validation.place)
 
     def _why(self, message: str) -> str:
         return joined(filter(None, (message, *self.reasons, *self.doubts)))

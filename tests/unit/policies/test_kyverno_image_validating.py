@@ -94,6 +94,13 @@ def test_signed_unsigned_and_signed_by_others() -> None:
     assert verdict(policy(), sig_layer(STACK.sign(SCENE.other_digest, WHO, SCENE.at))) is FAIL
 
 
+def test_a_validation_without_a_message_says_that_it_failed() -> None:
+    text = policy("false").replace(", message: 'as it should be'", "")
+    answer, why = said(load_text(text), image_of(IMAGE, (), resources=(POD,)), PUBLIC)[:2]
+    assert answer is FAIL
+    assert "has no message" in why
+
+
 def test_where_there_are_bundles_they_alone_are_read() -> None:
     assert verdict(policy(), sig(), in_bundle(OTHER)) is FAIL
     assert verdict(policy(), in_bundle(predicate_type=SLSA_PROVENANCE, predicate={})) is PASS  # any predicate counts
