@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -55,6 +55,8 @@ class Finding:
     owner: str = ""
     waived: Waived | None = None
     baseline: bool = False
+    since: date | None = field(default=None, compare=False)
+    """The day (UTC) on which an audit first found it, where a history tells."""
 
     @property
     def fingerprint(self) -> str:
