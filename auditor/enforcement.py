@@ -94,7 +94,11 @@ class Enforced:
 
 def enforced(tree: Tree, rules: Rules, versions: Versions | None = None) -> Enforced:
     """The policies that a tree holds, or that `policies:` names in it."""
-    found = find_policies(tree, rules.policies)
+    return enforced_by(find_policies(tree, rules.policies), rules, versions)
+
+
+def enforced_by(found: Found, rules: Rules, versions: Versions | None = None) -> Enforced:
+    """The policies that were found in a tree by these rules."""
     rego = {each.file: each.content for each in found.rego}
     globs = tuple(rules.policies)
     if not found.objects and not found.mistakes:

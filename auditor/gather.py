@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar, assert_never
 
@@ -63,23 +63,38 @@ def gather(
     listings: Listings | None = None,
     progress: Progress = SILENT,
 ) -> Mapping[str, Evidence]:
-    """Evidence by the text of the reference, with at most `jobs` questions under way at once.
+    """Evidence by the text of the reference. As `gather_each`."""
+    found = gather_each(questions, registry, verifier, jobs=jobs, listings=listings, progress=progress)
+    return {ask.text: evidence for ask, evidence in found}
+
+
+def gather_each(
+    questions: Iterable[Ask],
+    registry: Registry,
+    verifier: Callable[[], Verifier],
+    *,
+    jobs: int,
+    listings: Listings | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[tuple[Ask, Evidence]]:
+    """Each question with its answer, as the answers come, with at most `jobs` questions under way at once.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
-    takes longer than a round trip. What it raises, this raises. `listings` takes the raw signatures on the way. Where this raises (an interrupt, no trust roots), what
-    is under way is ended and nothing more is begun.
+    takes longer than a round trip. What it raises, this raises. `listings` takes the raw signatures on the way. Where this
+    raises (an interrupt, no trust roots) or is closed, what is under way is ended and nothing more is begun.
     """
     asked = tuple(questions)
     if not asked:
-        return {}
+        return
     progress.expect(len(asked))
     pool = ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor")
     try:
         loaded = pool.submit(verifier)
         work = _Gathering(registry, loaded, listings, progress)
-        answers = {ask.text: pool.submit(work.evidence, ask) for ask in asked}
+        answers = {pool.submit(work.evidence, ask): ask for ask in asked}
         loaded.result()
-        evidence = {text: answer.result() for text, answer in answers.items()}
+        for answer in as_completed(tuple(answers)):
+            yield answers.pop(answer), answer.result()
     except BaseException as error:
         registry.stop()
         # Somebody who interrupts does not wait for a credential helper either; the process ends without its threads.
@@ -87,7 +102,6 @@ def gather(
         raise
     else:
         pool.shutdown()
-        return evidence
 
 
 class _Gathering:

@@ -58,6 +58,13 @@ class Found:
     mistakes: tuple[Mistake, ...] = ()
     tree: Tree | None = field(default=None, repr=False)
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The files that hold all of it, with the ConfigMaps and Secrets that policies may refer to."""
+        mistaken = {each.place.file for each in self.mistakes}
+        configured = {each.file for each in self._configurations} if self.objects else set()
+        return frozenset(mistaken | configured | {each.file for each in (*self.objects, *self.rego)})
+
     def of(self, group: str, *kinds: str) -> Iterator[Object]:
         """The objects of these kinds, in file order."""
         return (each for each in self.objects if each.group == group and each.kind in kinds)
