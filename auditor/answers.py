@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
@@ -21,6 +22,7 @@ from auditor.world import World
 if TYPE_CHECKING:
     from auditor.gather import Listings
     from auditor.registry.material import Registry
+    from auditor.registry.pace import Pace
     from auditor.signatures.verify import Verifier
 
 
@@ -73,39 +75,53 @@ def ask(
     # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
     from auditor.gather import gather  # noqa: PLC0415
     from auditor.registry.beside import Beside  # noqa: PLC0415
-    from auditor.registry.client import open_registry  # noqa: PLC0415
-    from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
 
-    trusted: list[TrustUsed] = []
-    notes: list[str] = []
-
-    def verifier() -> Verifier:
-        from auditor.signatures.trust import load_trust  # noqa: PLC0415
-        from auditor.signatures.verify import Verifier  # noqa: PLC0415
-
-        trust = load_trust(rules.trust, now=world.now, offline=world.offline)
-        trusted.extend(trust.used)
-        notes.extend(trust.notes)
-        return Verifier(trust, rules.keys, second_opinion=rules.second_opinion or world.second_opinion)
-
-    opened = (
-        OfflineRegistry()
-        if world.offline and world.cache is None
-        else open_registry(
-            rules.registries,
-            environ=world.environ,
-            cache=world.cache,
-            offline=world.offline,
-            progress=world.watch.progress,
-        )
-    )
-    with world.watch.lap("registries and signatures"), opened as registry:
+    trusting = Trusting(rules, world)
+    with world.watch.lap("registries and signatures"), registries(rules, world) as registry:
         evidence = gather(
             questions,
             Beside(registry, layouts),
-            verifier,
+            trusting.verifier,
             jobs=world.jobs,
             listings=listings,
             progress=world.watch.progress,
         )
-        return Answers(evidence, tuple(trusted), (*notes, *registry.notes()))
+        return Answers(evidence, tuple(trusting.used), (*trusting.notes, *registry.notes()))
+
+
+def registries(rules: Rules, world: World, pace: Pace | None = None) -> AbstractContextManager[Registry]:
+    """The registries as the rules have them, or what is kept of them. Clients that share a `pace` count as one to a host."""
+    from auditor.registry.client import open_registry  # noqa: PLC0415 - as in `ask`
+    from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
+
+    if world.offline and world.cache is None:
+        return OfflineRegistry()
+    return open_registry(
+        rules.registries,
+        environ=world.environ,
+        cache=world.cache,
+        offline=world.offline,
+        progress=world.watch.progress,
+        pace=pace,
+    )
+
+
+@dataclass(slots=True)
+class Trusting:
+    """What signatures are judged by, as the rules have it. `used` and `notes` are there once the verifier is."""
+
+    rules: Rules
+    world: World
+    used: list[TrustUsed] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def verifier(self) -> Verifier:
+        """Load the trust roots, which takes longer than a round trip."""
+        from auditor.signatures.trust import load_trust  # noqa: PLC0415 - as in `ask`
+        from auditor.signatures.verify import Verifier  # noqa: PLC0415
+
+        rules, world = self.rules, self.world
+        trust = load_trust(rules.trust, now=world.now, offline=world.offline)
+        self.used.extend(trust.used)
+        self.notes.extend(trust.notes)
+        return Verifier(trust, rules.keys, second_opinion=rules.second_opinion or world.second_opinion)

@@ -21,6 +21,7 @@ from auditor.registry.forms import Forms
 from auditor.registry.http import Session
 from auditor.registry.manifest import Descriptor
 from auditor.registry.material import Listing
+from auditor.registry.pace import Pace
 from auditor.registry.referrers import Referrers
 from auditor.registry.store import CacheSettings
 
@@ -35,14 +36,15 @@ def open_registry(
     cache: CacheSettings | None = None,
     offline: bool = False,
     progress: Progress = SILENT,
+    pace: Pace | None = None,
 ) -> RegistryClient:
     """The registries of the world, by these settings (by host as written in references). A context manager.
 
     `environ` gives credentials, proxies and trust: `DOCKER_CONFIG`, `HOME`, `PATH`, `HTTPS_PROXY`, `SSL_CERT_FILE` …
     `cache` keeps bytes between runs; `offline` asks nobody: what is not in the cache is a fault.
-    `progress` is told when a host limits the rate of requests.
+    `progress` is told when a host limits the rate of requests. `pace` is shared with other clients that ask the same hosts.
     """
-    return RegistryClient(settings, environ, limits, cache=cache, offline=offline, progress=progress)
+    return RegistryClient(settings, environ, limits, cache=cache, offline=offline, progress=progress, pace=pace)
 
 
 class RegistryClient:
@@ -58,12 +60,13 @@ class RegistryClient:
         offline: bool = False,
         asker: Asker | None = None,
         progress: Progress = SILENT,
+        pace: Pace | None = None,
     ) -> None:
         self._settings = settings
         self._limits = limits
         self._open = ExitStack()
         self._session: Session | None = None
-        asker = asker or self._asker(environ, cache, progress, offline=offline)
+        asker = asker or self._asker(environ, cache, pace or Pace(limits, progress), offline=offline)
         self._contents = Contents(asker, limits)
         self._forms = Forms(self._contents, Referrers(asker, self._contents, limits), limits)
         self._lock = threading.Lock()
@@ -71,11 +74,11 @@ class RegistryClient:
         self._existing: set[tuple[str, Digest]] = set()
 
     def _asker(
-        self, environ: Mapping[str, str], cache: CacheSettings | None, progress: Progress, *, offline: bool
+        self, environ: Mapping[str, str], cache: CacheSettings | None, pace: Pace, *, offline: bool
     ) -> Asker:
         """The session, the cache before it, or the cache alone."""
         settings = endpoints.by_authority(self._settings)
-        session = None if offline else self._open.enter_context(Session(settings, environ, self._limits, progress))
+        session = None if offline else self._open.enter_context(Session(settings, environ, self._limits, pace))
         self._session = session
         if cache is None:
             return session or Nobody()

@@ -18,7 +18,6 @@ import httpx
 from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
-from auditor.progress import SILENT, Progress
 from auditor.registry.auth import REPOSITORY, RegistryAuth
 from auditor.registry.faults import Failed, from_status
 from auditor.registry.hosts import Origin, objection
@@ -99,7 +98,7 @@ class Session:
         settings: Mapping[str, RegistrySettings],
         environ: Mapping[str, str],
         limits: Limits,
-        progress: Progress = SILENT,
+        pace: Pace | None = None,
     ) -> None:
         self._settings = settings
         self._limits = limits
@@ -110,7 +109,7 @@ class Session:
         self._ways: dict[Origin, PooledTransport | ProxiedTransport] = {}
         self._roots: dict[Origin, httpx.URL] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
-        self._pace = Pace(limits, progress)
+        self._pace = pace or Pace(limits)
         self._allowances: dict[str, str] = {}
         self._lock = threading.Lock()
 
