@@ -182,5 +182,9 @@ class Limits:
     adopted_commits: int = 200
     """Commits whose deployments `auditor init` may look at."""
 
+    # The history ------------------------------------------------------------------------------------------------------
+    kept_bytes: int = 256 * 1024 * 1024
+    """One report or extraction in a history, unpacked: a tree of 5,000 images with all their signatures makes 40 MB."""
+
 
 DEFAULT = Limits()
