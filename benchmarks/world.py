@@ -62,7 +62,7 @@ def serve(form: str, count: int, *, latency: float = 0.0, tls: bool = False) -> 
 
 
 def _serve(pipe: Connection, form: str, count: int, latency: float, tls: bool) -> None:
-    with OciRegistry(tls=tls) as registry, _distant(registry.host, latency) as host:
+    with OciRegistry(tls=tls) as registry, distant(registry.host, latency) as host:
         pipe.send(_fill(registry, host, form, count, tls=tls))
         while pipe.recv() == "count":
             pipe.send(len(registry.requests))
@@ -70,7 +70,7 @@ def _serve(pipe: Connection, form: str, count: int, latency: float, tls: bool) -
 
 
 @contextlib.contextmanager
-def _distant(host: str, latency: float) -> Iterator[str]:
+def distant(host: str, latency: float) -> Iterator[str]:
     """The host by which a registry on loopback is reached from far away."""
     if not latency:
         yield host
