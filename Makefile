@@ -13,7 +13,7 @@ OWN := -m "not interop and not real and not browser and not slow"
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	--all-extras --custom-compile-command "make lock"
 
-.PHONY: help setup demo test test-offline lint format bench interop-full mutants fuzz lock docs screenshots clean
+.PHONY: help setup demo fleet-demo test test-offline lint format bench interop-full mutants fuzz lock docs screenshots clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ setup: $(INSTALLED) ## Create .venv with the locked packages and this project
 
 demo: $(INSTALLED) ## Sign images with a throw-away Sigstore, then judge a pull request
 	@$(PY) -m fixtures.demo
+
+fleet-demo: $(INSTALLED) ## Audit three repositories on two nights; a picture of the site where there is a Chromium
+	@$(PY) -m fixtures.fleet
 
 test: $(INSTALLED) ## Run every test
 	@$(PYTEST) $(OWN)
