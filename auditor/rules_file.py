@@ -12,9 +12,24 @@ from auditor.config.rules import Rules
 from auditor.errors import ConfigurationError, SourceError
 from auditor.judge.findings.settings import rule_changes
 from auditor.model.finding import Finding
+from auditor.source.links import read_file
+from auditor.source.tree import Tree, Unreadable
 
 if TYPE_CHECKING:
     from auditor.extending import SharedRules
+
+
+def read_rules(tree: Tree, path: str) -> bytes | None:
+    """A file that the rules name, out of the tree that holds them; None where it has none of that name.
+
+    Raises SourceError for one that cannot be read: rules are whole or they are none.
+    """
+    try:
+        return read_file(tree, path)
+    except Unreadable as error:
+        raise SourceError(
+            f"cannot read the rules: {error}", help="make it a plain file inside the repository"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,11 @@ from auditor.config.load import RULES_FILES
 from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT
 from auditor.model.finding import Level
-from auditor.rules_file import RulesFile
+from auditor.rules_file import RulesFile, read_rules
 from auditor.source.change import Change, open_change
 from auditor.source.files import Folder
-from auditor.source.links import read_file
 from auditor.source.memory import MemoryTree
-from auditor.source.tree import Tree, Unreadable
+from auditor.source.tree import Unreadable
 from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
@@ -180,19 +179,9 @@ def _rules_file(config: str | None, change: Change) -> RulesFile:
     if config is not None and path is None:
         return _outside(Path(config), change)
     if change.base is None:
-        return RulesFile(partial(_read_tree, change.head), path)
-    old = tuple(partial(_read_tree, tree) for tree in change.merge_bases)
-    return RulesFile(partial(_read_tree, change.base), path, partial(_read_tree, change.head), old)
-
-
-def _read_tree(tree: Tree, path: str) -> bytes | None:
-    """A file that the rules name. One that cannot be read ends the run: rules are whole or they are none."""
-    try:
-        return read_file(tree, path)
-    except Unreadable as error:
-        raise SourceError(
-            f"cannot read the rules: {error}", help="make it a plain file inside the repository"
-        ) from error
+        return RulesFile(partial(read_rules, change.head), path)
+    old = tuple(partial(read_rules, tree) for tree in change.merge_bases)
+    return RulesFile(partial(read_rules, change.base), path, partial(read_rules, change.head), old)
 
 
 def _below(change: Change, config: Path) -> str | None:
@@ -238,7 +227,7 @@ def _outside(config: Path, change: Change | None = None) -> RulesFile:
 
     def read_around(path: str) -> bytes | None:
         inside = os.path.relpath(folder / path, os.path.realpath(top))
-        return read(path) if inside.split(os.sep, 1)[0] == os.pardir else _read_tree(base, Path(inside).as_posix())
+        return read(path) if inside.split(os.sep, 1)[0] == os.pardir else read_rules(base, Path(inside).as_posix())
 
     return RulesFile(read_around, config.name)
 

@@ -174,6 +174,8 @@ class RegistrySettings:
     client_key: str | None = None
     signatures: str | None = None
     realm: str | None = None
+    anonymous: bool = False
+    """No credential is shown there, not even one that the environment has for it."""
 
 
 @dataclass(frozen=True, slots=True)

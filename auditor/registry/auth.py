@@ -144,6 +144,9 @@ class RegistryAuth(httpx.Auth):
             return made.header
 
     def _credential(self, origin: Origin, repository: str) -> Credential | CredentialError | None:
+        settings = self._settings.get(origin.authority)
+        if settings is not None and settings.anonymous:
+            return None
         try:
             return self._keychain.find(origin.authority, repository)
         except CredentialError as error:

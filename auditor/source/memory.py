@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from auditor.source.identity import blob_id
 from auditor.source.tree import Entry, EntryKind
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One file, as it stands in a tree."""
+
+    path: str
+    content: bytes
+
+
+def contents(files: Iterable[Kept]) -> dict[str, bytes]:
+    """Files by path."""
+    return {each.path: each.content for each in files}
 
 
 class MemoryTree:

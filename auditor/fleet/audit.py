@@ -1,0 +1,161 @@
+"""An audit on one page: targets → trees → questions → evidence → reports, each step for all repositories.
+
+1. Every tree is read on its own; one that did not change since it was last read is not read again.
+2. The questions of all trees are put together: on one ground (trust roots, keys, registries) each is asked once.
+3. Every tree is judged by its own rules, with what differs from the last time, and written into the history.
+
+Whatever is done is in the history at once. A run that is killed goes on there, and nothing of what it holds is asked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from auditor.errors import AuditorError
+from auditor.fleet import wire
+from auditor.fleet.engines.engine import Engine
+from auditor.fleet.grounds import Ground
+from auditor.fleet.judging import judged
+from auditor.fleet.settings import Settings
+from auditor.fleet.shelf import Place, RulesShelf, Shelf
+from auditor.fleet.work import Job, Kind, Lost, Reading, ReadOutcome, read_outcome
+from auditor.history.drift import remembered
+from auditor.history.history import History
+from auditor.history.recording import RecordedFleet, Recording
+from auditor.model.audit import Audited, AuditRun, Failure, Shard, Stage, Target
+from auditor.version import __version__
+from auditor.world import World
+
+_AGAIN: Final = "run the audit again: it goes on there"
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One run over `targets`. `unlisted` are those of which it is known already that nothing comes.
+
+    `targets_id` names all targets, those of other shards too. `over` says why the run must end now, "" where it need not.
+    """
+
+    targets: tuple[Target, ...]
+    targets_id: str
+    settings: Settings
+    engine: Engine
+    world: World
+    unlisted: tuple[Audited, ...] = ()
+    shard: Shard | None = None
+    notes: tuple[str, ...] = ()
+    over: Callable[[], str] = lambda: ""
+
+    def run(self, history: History) -> RecordedFleet:
+        """Audit every target, and give what reports are written from."""
+        watch = self.world.watch
+        begun = AuditRun(self.settings.started, __version__, self.targets_id, shard=self.shard, notes=self.notes)
+        everything = (*self.targets, *(each.target for each in self.unlisted))
+        recording = history.begin(begun, everything, settings=self._settings())
+        for failed in self.unlisted:
+            recording.record(failed)
+        done = recording.done()
+        waiting = {each.name: each for each in self.targets if each.name not in done}
+        with watch.lap("repositories"):
+            places, grounds = self._read(waiting, recording)
+        with watch.lap("registries and signatures"):
+            for _, ground in sorted(grounds.items()):
+                self._ask(ground, recording)
+        with watch.lap("judging"):
+            bench = _Bench(recording, Shelf(recording), RulesShelf(self.settings.config_path, self.world))
+            for name, place in sorted(places.items()):
+                recording.record(self._judged(waiting[name], place, grounds[place.wanted.ground], bench))
+            notes = dict.fromkeys(note for _, ground in sorted(grounds.items()) for note in ground.notes)
+            over = replace(recording.run, seconds=watch.seconds, ended_early=self.over(), notes=(*self.notes, *notes))
+            recording.finish(over)
+        return recording.fleet()
+
+    def _settings(self) -> str:
+        """A hash of the options that decide what comes out."""
+        settings = replace(self.settings, started=datetime.min.replace(tzinfo=UTC), seconds=0.0, jobs=1)
+        return hashlib.sha256(wire.write(settings)).hexdigest()
+
+    # ── 1. every tree on its own ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self, waiting: Mapping[str, Target], recording: Recording) -> tuple[dict[str, Place], dict[str, Ground]]:
+        shelf = Shelf(recording)
+        places: dict[str, Place] = {}
+        grounds: dict[str, Ground] = {}
+        for job, outcome in self.engine.run(self._readings(waiting.values(), shelf)):
+            read = _read_outcome(outcome)
+            if isinstance(read, Failure):
+                recording.record(Audited(waiting[job.name], failure=read))
+                continue
+            place = places[job.name] = shelf.put(job.name, read)
+            wanted = place.wanted
+            if wanted.ground not in grounds:
+                grounds[wanted.ground] = Ground(wanted.ground, shelf.extract(job.name).rules, wanted.policies)
+            grounds[wanted.ground].asks.update(wanted.asks)
+        return places, grounds
+
+    def _readings(self, targets: Iterable[Target], shelf: Shelf) -> Iterator[Job]:
+        for target in targets:
+            if self.over():
+                return
+            yield Job(target.name, Kind.READ, wire.write(Reading(target, shelf.identity(target.name))))
+
+    # ── 2. each question once ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask(self, ground: Ground, recording: Recording) -> None:
+        ground.answered.update(recording.answers(ground.key))
+        if self.over() or not ground.open():
+            return
+        for job, outcome in self.engine.run(ground.jobs(self.engine.batch, self.settings.config_path)):
+            if self.over():  # what comes now may only be that nobody could be asked any more
+                return
+            for question, answer in ground.take(job, outcome):
+                recording.answer(ground.key, question, answer)
+
+    # ── 3. every tree by its own rules ───────────────────────────────────────────────────────────────────────────────────
+
+    def _judged(self, target: Target, place: Place, ground: Ground, bench: _Bench) -> Audited:
+        if ground.failure is not None:
+            return Audited(target, place.commit, failure=ground.failure)
+        evidences = ground.evidences(place.wanted.asks)
+        if evidences is None:
+            why = self.over() or "not every question was answered"
+            return Audited(target, place.commit, failure=Failure(Stage.TIME, why, _AGAIN))
+        try:
+            found = replace(bench.shelf.extract(target.name), commit=place.commit)
+            rules = bench.rules.load(found.rules)
+            report = judged(target, found, rules, evidences, self.settings)
+            before = bench.recording.before(target.name, report)
+            return Audited(target, place.commit, remembered(report, before, rules, self.settings.today))
+        except Exception as error:  # noqa: BLE001 - one repository must not cost the others their report; it is logged
+            _LOG.exception("unexpected error while judging %s", target.name)
+            said = error.message if isinstance(error, AuditorError) else f"{type(error).__name__}: {str(error)[:300]}"
+            return Audited(
+                target, place.commit, failure=Failure(Stage.INTERNAL, f"unexpected: {said}", "-v shows where")
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What judging a tree needs of the run."""
+
+    recording: Recording
+    shelf: Shelf
+    rules: RulesShelf
+
+
+def _read_outcome(outcome: bytes | Lost) -> ReadOutcome:
+    if isinstance(outcome, Lost):
+        return Failure(Stage.WORKER, outcome.why, "run the audit again")
+    return read_outcome(outcome)
+
+
+def targets_id(targets: Iterable[Target]) -> str:
+    """SHA-256 over everything that names the targets, in hexadecimal."""
+    told = sorted((each.name, each.address, each.ref or "", each.path) for each in targets)
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()

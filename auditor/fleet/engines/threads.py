@@ -1,0 +1,92 @@
+"""The engine that is always there: threads of this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import Full, Queue
+from typing import Final
+
+from auditor.fleet.engines.engine import Outcome
+from auditor.fleet.work import Job, perform
+from auditor.fleet.workshop import Workshop
+
+_BATCH: Final = 20_000
+"""Questions of one job: their answers come one by one, so that this bounds nothing but the list of them."""
+_WAITING: Final = 256
+"""Outcomes that wait to be taken."""
+_LOOK: Final = 0.2
+"""Seconds after which a thread that cannot hand over looks whether anybody still wants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """A job is done. `error` is what it raised: nothing should, so the run ends with it."""
+
+    error: BaseException | None = None
+
+
+class Threads:
+    """Work in threads that share one workshop."""
+
+    batch: int = _BATCH
+
+    def __init__(self, workshop: Workshop, count: int | None = None) -> None:
+        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network."""
+        self._workshop = workshop
+        self._count = count or min(2 * (os.cpu_count() or 1), 16)
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """As `Engine.run`."""
+        results: Queue[tuple[Job, Outcome | _Over]] = Queue(_WAITING)
+        closed = threading.Event()
+        waiting = iter(jobs)
+        running = 0
+        pool = ThreadPoolExecutor(self._count, thread_name_prefix="auditor-fleet")
+        try:
+            while True:
+                while running < self._count and (job := next(waiting, None)) is not None:
+                    pool.submit(self._work, job, results, closed)
+                    running += 1
+                if not running:
+                    return
+                job, outcome = results.get()
+                if not isinstance(outcome, _Over):
+                    yield job, outcome
+                    continue
+                running -= 1
+                if outcome.error is not None:
+                    raise outcome.error
+        finally:
+            closed.set()
+            if running:
+                self._workshop.stop()
+            pool.shutdown(cancel_futures=True)
+
+    def _work(self, job: Job, results: Queue[tuple[Job, Outcome | _Over]], closed: threading.Event) -> None:
+        error: BaseException | None = None
+        work = perform(job, self._workshop)
+        try:
+            for outcome in work:
+                if not _hand_over((job, outcome), results, closed):
+                    work.close()  # type: ignore[attr-defined] # a generator
+                    return
+        except BaseException as raised:  # noqa: BLE001 - the thread that waits raises it
+            error = raised
+        _hand_over((job, _Over(error)), results, closed)
+
+
+def _hand_over(
+    result: tuple[Job, Outcome | _Over], results: Queue[tuple[Job, Outcome | _Over]], closed: threading.Event
+) -> bool:
+    """Whether it was taken; not where nobody waits for it any more."""
+    while not closed.is_set():
+        try:
+            results.put(result, timeout=_LOOK)
+        except Full:
+            continue
+        return True
+    return False

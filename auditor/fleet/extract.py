@@ -1,0 +1,104 @@
+"""One tree → what it deploys, and everything of it that judging needs: work that depends on nothing but the tree.
+
+What comes out stands alone: whoever judges it needs neither the repository nor git, and whoever keeps it can judge it again as
+long as the tree and the settings are the same. It holds no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from auditor.config.files import Read
+from auditor.config.load import load_rules
+from auditor.config.rules import Rules
+from auditor.enforcement import enforced
+from auditor.fetching import rendering
+from auditor.manifests.ignores import ignores
+from auditor.model.gap import Gap
+from auditor.model.ignore import Ignore
+from auditor.model.use import Use
+from auditor.policies.cursor import Mistake
+from auditor.policies.found import Found, find_policies
+from auditor.reading import in_scope, read_change
+from auditor.rules_file import RulesFile
+from auditor.source.change import Change
+from auditor.source.links import read_file
+from auditor.source.memory import Kept, MemoryTree, contents
+from auditor.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What a tree deploys: uses, gaps, and comments that ask to ignore findings.
+
+    `rules` are the files that its rules are made of, `policies` those that hold the cluster's policies and what they refer to,
+    `mistakes` what could not be read of these.
+    """
+
+    commit: str | None
+    uses: tuple[Use, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    comments: tuple[Ignore, ...] = ()
+    rules: tuple[Kept, ...] = ()
+    policies: tuple[Kept, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+    renderers: Mapping[str, str | None] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def extract(change: Change, rules_file: RulesFile, world: World) -> Extract:
+    """Read the tree of `change`. Raises ConfigurationError for its rules, SourceError for what cannot be read at all."""
+    recorded = _Recorder(rules_file.read)
+    rules = replace(rules_file, read=recorded).load(world.today, world.shared_rules)
+    with rendering(world, rules) as renderers:
+        reading = read_change(change, rules, renderers)
+    policies = enforced(change.head, rules, world.versions)
+    reading = reading.beside(policies.charts, change)
+    uses = in_scope(reading.after.uses, reading.scope)
+    held = policies.found.files
+    return Extract(
+        change.head_commit,
+        uses,
+        reading.gaps,
+        ignores(change.head, {use.place.file for use in uses}),
+        tuple(recorded.files()),
+        tuple(_files(change, sorted(held))),
+        policies.found.mistakes,
+        dict(world.renderers.used) if world.renderers else None,
+        (*change.notes, *reading.notes, *(world.renderers.notes if world.renderers else ())),
+    )
+
+
+def rules_of(found: Extract, path: str | None, world: World) -> Rules:
+    """The rules that its tree is judged by, from the files that it keeps. Raises ConfigurationError."""
+    return load_rules(contents(found.rules).get, path, today=world.today, fetch=world.shared_rules.fetch)
+
+
+def policies_of(found: Extract, rules: Rules) -> Found:
+    """The cluster's policies, from the files that it keeps."""
+    kept = find_policies(MemoryTree(contents(found.policies), found.commit or "policies"), rules.policies)
+    return replace(kept, mistakes=found.mistakes)
+
+
+def _files(change: Change, paths: Iterable[str]) -> Iterable[Kept]:
+    for path in paths:
+        content = read_file(change.head, path)
+        if content is not None:
+            yield Kept(path, content)
+
+
+class _Recorder:
+    """Reads files of the rules, and remembers them."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._seen: dict[str, bytes | None] = {}
+
+    def __call__(self, path: str) -> bytes | None:
+        content = self._seen[path] = self._read(path)
+        return content
+
+    def files(self) -> Iterable[Kept]:
+        """Those that are there, by path."""
+        return (Kept(path, content) for path, content in sorted(self._seen.items()) if content is not None)

@@ -1,0 +1,78 @@
+"""What an audit keeps in its history of each tree it has read: between runs, and between the steps of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from auditor.config.load import load_rules
+from auditor.config.rules import Rules
+from auditor.fleet import wire
+from auditor.fleet.extract import Extract
+from auditor.fleet.work import Read, Same, Wanted
+from auditor.history.recording import Recording
+from auditor.source.memory import Kept, contents
+from auditor.world import World
+
+_RULES: Final = 64
+"""Rules that are remembered, parsed: most repositories of a fleet have those of some other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tree that was read: its commit, and what it wants to know."""
+
+    commit: str | None
+    wanted: Wanted
+
+
+class Shelf:
+    """What is kept of each tree, by the name of its target."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def identity(self, name: str) -> str | None:
+        """Which tree was read last, with which settings; None where none was that could be known again."""
+        content = self._recording.kept(f"identity/{name}")
+        return content.decode("ascii") if content else None
+
+    def put(self, name: str, read: Same | Read) -> Place:
+        """Write down what was read; or take what was read of the same tree before. Raises Garbled."""
+        if isinstance(read, Same):
+            return Place(read.commit, wire.read(self._kept(f"wanted/{name}"), Wanted))
+        self._recording.keep(f"extract/{name}", wire.write(read.extract))
+        self._recording.keep(f"wanted/{name}", wire.write(read.wanted))
+        self._recording.keep(f"identity/{name}", read.wanted.identity.encode("ascii"))
+        return Place(read.extract.commit, read.wanted)
+
+    def extract(self, name: str) -> Extract:
+        """What the tree deploys. Raises Garbled."""
+        found: Extract = wire.read(self._kept(f"extract/{name}"), Extract)
+        return found
+
+    def _kept(self, key: str) -> bytes:
+        content = self._recording.kept(key)
+        if content is None:
+            raise wire.Garbled(f"what was kept as {key} is gone", help="run the audit again")
+        return content
+
+
+class RulesShelf:
+    """Rules by the files that they are made of."""
+
+    def __init__(self, path: str | None, world: World) -> None:
+        self._path = path
+        self._world = world
+        self._loaded: dict[tuple[Kept, ...], Rules] = {}
+
+    def load(self, files: tuple[Kept, ...]) -> Rules:
+        """The rules. Raises ConfigurationError."""
+        found = self._loaded.get(files)
+        if found is None:
+            shared = self._world.shared_rules
+            found = load_rules(contents(files).get, self._path, today=self._world.today, fetch=shared.fetch)
+            if len(self._loaded) >= _RULES:
+                self._loaded.pop(next(iter(self._loaded)))
+            self._loaded[files] = found
+        return found

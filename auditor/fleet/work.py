@@ -1,0 +1,268 @@
+"""The two kinds of work that an audit hands out: to read a tree, and to ask registries. Each takes JSON and gives JSON.
+
+So it can be done in any process on any machine: what it needs to know travels with it, what it needs to have (programs, clones,
+connections, credentials) is in the workshop of whoever does it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias, assert_never
+
+from auditor.answers import Trusting, asks
+from auditor.config.load import load_rules
+from auditor.config.rules import Rules
+from auditor.enforcement import enforced_by
+from auditor.errors import AuditorError, ConfigurationError
+from auditor.fleet import wire
+from auditor.fleet.extract import Extract, extract, policies_of, rules_of
+from auditor.fleet.workshop import Workshop
+from auditor.gather import Listings, gather_each
+from auditor.judge.ask import Ask
+from auditor.judge.compare import compare
+from auditor.judge.governing import Governing
+from auditor.model.audit import Failure, Stage, Target
+from auditor.model.evidence import Evidence, Resolved
+from auditor.model.reference import Digest
+from auditor.model.report import TrustUsed
+from auditor.registry.material import Listing
+from auditor.rules_file import RulesFile
+from auditor.source.change import Change
+from auditor.source.memory import Kept, contents
+from auditor.version import __version__
+from auditor.world import World
+
+_LOG: Final = logging.getLogger(__name__)
+_TOLD: Final = 3
+"""Mistakes in rules that a failure tells of."""
+
+
+class Kind(StrEnum):
+    """What a piece of work does."""
+
+    READ = "read"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work. `name` is unique in a run. Those of one `lane` go to one worker, one after the other."""
+
+    name: str
+    kind: Kind
+    content: bytes
+    lane: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Nothing came of a job: whoever worked on it was lost."""
+
+    why: str
+
+
+# ── what is asked of a worker ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Read the tree of a target, unless it is the one that `known` was made from."""
+
+    target: Target
+    known: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Answer questions by the trust roots, keys and registries of these rules.
+
+    `policies` are other repositories in which the cluster's policies look for signatures; None where none of them rule.
+    """
+
+    rules: tuple[Kept, ...]
+    rules_path: str | None
+    asks: tuple[Ask, ...]
+    policies: tuple[str, ...] | None = None
+
+
+# ── what comes back ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """The tree is the one that is known already, in another commit perhaps."""
+
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What has to be asked to judge a tree. `identity` names the tree and the settings, "" for what changes unseen.
+
+    Questions on one `ground` (trust roots, keys, registries) have one answer for all repositories. `policies` as in `Asking`.
+    """
+
+    identity: str
+    ground: str
+    asks: tuple[Ask, ...]
+    policies: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a tree deploys, and what has to be asked about it."""
+
+    extract: Extract
+    wanted: Wanted
+
+
+ReadOutcome: TypeAlias = Same | Read | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The raw signatures beside one digest, for policies that examine them."""
+
+    repository: str
+    digest: Digest
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One question and its answer."""
+
+    ask: Ask
+    evidence: Evidence
+    held: tuple[Held, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All questions of a job are answered: the trust roots that judged, and what else is to be told."""
+
+    trust: tuple[TrustUsed, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+AskOutcome: TypeAlias = Answered | Asked | Failure
+
+for _union in (ReadOutcome, AskOutcome):
+    wire.tag(_union)
+
+
+def read_outcome(content: bytes) -> ReadOutcome:
+    """What came of reading a tree, from JSON. Raises Garbled."""
+    found: ReadOutcome = wire.read(content, ReadOutcome)
+    return found
+
+
+def ask_outcome(content: bytes) -> AskOutcome:
+    """What came of asking, from JSON. Raises Garbled."""
+    found: AskOutcome = wire.read(content, AskOutcome)
+    return found
+
+
+def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
+    """Do a piece of work: what comes of it, as it comes. Raises nothing: what goes wrong is an outcome."""
+    match job.kind:
+        case Kind.READ:
+            yield wire.write(_read(wire.read(job.content, Reading), workshop), ReadOutcome)
+        case Kind.ASK:
+            for outcome in _ask(wire.read(job.content, Asking), workshop):
+                yield wire.write(outcome, AskOutcome)
+        case _:
+            assert_never(job.kind)
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
+    stage = Stage.FETCH
+    try:
+        with workshop.open(reading.target) as (change, rules_file):
+            stage = Stage.READ
+            identity = _identity(change, workshop)
+            if identity and identity == reading.known:
+                return Same(change.head_commit)
+            return _extracted(change, rules_file, identity, workshop.world())
+    except ConfigurationError as error:
+        told = "; ".join(str(problem) for problem in error.problems[:_TOLD])
+        return Failure(stage, told, error.help)
+    except AuditorError as error:
+        return Failure(stage, error.message, error.help)
+    except Exception as error:  # noqa: BLE001 - one repository must not cost the others their report; it is logged
+        _LOG.exception("unexpected error while reading %s", reading.target.name)
+        return Failure(Stage.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}", "-v shows where")
+
+
+def _extracted(change: Change, rules_file: RulesFile, identity: str, world: World) -> Read:
+    found = extract(change, rules_file, world)
+    rules = rules_of(found, rules_file.path, world)
+    policies = enforced_by(policies_of(found, rules), rules, world.versions)
+    asked = asks(compare(None, found.uses, Governing(rules).label), rules, enforced=bool(policies.policies))
+    others = tuple(sorted(policies.repositories)) if policies.policies else None
+    return Read(found, Wanted(identity, _ground(rules, others), tuple(asked), others))
+
+
+def _identity(change: Change, workshop: Workshop) -> str:
+    """What the result of reading depends on: the tree, and everything of the run that decides how it is read."""
+    settings = workshop.settings
+    if change.head_commit is None or change.repository is None or settings.fetch_charts:
+        return ""  # a folder changes while it is read, and what charts of others hold is not ours to know
+    parts = (
+        change.repository.tree_id(change.head_commit),
+        __version__,
+        change.scope,
+        workshop.renders_by,
+        settings.kyverno or "",
+        repr((settings.config_path, sorted((each.path, each.content) for each in settings.config))),
+    )
+    return _hash(*parts)
+
+
+def _ground(rules: Rules, policies: tuple[str, ...] | None) -> str:
+    told = (sorted(rules.registries.items()), rules.trust, sorted(rules.keys.items()), rules.second_opinion)
+    return _hash(repr(told), repr(policies))
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ask(asking: Asking, workshop: Workshop) -> Iterator[AskOutcome]:
+    world = workshop.world()
+    files = contents(asking.rules)
+    try:
+        rules = load_rules(files.get, asking.rules_path, today=world.today, fetch=world.shared_rules.fetch)
+        trusting = Trusting(rules, world)
+        verifier = trusting.verifier()
+        registry = workshop.registry(rules)
+    except AuditorError as error:
+        yield Failure(Stage.READ, error.message, error.help)
+        return
+    listings = None if asking.policies is None else Listings(frozenset(asking.policies))
+    progress = world.watch.progress
+    answers = gather_each(
+        asking.asks, registry, lambda: verifier, jobs=world.jobs, listings=listings, progress=progress
+    )
+    for ask, evidence in answers:
+        yield Answered(ask, evidence, tuple(_held(ask, evidence, listings)) if listings else ())
+    yield Asked(tuple(trusting.used), (*trusting.notes, *registry.notes()))
+
+
+def _held(ask: Ask, evidence: Evidence, listings: Listings) -> Iterator[Held]:
+    if not isinstance(evidence.resolution, Resolved):
+        return
+    for repository in sorted({ask.reference.name, *listings.repositories}):
+        listing = listings.found.get((repository, evidence.resolution.digest))
+        if listing is not None:
+            yield Held(repository, evidence.resolution.digest, listing)

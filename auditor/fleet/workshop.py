@@ -1,0 +1,142 @@
+"""What a process has at hand to do an audit's work: programs, clones, connections. Made once in each, and kept while it works."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from auditor.answers import registries
+from auditor.config.rules import RegistrySettings, Rules
+from auditor.fleet.settings import Settings
+from auditor.folders import cache_folder
+from auditor.limits import DEFAULT, Limits
+from auditor.manifests.render.tools import Renderers, find_renderers
+from auditor.model.audit import Target
+from auditor.policies.versions import Kyverno, Versions
+from auditor.progress import SILENT, Progress
+from auditor.registry.material import Registry
+from auditor.registry.pace import Pace
+from auditor.registry.store import CacheSettings
+from auditor.rules_file import RulesFile, read_rules
+from auditor.source.change import Change, open_change
+from auditor.source.memory import contents
+from auditor.stopwatch import Stopwatch
+from auditor.world import World
+
+_HEAD: Final = "HEAD"
+
+
+class Workshop:
+    """Thread-safe. A context manager: leaving it closes what it has opened.
+
+    `environ` is the environment of this very process: a worker on another machine has credentials of its own.
+    """
+
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], progress: Progress = SILENT, limits: Limits = DEFAULT
+    ) -> None:
+        self.settings = settings
+        self._environ = environ
+        self._progress = progress
+        self._limits = replace(limits, run_seconds=settings.seconds)
+        self._pace = Pace(self._limits, progress)
+        self._renderers = _renderers(settings, environ)
+        self._open = ExitStack()
+        self._lock = threading.Lock()
+        self._registries: dict[str, Registry] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def world(self) -> World:
+        """What one piece of work is given. What it notes down is its own."""
+        settings = self.settings
+        return World(
+            environ=self._environ,
+            now=settings.started,
+            watch=Stopwatch(time.monotonic, self._progress),
+            offline=settings.offline,
+            second_opinion=settings.second_opinion,
+            jobs=settings.jobs,
+            fail_on=settings.fail_on,
+            exit_zero=settings.exit_zero,
+            cache=self._cache(),
+            renderers=self._renderers and Renderers(self._renderers.kustomize, self._renderers.helm),
+            charts=cache_folder("charts") if settings.fetch_charts else None,
+            versions=Versions(Kyverno(settings.kyverno)) if settings.kyverno else None,
+        )
+
+    @property
+    def renders_by(self) -> str:
+        """What renders, for telling what one set of programs made from what another would."""
+        return self._renderers.identity if self._renderers else ""
+
+    def stop(self) -> None:
+        """Let no registry be asked any more."""
+        self._pace.stop()
+
+    @contextmanager
+    def open(self, target: Target) -> Iterator[tuple[Change, RulesFile]]:
+        """The tree of a target, and the rules that judge it. Raises SourceError."""
+        with self._change(target) as change:
+            yield change, self.rules_file(change)
+
+    def _change(self, target: Target) -> Change:
+        path = Path(target.address)
+        change = open_change(path, None, target.ref)
+        if change.repository is not None and target.ref is None and not change.repository.bare:
+            change.close()
+            change = open_change(path, None, _HEAD)
+        return replace(change, scope=target.path) if target.path else change
+
+    def rules_file(self, change: Change) -> RulesFile:
+        """The rules file that judges all repositories, or the tree's own."""
+        settings = self.settings
+        if settings.config:
+            return RulesFile(contents(settings.config).get, settings.config_path)
+        return RulesFile(partial(read_rules, change.head))
+
+    def registry(self, rules: Rules) -> Registry:
+        """The registries as the rules have them: one client for all rules that have them alike.
+
+        To a host that a repository's own rules say how to speak to, no credential is shown: they are this process's own, and
+        whoever may write in one of a thousand repositories must not be able to send them somewhere.
+        """
+        settings = rules.registries
+        if not self.settings.config:
+            settings = {host: replace(each, anonymous=_is_steered(each)) for host, each in settings.items()}
+        key = repr(sorted(settings.items()))
+        with self._lock:
+            if key not in self._registries:
+                opened = registries(replace(rules, registries=settings), self.world(), self._pace)
+                self._registries[key] = self._open.enter_context(opened)
+            return self._registries[key]
+
+    def _cache(self) -> CacheSettings | None:
+        settings = self.settings
+        if not settings.cached:
+            return None
+        return CacheSettings(
+            cache_folder("registry"), settings.tag_seconds, settings.listing_seconds, refresh=settings.refresh
+        )
+
+
+def _is_steered(settings: RegistrySettings) -> bool:
+    """Whether a repository says where a credential for this host would go, or who may listen."""
+    return settings.realm is not None or settings.plain_http or settings.ca_pem is not None
+
+
+def _renderers(settings: Settings, environ: Mapping[str, str]) -> Renderers | None:
+    return None if settings.render == "never" else find_renderers(environ)
