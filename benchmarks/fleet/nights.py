@@ -1,0 +1,78 @@
+"""One night of an audit as a process: what it costs, what it asks, and what it leaves on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fleet.fleet import Fleet
+from benchmarks.fleet.necessary import Chain
+from benchmarks.fleet.registry import Served, Traffic
+from benchmarks.measure import Cost, auditor, captured
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one night cost. `history` and `cache` are bytes on disk afterwards; `result` is its JSON."""
+
+    cost: Cost
+    traffic: Traffic
+    history: int
+    cache: int
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Auditor:
+    """`auditor audit` over a fleet, with a history and a cache that outlive its runs in `folder`."""
+
+    fleet: Fleet
+    served: Served
+    folder: Path
+    listed: Path
+    options: tuple[str, ...] = ()
+
+    def night(self) -> Run:
+        """Audit once. Raises RuntimeError with the output where that is refused or crashes."""
+        result, history, cache = (self.folder / name for name in ("result.json", "history.sqlite", "cache"))
+        command = ["audit", "--repos", str(self.listed), "--history", str(history)]
+        command += ["--config", str(self.fleet.rules), "--render", "never", "-f", f"json={result}", *self.options]
+        environment = os.environ | {"XDG_CACHE_HOME": str(cache), "HOME": str(self.folder)}
+        self.served.traffic()
+        _, cost = captured(auditor(*command), environ=environment, exits=1)
+        traffic = self.served.traffic()
+        grown = sum(path.stat().st_size for path in self.folder.glob("history.sqlite*"))
+        return Run(cost, traffic, grown, _size(cache), json.loads(result.read_text("utf-8")))
+
+
+def inventories(listed: Path) -> Cost:
+    """`auditor images` over the same repositories."""
+    return captured([sys.executable, "-m", "benchmarks.fleet.inventories", str(listed)], environ=os.environ)[1]
+
+
+def floor(chains: Sequence[Chain], served: Served, *, polite: bool = False) -> Cost:
+    """The least that any client needs for these questions."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "chains.json"
+        file.write_text(json.dumps([[served.addresses[host], chain] for host, chain in chains]))
+        command = [sys.executable, "-m", "benchmarks.fleet.floor", str(file), *(["--polite"] if polite else [])]
+        return captured(command, environ=os.environ)[1]
+
+
+def questions(chains: Sequence[Chain]) -> int:
+    """How many there are."""
+    return sum(len(chain) for _, chain in chains)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
