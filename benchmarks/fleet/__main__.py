@@ -20,7 +20,7 @@ from benchmarks.fleet import deal
 from benchmarks.fleet.fleet import Fleet, Size
 from benchmarks.fleet.model import Point
 from benchmarks.fleet.necessary import Chain, fetched
-from benchmarks.fleet.nights import Auditor, Run, floor, inventories, questions
+from benchmarks.fleet.nights import ASKING, JUDGING, READING, Auditor, Run, floor, inventories, questions
 from benchmarks.fleet.registry import Distance, Served, serve
 from benchmarks.measure import Cost
 from benchmarks.table import Table, held
@@ -37,7 +37,7 @@ _MEMORY: Final = 400.0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One size of fleet: two nights, their floors (plain and polite), and reading alone."""
+    """One size of fleet: two nights, their floors (plain and polite), and `auditor images`."""
 
     size: Size
     runs: tuple[Run, Run]
@@ -46,13 +46,12 @@ class Measured:
     alone: int
     uses: int
     images: Cost
-    reading: tuple[Cost, Cost]
 
 
 def main() -> None:
     """Measure each size, and print the tables."""
     options = _options()
-    distance = Distance(options.latency, options.limited, options.retry_after)
+    distance = Distance(options.latency, options.limited, options.retry_after, options.per_second)
     measured = []
     with tempfile.TemporaryDirectory(prefix="auditor-fleet-") as folder:
         for count in options.repositories:
@@ -73,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.05, help="seconds of a round trip")
     parser.add_argument("--limited", type=float, default=0.0, help="share of answers that are 429")
     parser.add_argument("--retry-after", type=int, default=1, help="seconds that these ask to wait")
+    parser.add_argument("--per-second", type=float, default=0.0, help="requests that each host bears; 0: any number")
     parser.add_argument("--changed", type=float, default=0.02, help="share of what a night changes")
     parser.add_argument("--transport", choices=("path", "file"), default="path", help="file: cloned by file://")
     parser.add_argument("--seed", type=int, default=1)
@@ -87,18 +87,16 @@ def _measure(folder: Path, size: Size, distance: Distance, options: argparse.Nam
         first = served.necessary(fleet.deployed(everyone))
         alone = sum(questions(served.necessary(fleet.deployed([index]))) for index in everyone)
         run = Auditor(fleet, served, folder, fleet.listed(transport=options.transport))
-        still = Auditor(fleet, served, folder / "still", fleet.listed(transport=options.transport), ("--offline",))
-        still.folder.mkdir()
         served.limit(distance)
-        one, reading_one, floors_one = run.night(), still.night(), _floors(first, served)
+        one, floors_one = run.night(), _floors(first, served)
         night = deal.night(fleet.plan, fleet.images, options.changed)
         fleet.pass_night(night, served)
         second = served.necessary(fleet.deployed(everyone, night), fetched(first))
-        two, reading_two, floors_two = run.night(), still.night(), _floors(second, served)
+        two, floors_two = run.night(), _floors(second, served)
     uses = sum(map(len, fleet.plan.places))
     return Measured(
         size, (one, two), (floors_one, floors_two), (questions(first), questions(second)), alone, uses,
-        inventories(fleet.listed()), (reading_one.cost, reading_two.cost),
+        inventories(fleet.listed()),
     )  # fmt: skip
 
 
@@ -108,6 +106,8 @@ def _floors(chains: list[Chain], served: Served) -> tuple[Cost, Cost]:
 
 def _show(measured: list[Measured], distance: Distance, options: argparse.Namespace) -> None:
     title = f"{distance.latency * 1000:.0f} ms round trips, {distance.limited:.0%} of answers 429, {options.changed:.0%} changed"
+    if distance.per_second:
+        title += f", {distance.per_second:g} requests a second and host"
     nights = Table(
         f"Nights of an audit: {title}",
         (
@@ -141,7 +141,7 @@ def _show(measured: list[Measured], distance: Distance, options: argparse.Namesp
         ),
     )
     reading = Table(
-        "Reading, CPU s",
+        "Reading: seconds",
         (
             "repositories",
             "uses",
@@ -156,10 +156,10 @@ def _show(measured: list[Measured], distance: Distance, options: argparse.Namesp
     )
     for each in measured:
         _add(nights, asked, each)
-        one, two = each.reading
-        share, size = two.cpu / one.cpu, each.runs[1].traffic.size / each.runs[0].traffic.size
+        one, two = (run.laps[READING] for run in each.runs)
+        share, size = two / one, each.runs[1].traffic.size / each.runs[0].traffic.size
         reading.add(
-            each.size.repositories, each.uses, each.images.cpu, one.cpu, two.cpu, share, held(share, _SHARE), size, held(size, _SHARE)
+            each.size.repositories, each.uses, each.images.cpu, one, two, share, held(share, _SHARE), size, held(size, _SHARE)
         )  # fmt: skip
     for table in (nights, asked, reading):
         table.show()
@@ -188,13 +188,15 @@ def point(each: Measured, latency: float) -> Point:
         each.size.repositories,
         each.size.images,
         latency,
-        (each.reading[0].cpu, each.reading[1].cpu),
-        (one.cost.cpu, two.cost.cpu),
-        (one.cost.wall, two.cost.wall),
-        each.necessary,
-        (one.traffic.size, two.traffic.size),
-        (one.history, two.history - one.history),
-        max(one.cost.memory, two.cost.memory),
+        reading=(one.laps[READING], two.laps[READING]),
+        asking=(one.laps[ASKING], two.laps[ASKING]),
+        judging=(one.laps[JUDGING], two.laps[JUDGING]),
+        cpu=(one.cost.cpu, two.cost.cpu),
+        wall=(one.cost.wall, two.cost.wall),
+        requests=each.necessary,
+        sent=(one.traffic.size, two.traffic.size),
+        history=(one.history, two.history - one.history),
+        memory=max(one.cost.memory, two.cost.memory),
     )
 
 

@@ -22,18 +22,19 @@ UNITS: Final = Path(__file__).with_name("units.json")
 FLEETS: Final = ((1_000, 3_000), (10_000, 100_000), (100_000, 1_000_000))
 """Repositories and distinct images."""
 WORKERS: Final = (1, 16, 64)
-_CONNECTIONS: Final = 64
 _HOUR: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One measured fleet: two nights, the second with `changed` of it changed. Seconds, bytes, MiB of `memory`."""
+    """One measured fleet on two nights: seconds of each stage and of CPU, bytes, MiB of `memory`."""
 
     repositories: int
     images: int
     latency: float
-    reading_cpu: tuple[float, float]
+    reading: tuple[float, float]
+    asking: tuple[float, float]
+    judging: tuple[float, float]
     cpu: tuple[float, float]
     wall: tuple[float, float]
     requests: tuple[int, int]
@@ -50,26 +51,32 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What one of each costs on the first night and on the second: CPU in seconds, bytes, requests."""
+    """What one of each costs on the first night and on the second: seconds, bytes, requests.
+
+    By the repository: `reading`, `judging` (with what is not in a stage: start and reports), `cpu`, `history`. By the image: `asking`,
+    `requests`, `sent`.
+    """
 
     reading: tuple[float, float]
     asking: tuple[float, float]
+    judging: tuple[float, float]
+    cpu: tuple[float, float]
     requests: tuple[float, float]
     sent: tuple[float, float]
     history: tuple[float, float]
-    latency: float
 
     @classmethod
     def of(cls, point: Point) -> Units:
-        """Reading by the repository, everything else by the image; history by the repository."""
-        rest = [whole - read for whole, read in zip(point.cpu, point.reading_cpu, strict=True)]
+        """The costs of a measured fleet, divided."""
+        rest = [whole - read - ask for whole, read, ask in zip(point.wall, point.reading, point.asking, strict=True)]
         return cls(
-            _each(point.reading_cpu, point.repositories),
-            _each(rest, point.images),
+            _each(point.reading, point.repositories),
+            _each(point.asking, point.images),
+            _each(rest, point.repositories),
+            _each(point.cpu, point.repositories),
             _each(point.requests, point.images),
             _each(point.sent, point.images),
             _each(point.history, point.repositories),
-            point.latency,
         )
 
 
@@ -78,7 +85,6 @@ class Night:
     """One night of a fleet, by the model."""
 
     cpu: float
-    network: float
     wall: float
     requests: float
     sent: float
@@ -86,17 +92,16 @@ class Night:
 
 
 def predict(units: Units, repositories: int, images: int, night: int, workers: int = 1) -> Night:
-    """Night 0 is the first. Each worker has a core and 64 connections of its own, and 1/n of everything.
-
-    One process reads, then asks; while it asks, verifying goes on, so that the longer of the two counts.
-    """
-    reading, asking = units.reading[night] * repositories, units.asking[night] * images
-    requests = units.requests[night] * images
-    network = requests * units.latency / _CONNECTIONS
-    wall = (reading + max(network, asking)) / workers
+    """Night 0 is the first. Each worker has 1/n of the repositories and of the images, and connections of its own."""
+    reading, judging = units.reading[night] * repositories, units.judging[night] * repositories
+    asking = units.asking[night] * images
     return Night(
-        reading + asking, network / workers, wall, requests, units.sent[night] * images, units.history[night] * repositories
-    )  # fmt: skip
+        units.cpu[night] * repositories,
+        (reading + asking + judging) / workers,
+        units.requests[night] * images,
+        units.sent[night] * images,
+        units.history[night] * repositories,
+    )
 
 
 def _each(totals: Sequence[float], count: int) -> tuple[float, float]:
@@ -178,7 +183,7 @@ def text(points: Sequence[Point]) -> str:
     """All tables as Markdown."""
     units = Units.of(max(points, key=lambda point: point.repositories))
     parts = (
-        ("Unit costs", ("night", "CPU ms/repository read", "CPU ms/image asked and verified", "requests/image", "KB/image", "history KB/repository"), unit_rows(units)),
+        ("Unit costs", ("night", "ms/repository read", "ms/image asked", "ms/repository judged and reported", "CPU ms/repository", "requests/image", "KB/image", "history KB/repository"), unit_rows(units)),
         ("The model / what was measured", ("repositories", "night", "CPU s", "wall s", "requests", "history bytes"), errors(units, points)),
         ("Larger fleets", ("repositories / images", "night", "requests", "GB", "CPU h", *(f"wall, {count} worker{'s' if count > 1 else ''}" for count in WORKERS), "history GB"), fleets(units)),
         (f"{FLEETS[-1][1]:,} images at registries, from one address", ("registry", "limit", "first night", "second night", "first takes", "second takes"), registries(units)),
@@ -193,8 +198,9 @@ def unit_rows(units: Units) -> list[tuple[str | float, ...]]:
     """What one of each costs."""
     return [
         (
-            night + 1, f"{units.reading[night] * 1000:.1f}", f"{units.asking[night] * 1000:.2f}", f"{units.requests[night]:.2f}",
-            f"{units.sent[night] / 1000:.1f}", f"{units.history[night] / 1000:.1f}",
+            night + 1, f"{units.reading[night] * 1000:.1f}", f"{units.asking[night] * 1000:.2f}", f"{units.judging[night] * 1000:.1f}",
+            f"{units.cpu[night] * 1000:.1f}", f"{units.requests[night]:.2f}", f"{units.sent[night] / 1000:.1f}",
+            f"{units.history[night] / 1000:.1f}",
         )
         for night in (0, 1)
     ]  # fmt: skip

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.fleet.fleet import Fleet
 from benchmarks.fleet.necessary import Chain
 from benchmarks.fleet.registry import Served, Traffic
 from benchmarks.measure import Cost, auditor, captured
 
+READING: Final = "repositories"
+ASKING: Final = "registries and signatures"
+JUDGING: Final = "judging"
+"""What `auditor audit --timings` calls its stages."""
+_LAP: Final = re.compile(r"^ *(\d+\.\d+) s  (.+)$", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one night cost. `history` and `cache` are bytes on disk afterwards; `result` is its JSON."""
+    """What one night cost. `laps`: seconds by stage; `history` and `cache`: bytes on disk afterwards; `result`: its JSON."""
 
     cost: Cost
+    laps: Mapping[str, float]
     traffic: Traffic
     history: int
     cache: int
@@ -45,10 +53,11 @@ class Auditor:
         command += ["--config", str(self.fleet.rules), "--render", "never", "-f", f"json={result}", *self.options]
         environment = os.environ | {"XDG_CACHE_HOME": str(cache), "HOME": str(self.folder)}
         self.served.traffic()
-        _, cost = captured(auditor(*command), environ=environment, exits=1)
+        printed, cost = captured(auditor(*command, "--timings"), environ=environment, exits=1)
         traffic = self.served.traffic()
         grown = sum(path.stat().st_size for path in self.folder.glob("history.sqlite*"))
-        return Run(cost, traffic, grown, _size(cache), json.loads(result.read_text("utf-8")))
+        laps = {stage: float(seconds) for seconds, stage in _LAP.findall(printed)}
+        return Run(cost, laps, traffic, grown, _size(cache), json.loads(result.read_text("utf-8")))
 
 
 def inventories(listed: Path) -> Cost:

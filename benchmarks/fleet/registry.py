@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,7 +18,7 @@ from typing import Any, Final
 from benchmarks.fleet.catalogue import HOSTS, Form, Image
 from benchmarks.fleet.necessary import Chain, necessary
 from benchmarks.world import SIGNED_AT, distant
-from fixtures.registry import OciRegistry, Status
+from fixtures.registry import Busy, OciRegistry, Status
 from fixtures.sigstore import CYCLONEDX, REKOR_V1, REKOR_V2, Sigstore, Stored, att_layer, bundle, github, sig_layer
 from fixtures.sigstore.keys import Algorithm, derive
 from fixtures.sigstore.push import push_signatures
@@ -29,11 +30,16 @@ _ELSEWHERE: Final = "staging.acme.example"
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """How far away the registries are: seconds of each round trip, the share of answers that are 429, their `Retry-After`."""
+    """How far away the registries are, and how patient.
+
+    `latency`: seconds of each round trip. `limited`: the share of answers that are 429, at random, with `retry_after` seconds.
+    `per_second`: above so many requests a second each host answers 429, a second's worth at once excepted; 0 for no such limit.
+    """
 
     latency: float = 0.0
     limited: float = 0.0
     retry_after: int = 1
+    per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,10 @@ class _Fill:
         if distance.limited:
             refused = Status(429, {"Retry-After": str(distance.retry_after)}, code="TOOMANYREQUESTS")
             self._registry.faults.on("^/v2/", refused, share=distance.limited)
+        if distance.per_second:
+            for host in HOSTS:
+                busy = Busy(distance.per_second, max(1, round(distance.per_second)))
+                self._registry.faults.on(f"^/v2/{re.escape(host)}/", busy)
 
     def traffic(self) -> Traffic:
         seen = list(self._registry.requests)

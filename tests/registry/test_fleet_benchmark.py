@@ -15,6 +15,7 @@ import pytest
 from benchmarks.fleet import deal
 from benchmarks.fleet.fleet import Fleet, Size
 from benchmarks.fleet.necessary import fetched
+from benchmarks.fleet.nights import floor, questions
 from benchmarks.fleet.registry import Distance, Served, serve
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,21 @@ def test_the_floor_asks_these_requests_and_waits_where_it_is_told_to(
         assert int(done.stdout) == traffic.requests == count + traffic.limited
         assert bool(traffic.limited) == bool(limited)
     served.limit(Distance())
+
+
+def test_a_host_that_bears_few_requests_a_second_refuses_the_others(
+    fleet: Fleet, served: Served, tmp_path: Path
+) -> None:
+    chains = served.necessary(fleet.deployed(range(FEW)))
+    most = max(sum(len(chain) for at, chain in chains if at == host) for host in served.addresses)
+    served.limit(Distance(per_second=most / 2))
+    served.traffic()
+    cost = floor(chains, served)
+    traffic = served.traffic()
+    served.limit(Distance())
+    assert traffic.limited
+    assert traffic.requests - traffic.limited == questions(chains)
+    assert cost.wall >= 1
 
 
 def test_after_a_night_tags_name_other_bytes_and_signatures_are_gone(tmp_path: Path) -> None:
