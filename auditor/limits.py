@@ -182,6 +182,25 @@ class Limits:
     adopted_commits: int = 200
     """Commits whose deployments `auditor init` may look at."""
 
+    # Repositories of an audit ------------------------------------------------------------------------------------------
+    fetch_seconds: float = 600.0
+    """One fetch from a repository, and the wait for another process that fetches from it: a commit of a large monorepo."""
+    fetch_bytes: int = 2 * 1024 * 1024 * 1024
+    """What one fetch may write: a commit of the largest monorepos, all files included."""
+    fetch_stalled_seconds: int = 30
+    """How long a server may send less than 1 KiB a second."""
+    fetched_alone: int = 64
+    """Files of one tree that are fetched one by one after fetching them together wrote too much."""
+    mirror_packs: int = 48
+    """Packs of one mirror: each fetch adds one, and above this they are packed together."""
+    audit_seconds: float = 86_400.0
+    """An audit without `--max-time`: the next night's begins then."""
+    repositories: int = 100_000
+    """Targets of one audit: the largest organisations have some ten thousand repositories."""
+
+    audit_entry_bytes: int = 16 * 1024 * 1024
+    """One entry of a saved audit: an image with 5,000 uses and 100 signatures has 3 MB. The document itself is read in a stream."""
+
     # The history ------------------------------------------------------------------------------------------------------
     kept_bytes: int = 256 * 1024 * 1024
     """One report or extraction in a history, unpacked: a tree of 5,000 images with all their signatures makes 40 MB."""

@@ -120,9 +120,16 @@ def json_text(value: Any) -> str:
     The escapes are JSON's own: a reader gets the same strings back. Only lone surrogates, which no UTF-8 can carry, are
     replaced by their escape as text.
     """
-    text = json.dumps(_without_surrogates(value), ensure_ascii=False, indent=2, allow_nan=False)
-    text = _JSON_UNSEEN.sub(_json_escape, text)
-    return _LOG_COMMAND.sub(r"#\\u0023", text) + "\n"
+    return _seen_json(json.dumps(_without_surrogates(value), ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+
+
+def json_line(value: Any) -> str:
+    """The same in one line without its end: an entry of a list that is written piece by piece."""
+    return _seen_json(json.dumps(_without_surrogates(value), ensure_ascii=False, allow_nan=False))
+
+
+def _seen_json(text: str) -> str:
+    return _LOG_COMMAND.sub(r"#\\u0023", _JSON_UNSEEN.sub(_json_escape, text))
 
 
 def _json_escape(match: re.Match[str]) -> str:

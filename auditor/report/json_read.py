@@ -51,10 +51,10 @@ def read_report(text: str) -> Report:
         raise InvalidReport(f"schema is {top.text('schema')[:60]!r}, this reads {SCHEMA!r}")
     run = top.fields("run")
     return Report(
-        run=_run(run, top.fields("tool").text("version")),
-        images=tuple(_image(image) for image in top.each("images")),
-        findings=tuple(_finding(finding) for finding in top.each("findings")),
-        gaps=tuple(_gap(gap) for gap in top.each("skipped")),
+        run=read_run(run, top.fields("tool").text("version")),
+        images=tuple(read_image(image) for image in top.each("images")),
+        findings=tuple(read_finding(finding) for finding in top.each("findings")),
+        gaps=tuple(read_gap(gap) for gap in top.each("skipped")),
         fail_on=run.parsed("fail_on", Level, Level.ERROR.value),
         exit_zero=run.truth("exit_zero", False),
         empty=run.truth("empty", False),
@@ -65,27 +65,34 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _run(run: Fields, version: str) -> Run:
-    seconds = run.members.get("seconds", 0)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        raise InvalidReport("report.run.seconds: expected a number")
+def read_run(run: Fields, version: str) -> Run:
+    """`run`: how a run came to be."""
     renderers = run.fields("renderers")
     return Run(
         command=run.text("command"),
         target=run.text("target"),
-        started=run.parsed("started", _instant),
+        started=run.parsed("started", read_instant),
         version=version,
         base=run.text_or_none("base"),
         merge_base=run.text_or_none("merge_base"),
         head=run.text_or_none("head"),
-        seconds=float(seconds),
+        seconds=read_seconds(run),
         renderers=MappingProxyType({name: renderers.text_or_none(name) for name in renderers.members}),
         trust=tuple(TrustUsed(t.text("name"), t.text("source"), t.number("age_days")) for t in run.each("trust")),
         notes=run.texts("notes"),
     )
 
 
-def _instant(text: str) -> datetime:
+def read_seconds(run: Fields) -> float:
+    """How long it took: a number that is finite."""
+    seconds = run.members.get("seconds", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        raise InvalidReport(f"{run.where}.seconds: expected a number")
+    return float(seconds)
+
+
+def read_instant(text: str) -> datetime:
+    """A moment with its time zone, in UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no time zone")
@@ -95,7 +102,8 @@ def _instant(text: str) -> datetime:
         raise ValueError("out of range") from None
 
 
-def _image(image: Fields) -> Image:
+def read_image(image: Fields) -> Image:
+    """One entry of `images`."""
     previous = image.fields_or_none("previous")
     return Image(
         reference=image.text("reference"),
@@ -163,7 +171,7 @@ def _signature(fields: Fields) -> Signature:
             return Signed(
                 form,
                 identity,
-                fields.parsed("logged", _instant),
+                fields.parsed("logged", read_instant),
                 fields.texts("roots"),
                 predicate,
                 attestation,
@@ -223,7 +231,8 @@ def _workload(text: str | None) -> Workload | None:
     return workload if str(workload) == text else Workload(text, "")  # hostile parts: keep what it prints
 
 
-def _finding(finding: Fields) -> Finding:
+def read_finding(finding: Fields) -> Finding:
+    """One entry of `findings`."""
     waived = finding.fields_or_none("waived")
     return Finding(
         rule=finding.text("rule"),
@@ -238,10 +247,12 @@ def _finding(finding: Fields) -> Finding:
         if waived
         else None,
         baseline=finding.truth("baseline"),
+        since=finding.parsed_or_none("since", date.fromisoformat),
     )
 
 
-def _gap(gap: Fields) -> Gap:
+def read_gap(gap: Fields) -> Gap:
+    """One entry of `skipped`."""
     return Gap(
         place=_place(gap),
         what=gap.text("what"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
@@ -33,15 +33,21 @@ def document(report: Report) -> Json:
     return {
         "schema": SCHEMA,
         "tool": {"version": report.run.version},
-        "run": _run(report, report.run),
-        "summary": _summary(report),
-        "images": [_image(image) for image in images_worst_first(report.images)],
-        "findings": [_finding(finding) for finding in worst_first(report.findings)],
-        "skipped": [_gap(gap) for gap in sorted(report.gaps, key=lambda gap: (gap.place, gap.what, gap.why))],
+        "run": run_json(report, report.run),
+        "summary": summary_json(report),
+        "images": [image_json(image) for image in images_worst_first(report.images)],
+        "findings": [finding_json(finding) for finding in worst_first(report.findings)],
+        "skipped": [gap_json(gap) for gap in gaps_in_order(report.gaps)],
     }
 
 
-def _run(report: Report, run: Run) -> Json:
+def gaps_in_order(gaps: Iterable[Gap]) -> list[Gap]:
+    """By place, then by what is there."""
+    return sorted(gaps, key=lambda gap: (gap.place, gap.what, gap.why))
+
+
+def run_json(report: Report, run: Run) -> Json:
+    """How a run came to be, and how it ended."""
     return {
         "command": run.command,
         "target": run.target,
@@ -66,7 +72,8 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _summary(report: Report) -> Json:
+def summary_json(report: Report) -> Json:
+    """A report in numbers."""
     return {
         "images": len(report.images),
         "uses": sum(len(image.uses) for image in report.images),
@@ -85,7 +92,8 @@ def finding_counts(findings: tuple[Finding, ...]) -> dict[str, int]:
     return counts
 
 
-def _image(image: Image) -> Json:
+def image_json(image: Image) -> Json:
+    """One entry of `images`."""
     return {
         "reference": image.reference,
         "name": image.name,
@@ -218,7 +226,8 @@ def _use(judged: JudgedUse) -> Json:
     }
 
 
-def _finding(finding: Finding) -> Json:
+def finding_json(finding: Finding) -> Json:
+    """One entry of `findings`."""
     place, waived = finding.place, finding.waived
     return {
         "rule": finding.rule,
@@ -237,10 +246,12 @@ def _finding(finding: Finding) -> Json:
         "key_path": place.key_path if place else None,
         "root": finding.root,
         "owner": finding.owner,
+        "since": finding.since.isoformat() if finding.since else None,
     }
 
 
-def _gap(gap: Gap) -> Json:
+def gap_json(gap: Gap) -> Json:
+    """One entry of `skipped`."""
     return {
         "file": gap.place.file,
         "line": gap.place.line or None,

@@ -20,6 +20,7 @@ DOORS = {
     "git": "auditor/source/commands.py",
     "httpx": "auditor/registry",
     "helm_python": "auditor/manifests/render/helm_sdk.py",
+    "ijson": "auditor/report/fleet/json_parts.py",
     "jmespath": "auditor/policies/kyverno/conditions.py",
     "pathspec": "auditor/manifests",
     "platformdirs": "auditor/folders.py",
