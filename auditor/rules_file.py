@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from auditor.errors import ConfigurationError, SourceError
 from auditor.judge.findings.settings import rule_changes
 from auditor.model.finding import Finding
 from auditor.source.links import read_file
+from auditor.source.memory import Kept
 from auditor.source.tree import Tree, Unreadable
 
 if TYPE_CHECKING:
@@ -48,6 +49,19 @@ class RulesFile:
     def load(self, today: date, shared: SharedRules | None = None) -> Rules:
         """The rules that judge this run. `shared` fetches what they extend by address. Raises ConfigurationError."""
         return load_rules(self.read, self.path, today=today, fetch=shared.fetch if shared else None)
+
+    def recorded(self, today: date, shared: SharedRules | None = None) -> tuple[Rules, tuple[Kept, ...]]:
+        """The same, with every file that was read for it, by path: enough to load them again elsewhere."""
+        seen: dict[str, bytes] = {}
+
+        def read(path: str) -> bytes | None:
+            content = self.read(path)
+            if content is not None:
+                seen[path] = content
+            return content
+
+        rules = replace(self, read=read).load(today, shared)
+        return rules, tuple(Kept(path, content) for path, content in sorted(seen.items()))
 
     def changes(
         self, rules: Rules, touched: frozenset[str], today: date, shared: SharedRules | None = None

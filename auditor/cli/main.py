@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from auditor.cli import (
+    audit,
     baseline,
     cache,
     check,
@@ -34,6 +35,7 @@ from auditor.version import __version__
 _COMMANDS: Final = (
     images,
     check,
+    audit,
     verify,
     init,
     pin,

@@ -168,15 +168,24 @@ def add_render_option(parser: argparse.ArgumentParser) -> None:
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Where the report goes and how it looks."""
-    group = parser.add_argument_group("report")
-    group.add_argument(
-        "-f",
-        "--format",
-        action=Several,
-        default=Listed(),
-        metavar="NAME[=FILE]",
-        help="table, json, sarif, junit, github, markdown, codequality, html or csv; with =FILE into a file; repeatable",
+    _add_report_options(
+        parser,
+        "table, json, sarif, junit, github, markdown, codequality, html or csv; with =FILE into a file; repeatable",
     )
+
+
+def add_audit_report_options(parser: argparse.ArgumentParser) -> None:
+    """Where the report of an audit goes and how it looks."""
+    _add_report_options(
+        parser,
+        "table, json, csv, markdown, metrics or vsa, with =FILE into a file; html=FOLDER, a page for each repository and image; "
+        "sarif=FOLDER, a file for each repository; repeatable",
+    )
+
+
+def _add_report_options(parser: argparse.ArgumentParser, formats: str) -> None:
+    group = parser.add_argument_group("report")
+    group.add_argument("-f", "--format", action=Several, default=Listed(), metavar="NAME[=FILE]", help=formats)
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour of the table")
     group.add_argument("-v", "--verbose", action="store_true", help="say more: every signature, every use, every retry")
     group.add_argument(
@@ -216,13 +225,13 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--offline", action="store_true", help="ask nobody: judge from the cache, the rest is unjudged")
     group.add_argument(
         "--tag-ttl",
-        type=_age,
+        type=age,
         default=0.0,
         metavar="AGE",
         help="believe what a tag named for so long: 90s, 10m, 12h, 7d",
     )
     group.add_argument(
-        "--listing-ttl", type=_age, default=0.0, metavar="AGE", help="believe a list of signatures for so long"
+        "--listing-ttl", type=age, default=0.0, metavar="AGE", help="believe a list of signatures for so long"
     )
     group.add_argument("--refresh", action="store_true", help="use nothing from the cache, and replace what is there")
     group.add_argument(
@@ -243,7 +252,7 @@ def _level(text: str) -> Level:
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _age(text: str) -> float:
+def age(text: str) -> float:
     """Seconds: a number with a unit, or a bare 0."""
     number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s" if text == "0" else "")
     if not (number.isascii() and number.isdigit() and unit) or len(number) > _LONGEST_AGE:

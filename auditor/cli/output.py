@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TextIO
@@ -58,11 +59,16 @@ def deliver(
     with watch.lap("reports"):
         _write(report, wanted, options, environment)
     if getattr(options, "timings", False):
-        for stage, seconds in {**watch.laps, "together": watch.seconds}.items():
-            tell(f"{seconds:8.3f} s  {stage}")
+        tell_timings(watch)
         for what, version in report.run.renderers.items():
             if version is not None:
                 tell(f"rendered by {what} {version}")
+
+
+def tell_timings(watch: Stopwatch) -> None:
+    """What took how long, on standard error."""
+    for stage, seconds in {**watch.laps, "together": watch.seconds}.items():
+        tell(f"{seconds:8.3f} s  {stage}")
 
 
 def _write(
@@ -70,9 +76,8 @@ def _write(
 ) -> None:
     from auditor.publish.ci.detect import blob_url
 
-    look = RenderOptions(
-        width=shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH,
-        verbose=options.verbose,
+    look = replace(
+        rendering(options),
         blob_url=blob_url(environment.variables, report.run.head),
         key=job(environment) or report.run.command,
         category=job(environment) or report.run.command,
@@ -82,6 +87,12 @@ def _write(
             write_whole(file, render(report, name, look))
     on_screen = replace(look, color=use_color(options.color, environment, sys.stdout))
     print_out("".join(render(report, name, on_screen) for name, file in wanted if file is None))
+
+
+def rendering(options: argparse.Namespace) -> RenderOptions:
+    """How a report looks where this process writes it."""
+    width = shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH
+    return RenderOptions(width=width, verbose=options.verbose)
 
 
 def use_color(choice: str, environment: Environment, stream: TextIO) -> bool:
@@ -97,6 +108,11 @@ def use_color(choice: str, environment: Environment, stream: TextIO) -> bool:
 
 
 def write_whole(file: Path, text: str) -> None:
+    """Write a text file, as `write_pieces`."""
+    write_pieces(file, (text,))
+
+
+def write_pieces(file: Path, pieces: Iterable[str]) -> None:
     """Write a text file by a temporary one beside it. Raises UsageError where the folder cannot be written.
 
     A device or a pipe (`/dev/null`, `/dev/stderr`, `>(…)`) is written to as it is: a file must never take its place.
@@ -104,13 +120,13 @@ def write_whole(file: Path, text: str) -> None:
     try:
         if file.exists() and not file.is_file():
             with file.open("w", encoding="utf-8", newline="") as stream:
-                stream.write(text)
+                stream.writelines(pieces)
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-                stream.write(text)
+                stream.writelines(pieces)
             Path(temporary).chmod(0o644)
             Path(temporary).replace(file)
         except BaseException:

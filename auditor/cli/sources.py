@@ -177,7 +177,7 @@ def _rules_file(config: str | None, change: Change) -> RulesFile:
     """Inside the repository the rules come from base; a file elsewhere is read where it is, with what it names."""
     path = _below(change, Path(config)) if config is not None else None
     if config is not None and path is None:
-        return _outside(Path(config), change)
+        return outside(Path(config), change)
     if change.base is None:
         return RulesFile(partial(read_rules, change.head), path)
     old = tuple(partial(read_rules, tree) for tree in change.merge_bases)
@@ -214,7 +214,7 @@ def _same(folder: Path, top: Path) -> bool:
         return False
 
 
-def _outside(config: Path, change: Change | None = None) -> RulesFile:
+def outside(config: Path, change: Change | None = None) -> RulesFile:
     """A rules file that belongs to no tree. What it names is read beside it, but never from the change itself."""
     if not config.is_file():
         raise UsageError(f"there is no rules file {config}", help="check the path, or leave out --config")
@@ -250,7 +250,7 @@ def _reader(folder: Path) -> Callable[[str], bytes | None]:
 def rules_found_upward(options: argparse.Namespace) -> RulesFile:
     """`--config`, else the nearest rules file in this folder or one above it, up to the top of the repository."""
     if options.config is not None:
-        return _outside(Path(options.config))
+        return outside(Path(options.config))
     start = here()
     for folder in (start, *start.parents):
         if any((folder / name).is_file() for name in RULES_FILES):

@@ -22,6 +22,7 @@ from auditor.fleet.engines.engine import Engine
 from auditor.fleet.grounds import Ground
 from auditor.fleet.judging import judged
 from auditor.fleet.settings import Settings
+from auditor.fleet.shards import Targets
 from auditor.fleet.shelf import Place, RulesShelf, Shelf
 from auditor.fleet.work import Job, Kind, Lost, Reading, ReadOutcome, read_outcome
 from auditor.history.drift import remembered
@@ -37,31 +38,30 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One run over `targets`. `unlisted` are those of which it is known already that nothing comes.
+    """One run over `targets`. `targets_id` names them all, those of other shards too.
 
-    `targets_id` names all targets, those of other shards too. `over` says why the run must end now, "" where it need not.
+    `over` says why the run must end now, "" where it need not.
     """
 
-    targets: tuple[Target, ...]
+    targets: Targets
     targets_id: str
     settings: Settings
     engine: Engine
     world: World
-    unlisted: tuple[Audited, ...] = ()
     shard: Shard | None = None
-    notes: tuple[str, ...] = ()
     over: Callable[[], str] = lambda: ""
 
     def run(self, history: History) -> RecordedFleet:
         """Audit every target, and give what reports are written from."""
         watch = self.world.watch
-        begun = AuditRun(self.settings.started, __version__, self.targets_id, shard=self.shard, notes=self.notes)
-        everything = (*self.targets, *(each.target for each in self.unlisted))
-        recording = history.begin(begun, everything, settings=self._settings())
-        for failed in self.unlisted:
+        begun = AuditRun(
+            self.settings.started, __version__, self.targets_id, shard=self.shard, notes=self.targets.notes
+        )
+        recording = history.begin(begun, self.targets.all, settings=self._settings())
+        for failed in self.targets.failed:
             recording.record(failed)
         done = recording.done()
-        waiting = {each.name: each for each in self.targets if each.name not in done}
+        waiting = {each.name: each for each in self.targets.found if each.name not in done}
         with watch.lap("repositories"):
             places, grounds = self._read(waiting, recording)
         with watch.lap("registries and signatures"):
@@ -72,7 +72,9 @@ class Audit:
             for name, place in sorted(places.items()):
                 recording.record(self._judged(waiting[name], place, grounds[place.wanted.ground], bench))
             notes = dict.fromkeys(note for _, ground in sorted(grounds.items()) for note in ground.notes)
-            over = replace(recording.run, seconds=watch.seconds, ended_early=self.over(), notes=(*self.notes, *notes))
+            over = replace(
+                recording.run, seconds=watch.seconds, ended_early=self.over(), notes=(*self.targets.notes, *notes)
+            )
             recording.finish(over)
         return recording.fleet()
 
@@ -153,9 +155,3 @@ def _read_outcome(outcome: bytes | Lost) -> ReadOutcome:
     if isinstance(outcome, Lost):
         return Failure(Stage.WORKER, outcome.why, "run the audit again")
     return read_outcome(outcome)
-
-
-def targets_id(targets: Iterable[Target]) -> str:
-    """SHA-256 over everything that names the targets, in hexadecimal."""
-    told = sorted((each.name, each.address, each.ref or "", each.path) for each in targets)
-    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from auditor.config.files import Read
 from auditor.config.load import load_rules
 from auditor.config.rules import Rules
 from auditor.enforcement import enforced
@@ -49,8 +48,7 @@ class Extract:
 
 def extract(change: Change, rules_file: RulesFile, world: World) -> Extract:
     """Read the tree of `change`. Raises ConfigurationError for its rules, SourceError for what cannot be read at all."""
-    recorded = _Recorder(rules_file.read)
-    rules = replace(rules_file, read=recorded).load(world.today, world.shared_rules)
+    rules, files = rules_file.recorded(world.today, world.shared_rules)
     with rendering(world, rules) as renderers:
         reading = read_change(change, rules, renderers)
     policies = enforced(change.head, rules, world.versions)
@@ -62,7 +60,7 @@ def extract(change: Change, rules_file: RulesFile, world: World) -> Extract:
         uses,
         reading.gaps,
         ignores(change.head, {use.place.file for use in uses}),
-        tuple(recorded.files()),
+        files,
         tuple(_files(change, sorted(held))),
         policies.found.mistakes,
         dict(world.renderers.used) if world.renderers else None,
@@ -86,19 +84,3 @@ def _files(change: Change, paths: Iterable[str]) -> Iterable[Kept]:
         content = read_file(change.head, path)
         if content is not None:
             yield Kept(path, content)
-
-
-class _Recorder:
-    """Reads files of the rules, and remembers them."""
-
-    def __init__(self, read: Read) -> None:
-        self._read = read
-        self._seen: dict[str, bytes | None] = {}
-
-    def __call__(self, path: str) -> bytes | None:
-        content = self._seen[path] = self._read(path)
-        return content
-
-    def files(self) -> Iterable[Kept]:
-        """Those that are there, by path."""
-        return (Kept(path, content) for path, content in sorted(self._seen.items()) if content is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,10 @@ from auditor.registry.material import Registry
 from auditor.registry.pace import Pace
 from auditor.registry.store import CacheSettings
 from auditor.rules_file import RulesFile, read_rules
+from auditor.source.addresses import is_address
 from auditor.source.change import Change, open_change
 from auditor.source.memory import contents
+from auditor.source.mirror import Mirrors
 from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
@@ -51,6 +53,7 @@ class Workshop:
         self._open = ExitStack()
         self._lock = threading.Lock()
         self._registries: dict[str, Registry] = {}
+        self._mirrors = Mirrors(cache_folder("mirrors"), limits, offline=settings.offline)
 
     def __enter__(self) -> Self:
         return self
@@ -93,13 +96,23 @@ class Workshop:
         with self._change(target) as change:
             yield change, self.rules_file(change)
 
-    def _change(self, target: Target) -> Change:
+    def _change(self, target: Target) -> AbstractContextManager[Change]:
+        return self._mirrored(target) if is_address(target.address) else self._at_hand(target)
+
+    @contextmanager
+    def _mirrored(self, target: Target) -> Iterator[Change]:
+        with self._mirrors.open(target.address, target.ref) as found:
+            tree = found.repository.tree(found.commit)
+            yield Change(tree, scope=target.path, head_commit=found.commit, repository=found.repository)
+
+    def _at_hand(self, target: Target) -> Change:
+        """A repository of this machine at HEAD, a folder as it lies there."""
         path = Path(target.address)
         change = open_change(path, None, target.ref)
         if change.repository is not None and target.ref is None and not change.repository.bare:
             change.close()
             change = open_change(path, None, _HEAD)
-        return replace(change, scope=target.path) if target.path else change
+        return replace(change, scope="/".join(part for part in (change.scope, target.path) if part))
 
     def rules_file(self, change: Change) -> RulesFile:
         """The rules file that judges all repositories, or the tree's own."""

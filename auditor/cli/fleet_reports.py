@@ -1,0 +1,117 @@
+"""Reports of an audit leave the program: piece by piece, into files and folders, each whole or not at all."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from auditor.cli.options import Environment, split_format
+from auditor.cli.output import rendering, use_color, write_pieces
+from auditor.cli.streams import print_out
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from auditor.model.audit import Fleet
+
+_SUFFIX: Final = ".before"
+
+
+def destinations(options: argparse.Namespace) -> tuple[tuple[str, Path | None], ...]:
+    """The formats asked for, with their files or folders (None: standard output). Checked before any work is done."""
+    from auditor.report.fleet.formats import FOLDERS, TEXTS
+
+    wanted = [split_format(text) for text in options.format]
+    for name, place in wanted:
+        if name not in TEXTS and name not in FOLDERS:
+            raise UsageError(f"unknown format {name!r}", help=f"one of {', '.join((*TEXTS, *FOLDERS))}")
+        if name in FOLDERS and place is None:
+            raise UsageError(f"--format {name} of an audit is a folder", help=f"name it: -f {name}=FOLDER")
+    if all(place for _, place in wanted) and not options.quiet:
+        wanted.append(("table", None))
+    if sum(place is None for _, place in wanted) > 1:
+        raise UsageError("two formats cannot both go to standard output", help="write one into a file: -f json=FILE")
+    places = [place for _, place in wanted if place]
+    if len(set(places)) < len(places):
+        raise UsageError("two formats into one place", help="give each format a file or folder of its own")
+    for name, place in wanted:
+        if name in FOLDERS and place is not None:
+            _refuse_foreign(Path(place))
+    return tuple((name, Path(place) if place else None) for name, place in wanted)
+
+
+def deliver(
+    fleet: Fleet, wanted: tuple[tuple[str, Path | None], ...], options: argparse.Namespace, environment: Environment
+) -> None:
+    """Write every format. What goes into files comes first: a reader of the table finds them there."""
+    from auditor.report.fleet.formats import FOLDERS, TEXTS
+
+    look = rendering(options)
+    for name, place in wanted:
+        if place is not None and name in FOLDERS:
+            write_folder(place, FOLDERS[name](fleet, look))
+        elif place is not None:
+            write_pieces(place, TEXTS[name](fleet, look))
+    on_screen = replace(look, color=use_color(options.color, environment, sys.stdout))
+    for name, place in wanted:
+        if place is None:
+            _print(TEXTS[name](fleet, on_screen))
+
+
+def _print(pieces: Iterator[str]) -> None:
+    for piece in pieces:
+        print_out(piece)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder is replaced as a whole: never one that holds what no report has written."""
+    if folder.exists() and not (folder.is_dir() and ((folder / MARK).is_file() or not any(folder.iterdir()))):
+        raise UsageError(
+            f"{folder} is there, and no report of an audit", help="name a folder that is empty or not there yet"
+        )
+
+
+MARK: Final = ".auditor-report"
+"""A file that tells a folder that reports may be written over."""
+
+
+def write_folder(folder: Path, files: Iterator[tuple[str, Iterator[str]]]) -> None:
+    """Write a folder beside its place, and put it there in one step. Raises UsageError where that cannot be done."""
+    made: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        for name, pieces in files:
+            write_pieces(made / name, pieces)
+        (made / MARK).write_text("written by auditor; replaced as a whole by the next report\n", "utf-8")
+        made.chmod(0o755)
+        _put(made, folder)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {folder}: {error.strerror}", help="choose a folder that you may write"
+        ) from error
+    finally:
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+def _put(made: Path, folder: Path) -> None:
+    """A folder cannot be replaced by another in one step where it holds anything: the old one steps aside first."""
+    _refuse_foreign(folder)
+    if not folder.exists():
+        made.rename(folder)
+        return
+    aside = folder.with_name(f".{folder.name}{_SUFFIX}")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    try:
+        made.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
