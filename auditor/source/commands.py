@@ -2,6 +2,7 @@
 
 What a repository's own configuration could start is switched off: hooks, the file system monitor, lazy fetches, every
 transport. Only plumbing commands are used that know neither filters, text conversion, external diffs nor pagers.
+Commands that fetch (`Network`) may use the protocols that they name, and nothing else is different for them.
 `GIT_*` variables of the caller (a hook sets `GIT_DIR` and `GIT_INDEX_FILE`) are removed, so that the repository asked for is
 the one that is read; discovery is left to git, so that its ownership check (`safe.directory`) holds.
 """
@@ -9,9 +10,11 @@ the one that is read; discovery is left to git, so that its ownership check (`sa
 from __future__ import annotations
 
 import os
+import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, Final
@@ -38,7 +41,16 @@ _ENVIRONMENT: Final = {
 }
 _KEPT: Final = ("GIT_CEILING_DIRECTORIES", "GIT_CONFIG_", "GIT_EXEC_PATH")
 """Of the person who runs the program: where its git is, and the configuration that may hold `safe.directory`."""
+_KEPT_TO_FETCH: Final = ("GIT_SSH", "GIT_SSL_CA", "GIT_PROXY_SSL_CA", "GIT_HTTP_PROXY_AUTHMETHOD")
+"""Of the same person: how servers are reached, and which authorities are trusted."""
 _DROPPED: Final = "GIT_CONFIG_PARAMETERS"
+_UNATTENDED: Final = {
+    "GCM_INTERACTIVE": "never",
+    "GIT_ASKPASS": "",  # set and empty: nothing is asked, not even what SSH_ASKPASS or the configuration names
+    "SSH_ASKPASS": "false",
+    "SSH_ASKPASS_REQUIRE": "force",
+}
+"""Nobody is there to be asked: what needs an answer fails."""
 _CHUNK: Final = 1 << 16
 _ERROR_BYTES: Final = 4096
 _SMALL: Final = 1 << 20
@@ -63,14 +75,32 @@ class TooMuchOutput(Exception):  # noqa: N818 - as above
     """A git command that wrote more than it may; it has been ended."""
 
 
-class Process:
-    """One running git command. Standard error is drained beside it, so that a flood of warnings cannot block it."""
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What a command that fetches may do: the protocols it may speak (`https`, `ssh`, …), and its own settings.
 
-    def __init__(self, git: Git, command: Sequence[str]) -> None:
+    `environment` may hold a secret: it is in no command line and in no message.
+    """
+
+    protocols: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Process:
+    """One running git command. Standard error is drained beside it, so that a flood of warnings cannot block it.
+
+    With a `network` it is a session of its own, without a terminal to ask at, and ends together with its children.
+    """
+
+    def __init__(self, git: Git, command: Sequence[str], network: Network | None = None) -> None:
         from git.exc import GitCommandNotFound  # noqa: PLC0415 - loaded with `git`, see _gitpython
 
+        self._leads_group = network is not None
         try:
-            self._running = git.execute(command, istream=PIPE, as_process=True, env=_ENVIRONMENT)
+            self._running = git.execute(
+                command, istream=PIPE, as_process=True, env=_environment(network), start_new_session=self._leads_group
+            )
         except GitCommandNotFound as error:
             message = f"{command[0]} is needed to run git and is not on the PATH"
             raise GitMissing(
@@ -89,10 +119,10 @@ class Process:
 
     def _read_error(self) -> None:
         while chunk := self._stderr.read1(_CHUNK):  # type: ignore[attr-defined] # a BufferedReader, typed as IO
-            self._error = (self._error + chunk)[:_ERROR_BYTES]
+            self._error = (self._error + chunk)[-_ERROR_BYTES:]
 
     def error(self) -> str:
-        """What the command wrote to standard error, once it has ended."""
+        """The last of what the command wrote to standard error, once it has ended: why it did is said at the end."""
         self._drain.join(_DRAIN_SECONDS)
         return self._error.decode("utf-8", "replace").strip()
 
@@ -102,9 +132,16 @@ class Process:
         if status:
             raise GitFailed(status, self.error())
 
+    def end(self) -> None:
+        """End the command, and its children where it leads a session. May be called from another thread."""
+        if self._leads_group:
+            with suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.kill()
+
     def close(self) -> None:
         """End the command, if it still runs, and free its pipes."""
-        self._popen.kill()
+        self.end()
         self._popen.wait()
         self._drain.join(_DRAIN_SECONDS)
         for pipe in (self.stdin, self.stdout, self._stderr):
@@ -115,24 +152,29 @@ class Process:
 
 
 class Commands:
-    """Git commands in one directory. Raises GitMissing on a machine without git."""
+    """Git commands in one directory. Raises GitMissing on a machine without git.
 
-    def __init__(self, directory: Path) -> None:
+    `is_git_directory`: it is one itself, of our own making, and nothing has to be discovered.
+    """
+
+    def __init__(self, directory: Path, *, is_git_directory: bool = False) -> None:
         self._git = _gitpython()
         self._directory = os.path.abspath(directory)  # noqa: PTH100 - a string for the command line
+        self._where = [f"--git-dir={self._directory}"] if is_git_directory else []
 
-    def start(self, *arguments: str) -> Process:
+    def start(self, *arguments: str, network: Network | None = None) -> Process:
         """Start a command. The caller closes it."""
-        removed = (name for name in os.environ if name.startswith("GIT_") and not _is_kept(name))
-        scrubbed = [part for name in removed if name not in _ENVIRONMENT for part in ("-u", name)]
-        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        removed = (name for name in os.environ if name.startswith("GIT_") and not _is_kept(name, network))
+        scrubbed = [part for name in removed if name not in _environment(network) for part in ("-u", name)]
+        settings = [part for setting in (*_SETTINGS, *_more(network)) for part in ("-c", setting)]
         # -C, and not GitPython's own working directory: it falls back to the current one where that cannot be entered.
-        return Process(self._git, ["env", *scrubbed, "git", "-C", self._directory, "--no-pager", *settings, *arguments])
+        git = ["git", "-C", self._directory, *self._where, "--no-pager"]
+        return Process(self._git, ["env", *scrubbed, *git, *settings, *arguments], network)
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[Process]:
+    def running(self, *arguments: str, network: Network | None = None) -> Iterator[Process]:
         """A command that is closed at the end, whatever happens."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, network=network)
         try:
             yield process
         finally:
@@ -163,8 +205,20 @@ class Commands:
             process.finish()
 
 
-def _is_kept(name: str) -> bool:
-    return name.startswith(_KEPT) and name != _DROPPED
+def _is_kept(name: str, network: Network | None) -> bool:
+    kept = _KEPT if network is None else (*_KEPT, *_KEPT_TO_FETCH)
+    return name.startswith(kept) and name != _DROPPED
+
+
+def _environment(network: Network | None) -> Mapping[str, str]:
+    if network is None:
+        return _ENVIRONMENT
+    allowed = {"GIT_ALLOW_PROTOCOL": ":".join(network.protocols)}
+    return {**_ENVIRONMENT, **_UNATTENDED, **network.environment, **allowed}
+
+
+def _more(network: Network | None) -> tuple[str, ...]:
+    return network.settings if network is not None else ()
 
 
 def _gitpython() -> Git:

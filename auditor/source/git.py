@@ -12,7 +12,7 @@ from auditor.errors import SourceError
 from auditor.limits import DEFAULT, Limits
 from auditor.source.commands import Commands, GitFailed
 from auditor.source.commit import CommitTree, text
-from auditor.source.objects import Blobs
+from auditor.source.objects import Blobs, Supply
 from auditor.source.remedy import deepen, fetch
 from auditor.source.working import WorkingTree
 
@@ -35,7 +35,15 @@ class Repository:
     """
 
     def __init__(
-        self, commands: Commands, top: Path, *, bare: bool, shallow: bool, algorithm: str, limits: Limits
+        self,
+        commands: Commands,
+        top: Path,
+        *,
+        bare: bool,
+        shallow: bool,
+        algorithm: str,
+        limits: Limits,
+        supply: Supply | None = None,
     ) -> None:
         self.top = top
         self.bare = bare
@@ -43,7 +51,7 @@ class Repository:
         self.algorithm = algorithm
         self._commands = commands
         self._limits = limits
-        self._blobs = Blobs(commands, limits.file_bytes)
+        self._blobs = Blobs(commands, limits.file_bytes, supply)
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +115,15 @@ class Repository:
             return text(self._commands.run("config", "--get", "remote.origin.url")).strip()
         except GitFailed:
             return ""
+
+    def tree_id(self, commit: str) -> str:
+        """The name of a commit's tree: equal names mean equal files. Raises SourceError where it cannot be told."""
+        try:
+            found = self._commands.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")
+        except GitFailed as error:
+            message = f"commit {commit[:12]} cannot be read: {error.message}"
+            raise SourceError(message, help="run `git fsck` in the repository") from error
+        return found.decode("ascii").strip()
 
     def tree(self, commit: str) -> CommitTree:
         """The files of a commit, by its full name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 from auditor.source.commands import Commands, Process
 from auditor.source.tree import Unreadable
@@ -18,10 +18,19 @@ _AHEAD: Final = 64
 """Requests sent ahead: 4 KiB at most, so that writing them never waits for git while git waits for us to read."""
 
 
+class Supply(Protocol):
+    """Where blobs come from that a clone may lack."""
+
+    def bring(self, names: Iterable[str]) -> None:
+        """Get those that are missing. What cannot be had stays missing: reading it tells."""
+        ...
+
+
 class Blobs:
     """Content by object name. Safe to use from several threads: requests are answered one after the other."""
 
-    def __init__(self, commands: Commands, limit: int) -> None:
+    def __init__(self, commands: Commands, limit: int, supply: Supply | None = None) -> None:
+        self._supply = supply
         self._lock = threading.Lock()
         self._direct = Channel(commands, limit)
         self._ahead = Channel(commands, limit)
@@ -33,6 +42,8 @@ class Blobs:
         """These will be read soon, in this order. Some may be left out, and others read in between."""
         with self._lock:
             added = list(names)
+            if self._supply is not None:
+                self._supply.bring(added)
             self._waiting.extend(added)
             self._expected.update(added)
 
@@ -41,6 +52,8 @@ class Blobs:
         with self._lock:
             if self._expected[name] > 0:
                 return self._next(name, path)
+            if self._supply is not None:
+                self._supply.bring([name])
             self._direct.ask([name])
             return self._direct.answer(path)
 
