@@ -21,7 +21,7 @@ class RenderOptions:
     jobs do not fight over one comment. `category` becomes SARIF's `automationDetails.id`. `docs_url` is where the rules'
     pages are published, to which `/<rule>` is added. `pages` are the rules' pages; None takes those that are shipped.
     `budget` is how many code points a comment may have. `relayed` says that the result is another job's word, perhaps of one
-    that the change itself has written.
+    that the change itself has written. `details` are the files and folders that the same run writes its other formats to.
     """
 
     color: bool = False
@@ -34,3 +34,4 @@ class RenderOptions:
     pages: Mapping[str, RulePage] | None = None
     budget: int = BUDGET
     relayed: bool = False
+    details: tuple[str, ...] = ()

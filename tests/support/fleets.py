@@ -65,7 +65,7 @@ def _night(number: int, unsigned: int, **more: object) -> Night:
     return Night(number, started, 5, 1, 41, verdicts, findings, **more)  # type: ignore[arg-type]
 
 
-def _worker(**more: object) -> tuple[Image, Finding]:
+def _worker() -> tuple[Image, Finding]:
     """An unsigned image that has been there for 41 days."""
     name = "ghcr.io/acme/worker:7"
     image = samples.image(
@@ -79,7 +79,7 @@ def _worker(**more: object) -> tuple[Image, Finding]:
             JudgedPolicy("ClusterPolicy/check-images", "policies/check.yaml", PolicyVerdict.FAIL, "no signatures"),
         ),
     )
-    return image, samples.finding_for(image, "unsigned-image", Level.ERROR, since=date(2026, 10, 10), **more)
+    return image, samples.finding_for(image, "unsigned-image", Level.ERROR, since=date(2026, 10, 10))
 
 
 def five() -> Listed:

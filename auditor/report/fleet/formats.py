@@ -1,4 +1,4 @@
-"""The formats of an audit's report by name: texts in pieces, and folders of files in pieces. What is needed is imported then."""
+"""An audit in a format. Pure: the same fleet and options give the same text."""
 
 from __future__ import annotations
 
@@ -11,18 +11,34 @@ from auditor.model.audit import Fleet
 from auditor.report.options import RenderOptions
 
 Text: TypeAlias = Callable[[Fleet, RenderOptions], Iterator[str]]
+"""A format that is one text: its pieces in order."""
 Folder: TypeAlias = Callable[[Fleet, RenderOptions], Iterator[tuple[str, Iterator[str]]]]
+"""A format that is a folder: (path below it, pieces). The pieces of a file are read before the next file is asked for."""
 
 
 def _text(module: str) -> Text:
+    """The format that a module writes. It is imported when it is used."""
+
     def write(fleet: Fleet, options: RenderOptions) -> Iterator[str]:
         return cast("Text", import_module(f"auditor.report.fleet.{module}").render)(fleet, options)
 
     return write
 
 
-TEXTS: Final[Mapping[str, Text]] = MappingProxyType({"json": _text("json_v1")})
-"""Formats that are one text."""
+def _folder(module: str) -> Folder:
+    def write(fleet: Fleet, options: RenderOptions) -> Iterator[tuple[str, Iterator[str]]]:
+        return cast("Folder", import_module(f"auditor.report.fleet.{module}").render)(fleet, options)
+
+    return write
+
+
+TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
+    {
+        "table": _text("table"),
+        "json": _text("json_v1"),
+    }
+)
+"""Formats that are one text, by name."""
 
 FOLDERS: Final[Mapping[str, Folder]] = MappingProxyType({})
-"""Formats that are many files."""
+"""Formats that are a folder, by name."""
