@@ -65,7 +65,7 @@ def workers(address: str, certificates: Certificates, settings: Settings) -> Ite
     )
     try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
-            address, security=security, timeout=_WAIT, set_as_default=False
+            address, security=security, timeout=_WAIT
         )
     except (OSError, TimeoutError) as error:
         raise UsageError(

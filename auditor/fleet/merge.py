@@ -1,0 +1,82 @@
+"""The parts of an audit, done by several machines → one audit, as one machine would have done it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from auditor.errors import UsageError
+from auditor.fleet.shards import missing
+from auditor.history.history import History
+from auditor.history.recording import RecordedFleet
+from auditor.model.audit import AuditRun, Fleet, Shard
+
+_SETTINGS = "merge"
+
+
+def merge(parts: Sequence[tuple[str, Fleet]], history: History) -> RecordedFleet:
+    """Put parts together, each given with the name of its file. Of a part that is there twice, the later one counts.
+
+    What differs from the last time was found by the parts, each by its own history: it is taken as it stands. A part that is
+    missing makes the audit incomplete. Raises UsageError for parts that are not of one audit.
+    """
+    chosen = _chosen(parts)
+    count = next(iter(chosen.values())).run.shard
+    absent = missing(
+        (each.shard for each in (fleet.run for fleet in chosen.values()) if each.shard), count.count if count else 0
+    )
+    fleets = [chosen[index] for index in sorted(chosen)]
+    targets = {audited.target.name: audited.target for fleet in fleets for audited in fleet.repositories()}
+    run = _run([fleet.run for fleet in fleets], absent)
+    recording = history.begin(replace(run, ended_early=""), targets.values(), settings=_SETTINGS)
+    for fleet in fleets:
+        for audited in fleet.repositories():
+            recording.record(audited)
+    recording.finish(run)
+    return recording.fleet()
+
+
+def _chosen(parts: Sequence[tuple[str, Fleet]]) -> dict[int, Fleet]:
+    """One fleet for each part that is there, by its number."""
+    chosen: dict[int, Fleet] = {}
+    first: tuple[str, AuditRun] | None = None
+    for name, fleet in parts:
+        run = fleet.run
+        if run.shard is None:
+            raise UsageError(
+                f"{name} is a whole audit, and no part of one", help="merge what `--shard I/N` has written"
+            )
+        if first is not None and not _fits(first[1], run):
+            raise UsageError(
+                f"{name} and {first[0]} are parts of different audits",
+                help="merge parts of one night, of the same targets, split into as many parts, by the same version",
+            )
+        first = first or (name, run)
+        known = chosen.get(run.shard.index)
+        if known is None or known.run.started < run.started:
+            chosen[run.shard.index] = fleet
+    if not chosen:
+        raise UsageError("nothing to merge", help="name the results of all parts")
+    return chosen
+
+
+def _fits(one: AuditRun, other: AuditRun) -> bool:
+    counts = {run.shard.count for run in (one, other) if run.shard}
+    return (one.targets, one.version) == (other.targets, other.version) and len(counts) == 1
+
+
+def _run(runs: list[AuditRun], absent: tuple[Shard, ...]) -> AuditRun:
+    why = [run.ended_early for run in runs if run.ended_early]
+    if absent:
+        why.append(f"without part {', '.join(map(str, absent))}")
+    previous = [run.previous for run in runs if run.previous is not None]
+    return AuditRun(
+        started=min(run.started for run in runs),
+        version=runs[0].version,
+        targets=runs[0].targets,
+        seconds=max(run.seconds for run in runs),
+        ended_early="; ".join(dict.fromkeys(why)),
+        previous=max(previous, default=None),
+        notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
+        renderers={name: version for run in runs for name, version in run.renderers.items() if version},
+    )
