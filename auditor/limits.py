@@ -195,6 +195,8 @@ class Limits:
     """Packs of one mirror: each fetch adds one, and above this they are packed together."""
     audit_seconds: float = 86_400.0
     """An audit without `--max-time`: the next night's begins then."""
+    repositories_bytes: int = 16 * 1024 * 1024
+    """The file that names them: a hundred thousand addresses."""
     repositories: int = 100_000
     """Targets of one audit: the largest organisations have some ten thousand repositories."""
 

@@ -95,10 +95,11 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     if options.history and options.no_history:
         raise UsageError("--history and --no-history exclude each other", help="leave out one of them")
     settings = _settings(options, environment)
-    asked = fleet_targets.asked(options, environment)
+    chosen = fleet_targets.asked(options, environment)
+    asked = chosen.targets
     part = asked.part(shard)
     history = None if options.no_history or (shard and not options.history) else Path(options.history or history_file())
-    with Workshop(settings, environment.variables, environment.progress) as workshop:
+    with Workshop(settings, environment.variables, environment.progress, logins=chosen.logins) as workshop:
         ending = Ending(workshop.stop)
         with (
             ending.after(options.max_time),

@@ -7,13 +7,17 @@ from pathlib import Path
 
 from auditor.cli.options import Environment
 from auditor.errors import UsageError
-from auditor.fleet.shards import Targets
-from auditor.model.audit import Target
+from auditor.fleet.repositories_file import read_repositories
+from auditor.fleet.targets import Chosen, Wish, parse_targets
+from auditor.publish.organisations import Filters
 
 
-def asked(options: argparse.Namespace, environment: Environment) -> Targets:
+def asked(options: argparse.Namespace, environment: Environment) -> Chosen:
     """Everything that the command line and its file of repositories name. Raises UsageError where that is nothing."""
-    found = tuple(Target(Path(text).name, text) for text in options.targets)
-    if not found:
+    wishes = [Wish(text) for text in options.targets]
+    if options.repos:
+        wishes += read_repositories(Path(options.repos))
+    if not wishes:
         raise UsageError("nothing to audit", help="name a folder, a repository, github:ORG, or --repos FILE")
-    return Targets(found)
+    filters = Filters(tuple(options.topic), options.match, archived=options.archived, forks=options.forks)
+    return parse_targets(wishes, environment.variables, filters)

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from auditor.answers import registries
 from auditor.config.rules import RegistrySettings, Rules
+from auditor.errors import SourceError
 from auditor.fleet.settings import Settings
 from auditor.folders import cache_folder
 from auditor.limits import DEFAULT, Limits
@@ -21,11 +22,12 @@ from auditor.manifests.render.tools import Renderers, find_renderers
 from auditor.model.audit import Target
 from auditor.policies.versions import Kyverno, Versions
 from auditor.progress import SILENT, Progress
+from auditor.publish import organisations
 from auditor.registry.material import Registry
 from auditor.registry.pace import Pace
 from auditor.registry.store import CacheSettings
 from auditor.rules_file import RulesFile, read_rules
-from auditor.source.addresses import is_address
+from auditor.source.addresses import Login, is_address
 from auditor.source.change import Change, open_change
 from auditor.source.memory import contents
 from auditor.source.mirror import Mirrors
@@ -38,11 +40,18 @@ _HEAD: Final = "HEAD"
 class Workshop:
     """Thread-safe. A context manager: leaving it closes what it has opened.
 
-    `environ` is the environment of this very process: a worker on another machine has credentials of its own.
+    `environ` is the environment of this very process: a worker on another machine has credentials of its own, and none of the
+    `logins` that addresses on a command line held.
     """
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], progress: Progress = SILENT, limits: Limits = DEFAULT
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        progress: Progress = SILENT,
+        limits: Limits = DEFAULT,
+        *,
+        logins: Mapping[str, Login] | None = None,
     ) -> None:
         self.settings = settings
         self._environ = environ
@@ -53,7 +62,12 @@ class Workshop:
         self._open = ExitStack()
         self._lock = threading.Lock()
         self._registries: dict[str, Registry] = {}
-        self._mirrors = Mirrors(cache_folder("mirrors"), limits, offline=settings.offline)
+        self._mirrors = Mirrors(
+            cache_folder("mirrors"),
+            limits,
+            logins={**organisations.logins(environ), **(logins or {})},
+            offline=settings.offline,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +122,8 @@ class Workshop:
     def _at_hand(self, target: Target) -> Change:
         """A repository of this machine at HEAD, a folder as it lies there."""
         path = Path(target.address)
+        if not path.exists():
+            raise SourceError(f"{path} does not exist", help="give a folder, or the address of a repository")
         change = open_change(path, None, target.ref)
         if change.repository is not None and target.ref is None and not change.repository.bare:
             change.close()
