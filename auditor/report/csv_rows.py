@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from typing import Final
 
 from auditor.model.report import JudgedUse, Report
@@ -43,13 +44,16 @@ def render(report: Report, _options: RenderOptions) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
+    writer.writerows(report_rows(report))
+    return text.getvalue()
+
+
+def report_rows(report: Report) -> Iterator[list[str]]:
+    """One row per use, worst first; each cell is safe for a spreadsheet."""
     for entry in view(report).entries:
         for use in entry.image.uses or (None,):
-            writer.writerow(
-                [csv_cell(cell) for cell in (*_image_cells(entry, use), *_use_cells(use))]
-                + [csv_cell(entry.image.repository or "")]
-            )
-    return text.getvalue()
+            cells = (*_image_cells(entry, use), *_use_cells(use), entry.image.repository or "")
+            yield [csv_cell(cell) for cell in cells]
 
 
 def _image_cells(entry: Entry, use: JudgedUse | None) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def render(report: Report, options: RenderOptions) -> str:
     head = [marker(options.key), f"### {icon} {_sentence(headline(seen))}", *_notes(report, options)]
     version = markdown_prose(cut(report.run.version, _VERSION))
     foot = f"<sub>auditor {version}: {tally(seen)}; {outcome(seen)}{_revisions(report)}</sub>"
-    return _within_budget(head, _tables(seen, options), foot, options.budget)
+    return within_budget(head, _tables(seen, options), foot, options.budget)
 
 
 def _sentence(text: str) -> str:
@@ -108,7 +108,7 @@ class Table:
         return f"<details><summary>{self.fold}</summary>\n\n{body}\n\n</details>"
 
 
-def _within_budget(head: Sequence[str], tables: Sequence[Table], foot: str, budget: int) -> str:
+def within_budget(head: Sequence[str], tables: Sequence[Table], foot: str, budget: int) -> str:
     """All rows where they fit; else as many as fit, the folded and least bad ones going first."""
     shown = [len(table.rows) for table in tables]
 
@@ -168,7 +168,7 @@ def _tables(seen: View, options: RenderOptions) -> list[Table]:
         Table(
             ("| Not read | Where | Why |", "|---|---|---|"),
             tuple(
-                _cells(markdown_prose(cut(g.what, _NAME)), link(g.place), markdown_prose(cut(g.why, _SENTENCE)))
+                cells(markdown_prose(cut(g.what, _NAME)), link(g.place), markdown_prose(cut(g.why, _SENTENCE)))
                 for g in seen.report.gaps
             ),
             f"{count(len(seen.report.gaps), 'thing')} not read",
@@ -197,8 +197,9 @@ def _linker(blob_url: str | None) -> Callable[[Place], str]:
     return link
 
 
-def _cells(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
+def cells(*told: str) -> str:
+    """One row of a table, from cells that are escaped."""
+    return f"| {' | '.join(told)} |"
 
 
 def _lines(parts: Iterable[str]) -> str:
@@ -212,7 +213,7 @@ def _row(entry: Entry, link: Callable[[Place], str]) -> str:
     why += [_advice(entry.help)] if entry.standing is not Standing.PASSES else []
     for finding in entry.further:
         why += [_also(finding), _advice(finding.help)] if finding.counts else []
-    return _cells(_name(entry), _where(entry, link), _lines([*why, *_waivers(entry)]))
+    return cells(_name(entry), _where(entry, link), _lines([*why, *_waivers(entry)]))
 
 
 def _name(entry: Entry) -> str:
@@ -270,11 +271,11 @@ def _waivers(entry: Entry) -> list[str]:
 
 
 def _waived_row(entry: Entry, link: Callable[[Place], str]) -> str:
-    return _cells(_name(entry), _where(entry, link), _lines(_waivers(entry)))
+    return cells(_name(entry), _where(entry, link), _lines(_waivers(entry)))
 
 
 def _plain_row(entry: Entry, link: Callable[[Place], str]) -> str:
-    return _cells(
+    return cells(
         markdown_code(cut(entry.image.reference, _NAME)),
         markdown_prose(cut(previous_words(entry.image), _NAME)),
         _where(entry, link),
@@ -285,9 +286,9 @@ def _finding_row(finding: Finding, link: Callable[[Place], str]) -> str:
     where = link(finding.place) if finding.place else ""
     about = markdown_code(cut(finding.image, _NAME)) if finding.image else ""
     why = _lines([about, markdown_prose(cut(finding.message, _SENTENCE)), _advice(finding.help)])
-    return _cells(f"{_LEVELS[finding.level]} **{markdown_code(finding.rule)}**", where, why)
+    return cells(f"{_LEVELS[finding.level]} **{markdown_code(finding.rule)}**", where, why)
 
 
 def _waived_finding_row(finding: Finding, link: Callable[[Place], str]) -> str:
     where = link(finding.place) if finding.place else ""
-    return _cells(markdown_code(finding.rule), where, markdown_prose(cut(waiver_words(finding), _SENTENCE)))
+    return cells(markdown_code(finding.rule), where, markdown_prose(cut(waiver_words(finding), _SENTENCE)))

@@ -35,6 +35,7 @@ FORMATS: Final[Mapping[str, Render]] = MappingProxyType(
         "junit": _by("junit"),
         "codequality": _by("codequality"),
         "html": _by("html"),
+        "vsa": _by("vsa"),
     }
 )
 """Every format by name, in the order in which `--help` lists them."""

@@ -36,9 +36,13 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
         "table": _text("table"),
         "json": _text("json_v1"),
+        "csv": _text("csv_rows"),
+        "markdown": _text("markdown"),
+        "metrics": _text("metrics"),
+        "vsa": _text("vsa"),
     }
 )
 """Formats that are one text, by name."""
 
-FOLDERS: Final[Mapping[str, Folder]] = MappingProxyType({})
+FOLDERS: Final[Mapping[str, Folder]] = MappingProxyType({"sarif": _folder("sarif")})
 """Formats that are a folder, by name."""
