@@ -29,8 +29,8 @@ from auditor.registry.store import CacheSettings
 from auditor.rules_file import RulesFile, read_rules
 from auditor.source.addresses import Login, is_address
 from auditor.source.change import Change, open_change
-from auditor.source.memory import contents
-from auditor.source.mirror import Mirrors
+from auditor.source.memory import MemoryTree, contents
+from auditor.source.mirror import EmptyRepository, Mirrors
 from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
@@ -115,7 +115,12 @@ class Workshop:
 
     @contextmanager
     def _mirrored(self, target: Target) -> Iterator[Change]:
-        with self._mirrors.open(target.address, target.ref) as found:
+        try:
+            found = self._mirrors.open(target.address, target.ref)
+        except EmptyRepository as error:
+            yield Change(MemoryTree({}, target.address), scope=target.path, notes=(error.message,))
+            return
+        with found:
             tree = found.repository.tree(found.commit)
             yield Change(tree, scope=target.path, head_commit=found.commit, repository=found.repository)
 
