@@ -31,6 +31,7 @@ from auditor.source.addresses import Login, is_address
 from auditor.source.change import Change, open_change
 from auditor.source.memory import MemoryTree, contents
 from auditor.source.mirror import EmptyRepository, Mirrors
+from auditor.source.tree import Tree
 from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
@@ -108,6 +109,9 @@ class Workshop:
     def open(self, target: Target) -> Iterator[tuple[Change, RulesFile]]:
         """The tree of a target, and the rules that judge it. Raises SourceError."""
         with self._change(target) as change:
+            if target.path and not _holds(change.head, change.scope):
+                message = f"{target.path} is not in {target.address} at {target.ref or _HEAD}"
+                raise SourceError(message, help="name a folder that is there; one that was removed deploys nothing")
             yield change, self.rules_file(change)
 
     def _change(self, target: Target) -> AbstractContextManager[Change]:
@@ -165,6 +169,11 @@ class Workshop:
         return CacheSettings(
             cache_folder("registry"), settings.tag_seconds, settings.listing_seconds, refresh=settings.refresh
         )
+
+
+def _holds(tree: Tree, folder: str) -> bool:
+    """Whether a folder, or a file of this name, is in a tree: one that is misspelt would seem to deploy nothing."""
+    return any(path == folder or path.startswith(f"{folder}/") for path in tree.entries())
 
 
 def _is_steered(settings: RegistrySettings) -> bool:

@@ -104,7 +104,7 @@ def unreachable(url: str, message: str) -> SourceError:
 def _said(message: str) -> str:
     """The line that says why, as git wrote it."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))] or lines
     if not fatal:
         return ""
     line = redacted("".join(char if char.isprintable() else "?" for char in fatal[0]))
