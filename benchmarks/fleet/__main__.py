@@ -1,6 +1,6 @@
 """An audit of many repositories on two nights: time, requests, bytes, memory, against the least that is needed.
 
-    python -m benchmarks.fleet [--repositories 100 1000] [--images-each 3] [--latency 0.05] [--limited 0.1] [--units FILE]
+    python -m benchmarks.fleet [--repositories 100 300 1000] [--images-each 3] [--latency 0.05] [--limited 0.1] [--units FILE]
 
 The registries are processes of their own behind relays that add `latency`; a share `limited` of all answers is 429 with
 `Retry-After`. The floor is a client that asks exactly what must be asked, on 64 connections; the polite one lets everybody wait
@@ -66,7 +66,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repositories", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--repositories", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--images-each", type=int, default=3, help="distinct images for each repository")
     parser.add_argument("--manifests", type=int, default=40, help="in each repository")
     parser.add_argument("--latency", type=float, default=0.05, help="seconds of a round trip")
@@ -111,49 +111,22 @@ def _show(measured: list[Measured], distance: Distance, options: argparse.Namesp
     nights = Table(
         f"Nights of an audit: {title}",
         (
-            "repositories",
-            "images",
-            "night",
-            "wall s",
-            "floor s",
-            "polite floor s",
-            "ratio",
-            "aim",
-            "to polite",
-            "CPU s",
-            "MiB",
-            "aim",
+            "repositories", "images", "night", "wall s", "floor s", "ratio", "aim", "polite floor s", "ratio",
+            "reading s", "asking s", "judging s", "CPU s", "MiB", "aim",
         ),
-    )
+    )  # fmt: skip
     asked = Table(
         f"What is asked and kept: {title}",
         (
-            "repositories",
-            "night",
-            "requests",
-            "necessary",
-            "429",
-            "alone",
-            "share of alone",
-            "MB",
-            "history MB",
-            "cache MB",
+            "repositories", "night", "requests", "necessary", "429", "alone", "share of alone", "MB", "history MB", "cache MB",
         ),
-    )
+    )  # fmt: skip
     reading = Table(
-        "Reading: seconds",
+        "Reading, seconds, and bytes of the second night",
         (
-            "repositories",
-            "uses",
-            "`auditor images`",
-            "audit --offline",
-            "second night",
-            "share",
-            "aim",
-            "bytes of first",
-            "aim",
+            "repositories", "uses", "`auditor images`", "first night", "second night", "share", "aim", "share of bytes", "aim",
         ),
-    )
+    )  # fmt: skip
     for each in measured:
         _add(nights, asked, each)
         one, two = (run.laps[READING] for run in each.runs)
@@ -171,8 +144,9 @@ def _add(nights: Table, asked: Table, each: Measured) -> None:
         aim = (_FIRST, _SECOND)[number]
         ratio, mild = run.cost.wall / (plain.wall + beside), run.cost.wall / (polite.wall + beside)
         nights.add(
-            each.size.repositories, each.size.images, number + 1, run.cost.wall, plain.wall, polite.wall, ratio, held(ratio, aim),
-            mild, run.cost.cpu, run.cost.memory, held(run.cost.memory, _MEMORY),
+            each.size.repositories, each.size.images, number + 1, run.cost.wall, plain.wall, ratio, held(ratio, aim),
+            polite.wall, mild, run.laps[READING], run.laps[ASKING], run.laps[JUDGING],
+            run.cost.cpu, run.cost.memory, held(run.cost.memory, _MEMORY),
         )  # fmt: skip
         traffic, share = run.traffic, run.traffic.requests / each.alone
         asked.add(

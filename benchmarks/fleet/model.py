@@ -1,10 +1,10 @@
 """What larger fleets would cost, from what smaller ones were measured to: a model on paper, and its error.
 
-    python -m benchmarks.fleet.model [UNITS.json]
+    python -m benchmarks.fleet.model [UNITS.json | --page]
 
-UNITS.json is what `python -m benchmarks.fleet --units` saves: one point for each size of fleet. The unit costs are those of the largest
-point; every other point says how far the model is off. Without a file it is `benchmarks/fleet/units.json`, and what is printed then
-stands in `docs/explanation/fleet-at-scale.md`.
+UNITS.json is what `python -m benchmarks.fleet --units` saves: one point for each size of fleet. Costs are lines through the smallest and
+the largest; every point between them says how far the model is off. Without a file it is `benchmarks/fleet/units.json`; `--page`
+writes its tables into `docs/explanation/fleet-at-scale.md`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from typing import Any, Final
 from tabulate import tabulate
 
 UNITS: Final = Path(__file__).with_name("units.json")
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "fleet-at-scale.md"
+_BEGIN: Final = "<!-- model -->\n"
+_END: Final = "<!-- /model -->"
 FLEETS: Final = ((1_000, 3_000), (10_000, 100_000), (100_000, 1_000_000))
 """Repositories and distinct images."""
 WORKERS: Final = (1, 16, 64)
@@ -50,39 +53,62 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Units:
-    """What one of each costs on the first night and on the second: seconds, bytes, requests.
+class Line:
+    """So much at first and so much for each: through the smallest and the largest fleet that were measured."""
 
-    By the repository: `reading`, `judging` (with what is not in a stage: start and reports), `cpu`, `history`. By the image: `asking`,
+    fixed: float
+    each: float
+
+    @classmethod
+    def through(cls, counts: Sequence[int], totals: Sequence[float]) -> Line:
+        """The line through the first and the last of them; through zero where there is one."""
+        if len(counts) == 1:
+            return cls(0.0, totals[0] / counts[0])
+        each = (totals[-1] - totals[0]) / (counts[-1] - counts[0])
+        return cls(totals[0] - each * counts[0], each)
+
+    def at(self, count: int) -> float:
+        """What so many cost together."""
+        return self.fixed + self.each * count
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What a run costs on one night: seconds, bytes, requests.
+
+    By the repository: `reading`, `judging` (with what is in no stage: start and reports), `cpu`, `history`. By the image: `asking`,
     `requests`, `sent`.
     """
 
-    reading: tuple[float, float]
-    asking: tuple[float, float]
-    judging: tuple[float, float]
-    cpu: tuple[float, float]
-    requests: tuple[float, float]
-    sent: tuple[float, float]
-    history: tuple[float, float]
+    reading: Line
+    asking: Line
+    judging: Line
+    cpu: Line
+    requests: Line
+    sent: Line
+    history: Line
 
     @classmethod
-    def of(cls, point: Point) -> Units:
-        """The costs of a measured fleet, divided."""
-        rest = [whole - read - ask for whole, read, ask in zip(point.wall, point.reading, point.asking, strict=True)]
+    def of(cls, points: Sequence[Point], night: int) -> Units:
+        """From fleets that were measured. Night 0 is the first."""
+        ordered = sorted(points, key=lambda point: point.repositories)
+        repositories = [point.repositories for point in ordered]
+        images = [point.images for point in ordered]
+        rest = [point.wall[night] - point.reading[night] - point.asking[night] for point in ordered]
         return cls(
-            _each(point.reading, point.repositories),
-            _each(point.asking, point.images),
-            _each(rest, point.repositories),
-            _each(point.cpu, point.repositories),
-            _each(point.requests, point.images),
-            _each(point.sent, point.images),
-            _each(point.history, point.repositories),
+            Line.through(repositories, [point.reading[night] for point in ordered]),
+            Line.through(images, [point.asking[night] for point in ordered]),
+            Line.through(repositories, rest),
+            Line.through(repositories, [point.cpu[night] for point in ordered]),
+            Line.through(images, [point.requests[night] for point in ordered]),
+            Line.through(images, [point.sent[night] for point in ordered]),
+            Line.through(repositories, [point.history[night] for point in ordered]),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """One night of a fleet, by the model."""
+    """One night of a fleet, by the model. Everything over all workers, but for `wall`."""
 
     cpu: float
     wall: float
@@ -91,55 +117,55 @@ class Night:
     history: float
 
 
-def predict(units: Units, repositories: int, images: int, night: int, workers: int = 1) -> Night:
-    """Night 0 is the first. Each worker has 1/n of the repositories and of the images, and connections of its own."""
-    reading, judging = units.reading[night] * repositories, units.judging[night] * repositories
-    asking = units.asking[night] * images
+def predict(units: Units, repositories: int, images: int, workers: int = 1) -> Night:
+    """Each worker starts, and has 1/n of the repositories and of the images, and connections of its own."""
+    part, some = repositories // workers, images // workers
     return Night(
-        units.cpu[night] * repositories,
-        (reading + asking + judging) / workers,
-        units.requests[night] * images,
-        units.sent[night] * images,
-        units.history[night] * repositories,
+        units.cpu.at(part) * workers,
+        units.reading.at(part) + units.asking.at(some) + units.judging.at(part),
+        units.requests.at(images),
+        units.sent.at(images),
+        units.history.at(repositories),
     )
 
 
-def _each(totals: Sequence[float], count: int) -> tuple[float, float]:
-    first, second = (total / count for total in totals)
-    return first, second
-
-
-def errors(units: Units, points: Sequence[Point]) -> list[tuple[str | float, ...]]:
+def errors(nights: Sequence[Units], points: Sequence[Point]) -> list[tuple[str | float, ...]]:
     """What the model says of measured fleets, beside what was measured."""
     rows: list[tuple[str | float, ...]] = []
     for point in points:
-        for night in (0, 1):
-            said = predict(units, point.repositories, point.images, night)
+        for night, units in enumerate(nights):
+            said = predict(units, point.repositories, point.images)
             pairs = (
                 (said.cpu, point.cpu[night]),
                 (said.wall, point.wall[night]),
                 (said.requests, point.requests[night]),
-                (said.history, point.history[night]),
+                (said.sent / 1e6, point.sent[night] / 1e6),
+                (said.history / 1e6, point.history[night] / 1e6),
             )
-            figures = [f"{model:,.3g} / {real:,.3g} ({model / real - 1:+.0%})" for model, real in pairs]
+            figures = [f"{_short(model)} / {_short(real)} ({model / real - 1:+.0%})" for model, real in pairs]
             rows.append((f"{point.repositories:,}", night + 1, *figures))
     return rows
 
 
-def fleets(units: Units) -> list[tuple[str | float, ...]]:
+def fleets(nights: Sequence[Units]) -> list[tuple[str | float, ...]]:
     """Each fleet on both nights, on one worker and on many."""
     rows: list[tuple[str | float, ...]] = []
     for repositories, images in FLEETS:
-        for night in (0, 1):
-            nights = [predict(units, repositories, images, night, workers) for workers in WORKERS]
-            one = nights[0]
+        for night, units in enumerate(nights):
+            runs = [predict(units, repositories, images, workers) for workers in WORKERS]
+            one = runs[0]
             rows.append(
                 (
-                    f"{repositories:,} / {images:,}", night + 1, f"{one.requests:,.3g}", f"{one.sent / 1e9:,.2f}",
-                    f"{one.cpu / _HOUR:,.2f}", *(_hours(each.wall) for each in nights), f"{one.history / 1e9:,.2f}",
+                    f"{repositories:,} / {images:,}", night + 1, _short(one.requests), f"{one.sent / 1e9:,.2f}",
+                    f"{one.cpu / _HOUR:,.2f}", *(_hours(each.wall) for each in runs), f"{one.history / 1e9:,.2f}",
                 )
             )  # fmt: skip
     return rows
+
+
+def _short(value: float) -> str:
+    """Three figures, and thousands where there are more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _hours(seconds: float) -> str:
@@ -168,25 +194,25 @@ REGISTRIES: Final = (
 )
 
 
-def registries(units: Units) -> list[tuple[str | float, ...]]:
+def registries(nights: Sequence[Units]) -> list[tuple[str | float, ...]]:
     """The largest fleet against what registries say of their limits: requests, and how long these take at the limit from one address."""
     images = FLEETS[-1][1]
     rows: list[tuple[str | float, ...]] = []
     for registry in REGISTRIES:
-        asked = [units.requests[night] * images * registry.share for night in (0, 1)]
+        asked = [units.requests.at(images) * registry.share for units in nights]
         times = [_hours(count / registry.per_second) if registry.per_second else "not known" for count in asked]
-        rows.append((registry.name, registry.published, *(f"{count:,.3g}" for count in asked), *times))
+        rows.append((registry.name, registry.published, *(_short(count) for count in asked), *times))
     return rows
 
 
 def text(points: Sequence[Point]) -> str:
     """All tables as Markdown."""
-    units = Units.of(max(points, key=lambda point: point.repositories))
+    nights = [Units.of(points, night) for night in (0, 1)]
     parts = (
-        ("Unit costs", ("night", "ms/repository read", "ms/image asked", "ms/repository judged and reported", "CPU ms/repository", "requests/image", "KB/image", "history KB/repository"), unit_rows(units)),
-        ("The model / what was measured", ("repositories", "night", "CPU s", "wall s", "requests", "history bytes"), errors(units, points)),
-        ("Larger fleets", ("repositories / images", "night", "requests", "GB", "CPU h", *(f"wall, {count} worker{'s' if count > 1 else ''}" for count in WORKERS), "history GB"), fleets(units)),
-        (f"{FLEETS[-1][1]:,} images at registries, from one address", ("registry", "limit", "first night", "second night", "first takes", "second takes"), registries(units)),
+        ("Unit costs", ("night", "ms/repository read", "ms/image asked", "ms/repository judged and reported", "CPU ms/repository", "CPU s of a start", "requests/image", "KB/image", "history KB/repository"), unit_rows(nights)),
+        ("The model / what was measured", ("repositories", "night", "CPU s", "wall s", "requests", "MB", "history MB"), errors(nights, points)),
+        ("Larger fleets", ("repositories / images", "night", "requests", "GB", "CPU h", *(f"wall, {count} worker{'s' if count > 1 else ''}" for count in WORKERS), "history GB"), fleets(nights)),
+        (f"{FLEETS[-1][1]:,} images at registries, from one address", ("registry", "limit", "first night", "second night", "first takes", "second takes"), registries(nights)),
     )  # fmt: skip
     return "\n".join(
         f"**{title}**\n\n{tabulate(rows, headers, tablefmt='github', disable_numparse=True)}\n"
@@ -194,15 +220,15 @@ def text(points: Sequence[Point]) -> str:
     )
 
 
-def unit_rows(units: Units) -> list[tuple[str | float, ...]]:
+def unit_rows(nights: Sequence[Units]) -> list[tuple[str | float, ...]]:
     """What one of each costs."""
     return [
         (
-            night + 1, f"{units.reading[night] * 1000:.1f}", f"{units.asking[night] * 1000:.2f}", f"{units.judging[night] * 1000:.1f}",
-            f"{units.cpu[night] * 1000:.1f}", f"{units.requests[night]:.2f}", f"{units.sent[night] / 1000:.1f}",
-            f"{units.history[night] / 1000:.1f}",
+            night + 1, f"{units.reading.each * 1000:.1f}", f"{units.asking.each * 1000:.2f}", f"{units.judging.each * 1000:.1f}",
+            f"{units.cpu.each * 1000:.1f}", f"{units.cpu.fixed:.1f}", f"{units.requests.each:.2f}", f"{units.sent.each / 1000:.1f}",
+            f"{units.history.each / 1000:.1f}",
         )
-        for night in (0, 1)
+        for night, units in enumerate(nights)
     ]  # fmt: skip
 
 
@@ -211,5 +237,14 @@ def load(file: Path) -> list[Point]:
     return [Point.read(fields) for fields in json.loads(file.read_text("utf-8"))]
 
 
+def written(page: str, tables: str) -> str:
+    """The page with these tables between its marks."""
+    head, _, rest = page.partition(_BEGIN)
+    return head + _BEGIN + tables + _END + rest.partition(_END)[2]
+
+
 if __name__ == "__main__":
-    print(text(load(Path(sys.argv[1]) if len(sys.argv) > 1 else UNITS)))
+    if sys.argv[1:] == ["--page"]:
+        PAGE.write_text(written(PAGE.read_text("utf-8"), text(load(UNITS))), "utf-8")
+    else:
+        sys.stdout.write(text(load(Path(sys.argv[1]) if len(sys.argv) > 1 else UNITS)))

@@ -7,10 +7,11 @@ import os
 import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.fleet.fleet import Fleet
 from benchmarks.fleet.necessary import Chain
@@ -26,14 +27,14 @@ _LAP: Final = re.compile(r"^ *(\d+\.\d+) s  (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one night cost. `laps`: seconds by stage; `history` and `cache`: bytes on disk afterwards; `result`: its JSON."""
+    """What one night cost. `laps`: seconds by stage; `history` and `cache`: bytes on disk afterwards; `findings`: by rule."""
 
     cost: Cost
     laps: Mapping[str, float]
     traffic: Traffic
     history: int
     cache: int
-    result: dict[str, Any]
+    findings: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +48,20 @@ class Auditor:
     options: tuple[str, ...] = ()
 
     def night(self) -> Run:
-        """Audit once. Raises RuntimeError with the output where that is refused or crashes."""
+        """Audit once. Raises RuntimeError where that is refused or crashes, and where a repository cannot be read."""
         result, history, cache = (self.folder / name for name in ("result.json", "history.sqlite", "cache"))
         command = ["audit", "--repos", str(self.listed), "--history", str(history)]
-        command += ["--config", str(self.fleet.rules), "--render", "never", "-f", f"json={result}", *self.options]
+        command += ["--config", str(self.fleet.rules), "--render", "never", "-q", "-f", f"json={result}", *self.options]
         environment = os.environ | {"XDG_CACHE_HOME": str(cache), "HOME": str(self.folder)}
         self.served.traffic()
         printed, cost = captured(auditor(*command, "--timings"), environ=environment, exits=1)
         traffic = self.served.traffic()
         grown = sum(path.stat().st_size for path in self.folder.glob("history.sqlite*"))
         laps = {stage: float(seconds) for seconds, stage in _LAP.findall(printed)}
-        return Run(cost, laps, traffic, grown, _size(cache), json.loads(result.read_text("utf-8")))
+        saved = json.loads(result.read_text("utf-8"))
+        if failed := [each["name"] for each in saved["repositories"] if each["failure"]]:
+            raise RuntimeError(f"could not be audited: {', '.join(failed[:5])}")
+        return Run(cost, laps, traffic, grown, _size(cache), Counter(each["rule"] for each in saved["findings"]))
 
 
 def inventories(listed: Path) -> Cost:

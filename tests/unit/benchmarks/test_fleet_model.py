@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 
 from benchmarks.fleet import model
-from benchmarks.fleet.model import Point, Units, errors, load, predict, text
+from benchmarks.fleet.model import Point, Units, errors, load, predict, text, written
 
-ROOT = Path(__file__).parents[3]
 POINT = Point(
     repositories=100,
     images=300,
@@ -27,29 +25,52 @@ POINT = Point(
 )
 
 
-def test_a_measured_point_is_what_the_model_says_of_it() -> None:
-    units = Units.of(POINT)
+def grown(times: int, start: float = 1.0) -> Point:
+    """A fleet so many times as large, of which each costs the same, and the start as well."""
+
+    def scaled(pair: tuple[float, float]) -> tuple[float, float]:
+        return pair[0] * times + start, pair[1] * times + start
+
+    return replace(
+        POINT,
+        repositories=100 * times,
+        images=300 * times,
+        reading=scaled(POINT.reading),
+        cpu=scaled(POINT.cpu),
+        wall=scaled(POINT.wall),
+        requests=(1200 * times, 1000 * times),
+    )
+
+
+def test_one_measured_point_is_what_the_model_says_of_it() -> None:
     for night in (0, 1):
-        said = predict(units, POINT.repositories, POINT.images, night)
+        said = predict(Units.of([POINT], night), POINT.repositories, POINT.images)
         assert said.cpu == pytest.approx(POINT.cpu[night])
         assert said.wall == pytest.approx(POINT.wall[night])
         assert said.requests == pytest.approx(POINT.requests[night])
         assert said.history == pytest.approx(POINT.history[night])
-    assert all("(+0%)" in str(row[2]) for row in errors(units, [POINT]))
 
 
-def test_a_point_that_is_off_is_shown_with_its_error() -> None:
-    other = replace(POINT, cpu=(16.0, 2.0))
-    (first, _second) = errors(Units.of(POINT), [other])
-    assert "(-50%)" in str(first[2])
+def test_a_start_is_told_from_what_each_repository_costs() -> None:
+    units = Units.of([grown(1), grown(10)], 0)
+    assert units.cpu.fixed == pytest.approx(1.0)
+    assert units.cpu.each == pytest.approx(0.08)
+    assert predict(units, 400, 1200).cpu == pytest.approx(grown(4).cpu[0])
+    assert predict(units, 400, 1200).wall == pytest.approx(grown(4).wall[0])
 
 
-def test_twice_the_fleet_costs_twice_and_workers_share_it() -> None:
-    units = Units.of(POINT)
-    one, two = (predict(units, count * 100, count * 300, 0) for count in (1, 2))
-    assert two.cpu == pytest.approx(2 * one.cpu)
-    assert two.wall == pytest.approx(2 * one.wall)
-    assert predict(units, 200, 600, 0, workers=4).wall == pytest.approx(two.wall / 4)
+def test_a_point_between_says_how_far_the_model_is_off() -> None:
+    points = [grown(1), replace(grown(4), cpu=(66.0, 9.0)), grown(10)]
+    rows = errors([Units.of(points, night) for night in (0, 1)], points)
+    assert [str(row[2]).partition("(")[2] for row in rows] == ["+0%)", "+0%)", "-50%)", "+0%)", "+0%)", "+0%)"]
+
+
+def test_workers_share_everything_but_the_start() -> None:
+    units = Units.of([grown(1), grown(10)], 0)
+    one, four = (predict(units, 10_000, 30_000, workers) for workers in (1, 4))
+    assert four.requests == one.requests
+    assert four.cpu == pytest.approx(one.cpu + 3 * 1.0)
+    assert one.wall / 4 < four.wall < one.wall / 3
 
 
 def test_what_is_saved_is_what_is_read() -> None:
@@ -60,6 +81,6 @@ def test_what_is_saved_is_what_is_read() -> None:
 
 
 def test_the_page_shows_what_the_model_prints() -> None:
-    page = (ROOT / "docs" / "explanation" / "fleet-at-scale.md").read_text("utf-8")
-    shown = page.partition("<!-- model -->\n")[2].partition("<!-- /model -->")[0]
-    assert shown == text(load(model.UNITS))
+    page = model.PAGE.read_text("utf-8")
+    assert written(page, text(load(model.UNITS))) == page
+    assert page.count("<!-- model -->") == page.count("<!-- /model -->") == 1
