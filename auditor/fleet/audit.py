@@ -24,7 +24,7 @@ from auditor.fleet.judging import judged
 from auditor.fleet.settings import Settings
 from auditor.fleet.shards import Targets
 from auditor.fleet.shelf import Place, RulesShelf, Shelf
-from auditor.fleet.work import Job, Kind, Lost, Reading, ReadOutcome, read_outcome
+from auditor.fleet.work import Job, Kind, Lost, ReadOutcome, read_outcome
 from auditor.history.drift import remembered
 from auditor.history.history import History
 from auditor.history.recording import RecordedFleet, Recording
@@ -105,7 +105,7 @@ class Audit:
         for target in targets:
             if self.over():
                 return
-            yield Job(target.name, Kind.READ, wire.write(Reading(target, shelf.identity(target.name))))
+            yield Job(target.name, Kind.READ, wire.write(shelf.reading(target)))
 
     # ── 2. each question once ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,8 +9,9 @@ from auditor.config.load import load_rules
 from auditor.config.rules import Rules
 from auditor.fleet import wire
 from auditor.fleet.extract import Extract
-from auditor.fleet.work import Read, Same, Wanted
+from auditor.fleet.work import Read, Reading, Same, Wanted
 from auditor.history.recording import Recording
+from auditor.model.audit import Target
 from auditor.source.memory import Kept, contents
 from auditor.world import World
 
@@ -32,19 +33,30 @@ class Shelf:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
-    def identity(self, name: str) -> str | None:
-        """Which tree was read last, with which settings; None where none was that could be known again."""
-        content = self._recording.kept(f"identity/{name}")
-        return content.decode("ascii") if content else None
+    def reading(self, target: Target) -> Reading:
+        """What is to be read, and what was read of it last, where all of that is still there."""
+        name = target.name
+        known = self._text(f"identity/{name}")
+        if not known or any(self._recording.kept(f"{what}/{name}") is None for what in ("extract", "wanted")):
+            return Reading(target)
+        return Reading(target, known, self._text(f"commit/{name}") or None)
 
     def put(self, name: str, read: Same | Read) -> Place:
         """Write down what was read; or take what was read of the same tree before. Raises Garbled."""
-        if isinstance(read, Same):
-            return Place(read.commit, wire.read(self._kept(f"wanted/{name}"), Wanted))
-        self._recording.keep(f"extract/{name}", wire.write(read.extract))
-        self._recording.keep(f"wanted/{name}", wire.write(read.wanted))
-        self._recording.keep(f"identity/{name}", read.wanted.identity.encode("ascii"))
-        return Place(read.extract.commit, read.wanted)
+        if isinstance(read, Read):
+            self._recording.keep(f"extract/{name}", wire.write(read.extract))
+            self._recording.keep(f"wanted/{name}", wire.write(read.wanted))
+            self._recording.keep(f"identity/{name}", read.wanted.identity.encode("utf-8", "surrogatepass"))
+            place = Place(read.extract.commit, read.wanted)
+        else:
+            place = Place(read.commit, wire.read(self._kept(f"wanted/{name}"), Wanted))
+        if place.commit != self._text(f"commit/{name}"):
+            self._recording.keep(f"commit/{name}", (place.commit or "").encode("ascii"))
+        return place
+
+    def _text(self, key: str) -> str | None:
+        content = self._recording.kept(key)
+        return None if content is None else content.decode("utf-8", "surrogatepass")
 
     def extract(self, name: str) -> Extract:
         """What the tree deploys. Raises Garbled."""

@@ -70,10 +70,11 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Read the tree of a target, unless it is the one that `known` was made from."""
+    """Read the tree of a target, unless it is the one that `known` names (`Wanted.identity`), last seen at `commit`."""
 
     target: Target
     known: str | None = None
+    commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Same:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What has to be asked to judge a tree. `identity` names the tree and the settings, "" for what changes unseen.
+    """What has to be asked to judge a tree. `identity` names settings and tree, "" for what changes unseen.
 
     Questions on one `ground` (trust roots, keys, registries) have one answer for all repositories. `policies` as in `Asking`.
     """
@@ -184,10 +185,14 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
 
 def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
     stage = Stage.FETCH
+    settings = _settings(reading.target, workshop)
+    by_these = bool(settings and reading.known and reading.known.startswith(f"{settings}:"))
+    if by_these and workshop.is_at(reading.target, reading.commit):
+        return Same(reading.commit)
     try:
         with workshop.open(reading.target) as (change, rules_file):
             stage = Stage.READ
-            identity = _identity(change, workshop)
+            identity = _identity(change, settings)
             if identity and identity == reading.known:
                 return Same(change.head_commit)
             return _extracted(change, rules_file, identity, workshop.world())
@@ -210,20 +215,20 @@ def _extracted(change: Change, rules_file: RulesFile, identity: str, world: Worl
     return Read(found, Wanted(identity, _ground(rules, others), tuple(asked), others))
 
 
-def _identity(change: Change, workshop: Workshop) -> str:
-    """What the result of reading depends on: the tree, and everything of the run that decides how it is read."""
+def _settings(target: Target, workshop: Workshop) -> str:
+    """What the result of reading depends on beside the tree; "" where charts of others are read, which change unseen."""
     settings = workshop.settings
-    if change.head_commit is None or change.repository is None or settings.fetch_charts:
-        return ""  # a folder changes while it is read, and what charts of others hold is not ours to know
-    parts = (
-        change.repository.tree_id(change.head_commit),
-        __version__,
-        change.scope,
-        workshop.renders_by,
-        settings.kyverno or "",
-        repr((settings.config_path, sorted((each.path, each.content) for each in settings.config))),
-    )
-    return _hash(*parts)
+    if settings.fetch_charts:
+        return ""
+    config = repr((settings.config_path, sorted((each.path, each.content) for each in settings.config)))
+    return _hash(__version__, target.path, workshop.renders_by, settings.kyverno or "", config)
+
+
+def _identity(change: Change, settings: str) -> str:
+    """Settings and tree; "" for what changes unseen, as a folder does while it is read."""
+    if not settings or change.head_commit is None or change.repository is None:
+        return ""
+    return f"{settings}:{change.scope}:{change.repository.tree_id(change.head_commit)}"
 
 
 def _ground(rules: Rules, policies: tuple[str, ...] | None) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from auditor.answers import registries
 from auditor.config.rules import RegistrySettings, Rules
-from auditor.errors import SourceError
+from auditor.errors import SourceError, UsageError
 from auditor.fleet.settings import Settings
 from auditor.folders import cache_folder
 from auditor.limits import DEFAULT, Limits
@@ -31,6 +31,7 @@ from auditor.source.addresses import Login, is_address
 from auditor.source.change import Change, open_change
 from auditor.source.memory import MemoryTree, contents
 from auditor.source.mirror import EmptyRepository, Mirrors
+from auditor.source.peek import head_commit
 from auditor.source.tree import Tree
 from auditor.stopwatch import Stopwatch
 from auditor.world import World
@@ -128,15 +129,23 @@ class Workshop:
             tree = found.repository.tree(found.commit)
             yield Change(tree, scope=target.path, head_commit=found.commit, repository=found.repository)
 
+    def is_at(self, target: Target, commit: str | None) -> bool:
+        """Whether a repository of this machine is, for sure, still at that commit. False where git has to be asked."""
+        if commit is None or target.ref is not None or is_address(target.address):
+            return False
+        return head_commit(Path(target.address)) == commit
+
     def _at_hand(self, target: Target) -> Change:
         """A repository of this machine at HEAD, a folder as it lies there."""
         path = Path(target.address)
         if not path.exists():
             raise SourceError(f"{path} does not exist", help="give a folder, or the address of a repository")
-        change = open_change(path, None, target.ref)
-        if change.repository is not None and target.ref is None and not change.repository.bare:
-            change.close()
-            change = open_change(path, None, _HEAD)
+        try:
+            change = open_change(path, None, target.ref or _HEAD)
+        except UsageError:
+            if target.ref is not None:
+                raise
+            change = open_change(path, None, None)  # a folder that belongs to no repository
         return replace(change, scope="/".join(part for part in (change.scope, target.path) if part))
 
     def rules_file(self, change: Change) -> RulesFile:
