@@ -44,5 +44,5 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
 )
 """Formats that are one text, by name."""
 
-FOLDERS: Final[Mapping[str, Folder]] = MappingProxyType({"sarif": _folder("sarif")})
+FOLDERS: Final[Mapping[str, Folder]] = MappingProxyType({"sarif": _folder("sarif"), "html": _folder("site")})
 """Formats that are a folder, by name."""

@@ -232,6 +232,7 @@ class _Builder:
             "message": shown(finding.message),
             "help": shown(finding.help),
             "waiver": shown(waiver_words(finding)),
+            "since": finding.since.isoformat() if finding.since else None,
         }
 
     def _gap(self, gap: Gap) -> Json:

@@ -69,6 +69,7 @@ function findingItem(finding, withImage = true) {
       finding.place ? place(finding.place) : ""),
     el("p", {}, finding.message),
     finding.help ? el("p", { class: "help" }, finding.help) : "",
+    finding.since ? el("p", { class: "dim" }, `there since ${finding.since}`) : "",
     finding.waiver ? el("p", { class: "dim" }, finding.waiver) : "");
 }
 

@@ -50,7 +50,8 @@ def script() -> str:
     return '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in _SCRIPTS) + "})();\n"
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """How a policy names a style sheet or a script that stands in the page."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -58,13 +59,18 @@ def _hash(text: str) -> str:
 def policy() -> str:
     """What the browser may do with this page: show it."""
     return (
-        f"default-src 'none'; style-src {_hash(style())}; script-src {_hash(script())}; base-uri 'none'; "
+        f"default-src 'none'; style-src {source_hash(style())}; script-src {source_hash(script())}; base-uri 'none'; "
         "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
 def render(report: Report, options: RenderOptions) -> str:
     """The page, with a final newline."""
+    return whole_page(report, options)
+
+
+def whole_page(report: Report, options: RenderOptions, above: str = "") -> str:
+    """The page. `above` is markup that stands before the verdict: the way back, where the page is one of several."""
     seen = view(report)
     title = f"{_word(seen)}: {headline(seen)}"
     return f"""<!DOCTYPE html>
@@ -80,7 +86,7 @@ def render(report: Report, options: RenderOptions) -> str:
 </head>
 <body>
 <a class="skip" href="#view=images">Skip to the images</a>
-{_header(seen)}
+{above}{_header(seen)}
 <main id="main">
 {_tiles(seen)}
 {charts(seen)}
