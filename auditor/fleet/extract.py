@@ -54,15 +54,15 @@ def extract(change: Change, rules_file: RulesFile, world: World) -> Extract:
     policies = enforced(change.head, rules, world.versions)
     reading = reading.beside(policies.charts, change)
     uses = in_scope(reading.after.uses, reading.scope)
-    held = policies.found.files
+    rule = bool(policies.policies or policies.rego)
     return Extract(
         change.head_commit,
         uses,
         reading.gaps,
         ignores(change.head, {use.place.file for use in uses}),
         files,
-        tuple(_files(change, sorted(held))),
-        policies.found.mistakes,
+        tuple(_files(change, sorted(policies.found.files))) if rule else (),
+        policies.found.mistakes if rule else (),
         dict(world.renderers.used) if world.renderers else None,
         (*change.notes, *reading.notes, *(world.renderers.notes if world.renderers else ())),
     )

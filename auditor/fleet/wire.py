@@ -6,6 +6,7 @@ a look-alike. Nothing that is read can run: unlike a pickle, a document only mak
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -67,6 +68,14 @@ def _platforms(plain: Any, _type: Any) -> Any:
     return _CONVERTER.structure(plain, tuple[Platform, ...] if isinstance(plain, list) else Fault)
 
 
+def _bytes(plain: Any, _type: Any) -> bytes:
+    if not isinstance(plain, str):
+        raise TypeError("no text")
+    return base64.b64decode(plain, validate=True)
+
+
+_CONVERTER.register_structure_hook(bytes, _bytes)
+_CONVERTER.register_unstructure_hook(bytes, lambda value: base64.b64encode(value).decode("ascii"))
 _CONVERTER.register_structure_hook_func(lambda each: each == Mapping[str, str], _frozen)
 _CONVERTER.register_unstructure_hook_func(lambda each: each == Mapping[str, str], dict)
 _CONVERTER.register_unstructure_hook(Step, int)
