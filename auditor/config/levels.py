@@ -21,7 +21,7 @@ _WARNINGS: Final = """
     policy-deprecated-kind policy-skips-containers policy-overlap policy-gap
     tag-moved signature-vanished new-unsigned
 """
-_NOTES: Final = "newly-verified"
+_NOTES: Final = "newly-verified waiver-expires-soon"
 _INCOMPLETE: Final = "unjudged-image templated-reference unrendered unparsable-file policy-not-evaluable"
 
 DEFAULT_LEVELS: Final[Mapping[str, Level]] = MappingProxyType(
@@ -36,6 +36,12 @@ DEFAULT_LEVELS: Final[Mapping[str, Level]] = MappingProxyType(
 
 GRADED: Final = tuple(sorted(rule for rule, level in DEFAULT_LEVELS.items() if level is not Level.INCOMPLETE))
 """The rules whose level may be set. What makes a run incomplete can only be waived."""
+
+ONE_NIGHT: Final = frozenset({"tag-moved", "signature-vanished", "new-unsigned", "newly-verified", "signer-changed"})
+"""What an audit tells once, on the night on which it differs: such findings have no age."""
+
+AUDITED: Final = (ONE_NIGHT - {"signer-changed"}) | {"waiver-expires-soon"}
+"""What only an audit can find: whether anything needs a waiver of these, no other run can tell."""
 
 NAMED: Final = frozenset(
     [
@@ -56,6 +62,10 @@ NAMED: Final = frozenset(
         "digest-dropped",
         "signer-changed",
         "registry-changed",
+        "tag-moved",
+        "signature-vanished",
+        "new-unsigned",
+        "newly-verified",
     ]
 )
 """The rules that are always about an image with a normalised name. The others may be about a file, or text that is no name."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
+from auditor.config.levels import AUDITED
 from auditor.config.rules import Rules, Waiver
 from auditor.judge.findings.subject import level
 from auditor.judge.governing import parse
@@ -49,13 +50,13 @@ def excuse(
 def waiver_findings(findings: tuple[Finding, ...], rules: Rules, today: date, *, whole: bool) -> Iterator[Finding]:
     """`waiver-expired` where an ended waiver still has something to cover, and `waiver-unused`.
 
-    Only a run over the `whole` tree can tell that a waiver is unused.
+    Only a run over the `whole` tree can tell that a waiver is unused, and none can of what differs on some nights only.
     """
     for waiver in rules.waivers:
         covered = next((finding for finding in findings if covers(waiver, finding)), None)
         if covered is not None and not in_force(waiver, today) and not _renewed(waiver, covered, rules, today):
             yield _expired(waiver, covered, rules)
-        elif covered is None and whole:
+        elif covered is None and whole and waiver.rule not in AUDITED:
             yield _unused(waiver, rules)
 
 

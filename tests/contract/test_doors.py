@@ -31,6 +31,7 @@ DOORS = {
     "ruamel": "auditor/config/document.py",
     "sigstore": "auditor/signatures",
     "sigstore_models": "auditor/signatures",
+    "sqlite3": "auditor/history/store.py",
     "stamina": "auditor/registry",
     "tabulate": "auditor/report",
     "tuf": "auditor/signatures",

@@ -41,7 +41,7 @@ def signer_changed(subject: Subject) -> Draft | None:
     if subject.before is None:
         return None
     old, new = _identities(subject.before), _identities(subject.now)
-    if not old or not new or {_essence(each) for each in old} & {_essence(each) for each in new}:
+    if not old or not new or {essence(each) for each in old} & {essence(each) for each in new}:
         return None
     told = [each.subject if old[0].issuer == new[0].issuer else str(each) for each in (new[0], old[0])]
     message = f"{subject.now.text} is signed by {cut(told[0])}; {subject.before.text} was by {cut(told[1])}."
@@ -52,8 +52,8 @@ def _identities(known: Known) -> tuple[Identity, ...]:
     return tuple(each.identity for each in known.signatures if isinstance(each, Signed))
 
 
-def _essence(identity: Identity) -> tuple[str | None, str | None, str]:
-    """What stays the same from one release to the next."""
+def essence(identity: Identity) -> tuple[str | None, str | None, str]:
+    """What stays the same of a signer from one release to the next: the issuer, the source repository, the subject without `@ref`."""
     return (identity.issuer, identity.claims.get("sourceRepositoryURI"), identity.subject.partition("@refs/")[0])
 
 

@@ -1,0 +1,176 @@
+"""One run, as it is recorded: what was done is there at once, so that a run that is killed goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from auditor.history.before import NOTHING, Before, load_before
+from auditor.history.intervals import Span, extend
+from auditor.history.outcomes import each_outcome, store_outcome
+from auditor.history.retention import Retention, prune
+from auditor.history.runs import end_run, load_run, nights
+from auditor.history.store import Store
+from auditor.history.texts import column, packed, unpacked
+from auditor.model.audit import Audited, AuditRun, Failure, Night, Stage, Target
+from auditor.model.report import Report
+
+_AT_ONCE: Final = 500
+"""Answers that are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFleet:
+    """A run as reports read it: out of the file, one repository at a time."""
+
+    store: Store
+    number: int
+
+    @property
+    def run(self) -> AuditRun:
+        """How the audit came to be."""
+        return load_run(self.store, self.number)
+
+    def repositories(self) -> Iterator[Audited]:
+        """Each target with what came of it, in the order of names; findings know since when they have been there."""
+        return each_outcome(self.store, self.number, self.run.started)
+
+    def nights(self) -> tuple[Night, ...]:
+        """The runs of this shard that are over, oldest first, this one last."""
+        run = self.run
+        return nights(self.store, str(run.shard) if run.shard else "", self.number)
+
+
+class Recording:
+    """A run that is being recorded. All methods may be called from several threads; each is done when it returns."""
+
+    def __init__(self, store: Store, number: int, targets: Mapping[str, Target], *, resumed: bool) -> None:
+        self._store = store
+        self.number = number
+        self.resumed = resumed
+        self._targets = targets
+        self._used: set[str] = set()
+        self._using = Lock()
+
+    @property
+    def run(self) -> AuditRun:
+        """How the run began; `previous` says what drift is measured against."""
+        return load_run(self._store, self.number)
+
+    # ── work that is half done ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def kept(self, key: str) -> bytes | None:
+        """What was kept under a key, in this run or an earlier one; None where there is nothing, or it is damaged."""
+        row = self._store.one("SELECT content FROM extractions WHERE key = ?", (key,))
+        if row is None:
+            return None
+        with self._using:
+            self._used.add(key)
+        return unpacked(row[0])
+
+    def keep(self, key: str, content: bytes) -> None:
+        """Keep something for this run and later ones, until some runs in a row have not asked for it."""
+        self._store.all(
+            "INSERT INTO extractions (key, content, used_run) VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET content = excluded.content, used_run = excluded.used_run",
+            (key, packed(content), self.number),
+        )
+
+    def answer(self, ground: str, key: str, content: bytes) -> None:
+        """Keep an answer until the run is over: a run that goes on does not ask again."""
+        self._store.all(
+            "INSERT OR REPLACE INTO answers (run, ground, key, content) VALUES (?, ?, ?, ?)",
+            (self.number, ground, key, packed(content)),
+        )
+
+    def answers(self, ground: str) -> Iterator[tuple[str, bytes]]:
+        """Every key and answer that the run has had on a ground, in the order in which they came. Damaged ones are left out."""
+        last = 0
+        while rows := self._store.all(
+            "SELECT id, key, content FROM answers WHERE run = ? AND ground = ? AND id > ? ORDER BY id LIMIT ?",
+            (self.number, ground, last, _AT_ONCE),
+        ):
+            last = rows[-1][0]
+            for _, key, kept in rows:
+                content = unpacked(kept)
+                if content is not None:
+                    yield key, content
+
+    # ── what came of it ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def done(self) -> frozenset[str]:
+        """The names of the targets whose report this run has. What failed is to be tried again by a run that goes on."""
+        rows = self._store.all(
+            "SELECT name FROM results JOIN outcomes ON outcomes.id = outcome JOIN repositories ON repositories.id = repository"
+            " WHERE run = ? AND failure IS NULL",
+            (self.number,),
+        )
+        known = {column(name): name for name in self._targets}
+        return frozenset(known[row[0]] for row in rows if row[0] in known)
+
+    def before(self, name: str, report: Report) -> Before:
+        """What earlier runs saw of the images of a repository's report (`auditor.history.drift.remembered`)."""
+        row = self._store.one(
+            "SELECT id, first_run FROM repositories WHERE name = ? AND good_run < ?", (column(name), self.number)
+        )
+        return load_before(self._store, row[0], row[1], report) if row else NOTHING
+
+    def record(self, audited: Audited) -> None:
+        """Write what came of one target. A report takes the place of a failure; a second report of a run is left out."""
+        with self._store.writing():
+            repository, good_run, good_document = self._repository(audited.target.name)
+            if good_run == self.number:
+                return
+            stored = store_outcome(self._store, audited)
+            self._store.all(
+                "INSERT OR REPLACE INTO results (run, repository, outcome) VALUES (?, ?, ?)",
+                (self.number, repository, stored.outcome),
+            )
+            if audited.report is None:
+                return
+            if stored.document != good_document:
+                extend(self._store, Span(repository, self.number, good_run), audited.report)
+            self._store.all(
+                "UPDATE repositories SET good_run = ?, good_document = ?, first_run = coalesce(first_run, ?) WHERE id = ?",
+                (self.number, stored.document, self.number, repository),
+            )
+
+    def _repository(self, name: str) -> tuple[int, int | None, bytes | None]:
+        self._store.all("INSERT OR IGNORE INTO repositories (name) VALUES (?)", (column(name),))
+        number, good_run, document = self._store.all(
+            "SELECT id, good_run, good_document FROM repositories WHERE name = ?", (column(name),)
+        )[0]
+        return number, good_run, document
+
+    def finish(self, run: AuditRun, retention: Retention = Retention()) -> None:  # noqa: B008 - immutable
+        """End the run. Targets of which nothing came are failures, and never missing; what is too old is dropped.
+
+        A run that `ended_early` keeps its answers, so that the next one can go on with it.
+        """
+        why = run.ended_early or "the run was over before its turn came"
+        with self._store.writing():
+            told = {row[0] for row in self._store.all(_NAMES, (self.number,))}
+            for name, target in self._targets.items():
+                if column(name) not in told:
+                    self.record(
+                        Audited(target, failure=Failure(Stage.TIME, why, "run the audit again: it goes on there"))
+                    )
+            self._touch()
+            end_run(self._store, self.number, run)
+            if not run.ended_early:
+                self._store.all("DELETE FROM answers WHERE run = ?", (self.number,))
+            prune(self._store, self.number, retention)
+
+    def _touch(self) -> None:
+        with self._using:
+            used, self._used = self._used, set()
+        self._store.each("UPDATE extractions SET used_run = ? WHERE key = ?", ((self.number, key) for key in used))
+
+    def fleet(self) -> RecordedFleet:
+        """What reports are written from."""
+        return RecordedFleet(self._store, self.number)
+
+
+_NAMES: Final = "SELECT name FROM results JOIN repositories ON repositories.id = repository WHERE run = ?"
