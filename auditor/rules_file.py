@@ -34,6 +34,14 @@ def read_rules(tree: Tree, path: str) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rules, and the files that they are made of, by path: enough to load them again elsewhere."""
+
+    rules: Rules
+    files: tuple[Kept, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RulesFile:
     """Where the rules are read from: by `read`, at `path` (None: at the usual names).
 
@@ -50,8 +58,8 @@ class RulesFile:
         """The rules that judge this run. `shared` fetches what they extend by address. Raises ConfigurationError."""
         return load_rules(self.read, self.path, today=today, fetch=shared.fetch if shared else None)
 
-    def recorded(self, today: date, shared: SharedRules | None = None) -> tuple[Rules, tuple[Kept, ...]]:
-        """The same, with every file that was read for it, by path: enough to load them again elsewhere."""
+    def recorded(self, today: date, shared: SharedRules | None = None) -> Loaded:
+        """The same, with every file that was read for it."""
         seen: dict[str, bytes] = {}
 
         def read(path: str) -> bytes | None:
@@ -61,7 +69,7 @@ class RulesFile:
             return content
 
         rules = replace(self, read=read).load(today, shared)
-        return rules, tuple(Kept(path, content) for path, content in sorted(seen.items()))
+        return Loaded(rules, tuple(Kept(path, content) for path, content in sorted(seen.items())))
 
     def changes(
         self, rules: Rules, touched: frozenset[str], today: date, shared: SharedRules | None = None

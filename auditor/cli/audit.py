@@ -145,8 +145,8 @@ def _settings(options: argparse.Namespace, environment: Environment) -> Settings
         return settings
     rules_file = outside(Path(options.config))
     shared = SharedRules(environment.variables, offline=options.offline)
-    _, files = rules_file.recorded(settings.today, shared)
-    return replace(settings, config=files, config_path=rules_file.path)
+    loaded = rules_file.recorded(settings.today, shared)
+    return replace(settings, config=loaded.files, config_path=rules_file.path)
 
 
 @contextmanager

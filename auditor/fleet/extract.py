@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from auditor.config.load import load_rules
 from auditor.config.rules import Rules
-from auditor.enforcement import enforced
+from auditor.enforcement import Enforced, enforced
 from auditor.fetching import rendering
 from auditor.manifests.ignores import ignores
 from auditor.model.gap import Gap
@@ -20,7 +19,7 @@ from auditor.model.use import Use
 from auditor.policies.cursor import Mistake
 from auditor.policies.found import Found, find_policies
 from auditor.reading import in_scope, read_change
-from auditor.rules_file import RulesFile
+from auditor.rules_file import Loaded
 from auditor.source.change import Change
 from auditor.source.links import read_file
 from auditor.source.memory import Kept, MemoryTree, contents
@@ -46,31 +45,36 @@ class Extract:
     notes: tuple[str, ...] = ()
 
 
-def extract(change: Change, rules_file: RulesFile, world: World) -> Extract:
-    """Read the tree of `change`. Raises ConfigurationError for its rules, SourceError for what cannot be read at all."""
-    rules, files = rules_file.recorded(world.today, world.shared_rules)
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """An extract, with what was made on the way."""
+
+    extract: Extract
+    rules: Rules
+    policies: Enforced
+
+
+def extract(change: Change, loaded: Loaded, world: World) -> Extracted:
+    """Read the tree of `change` by its rules. Raises SourceError for what cannot be read at all."""
+    rules = loaded.rules
     with rendering(world, rules) as renderers:
         reading = read_change(change, rules, renderers)
     policies = enforced(change.head, rules, world.versions)
     reading = reading.beside(policies.charts, change)
     uses = in_scope(reading.after.uses, reading.scope)
     rule = bool(policies.policies or policies.rego)
-    return Extract(
+    found = Extract(
         change.head_commit,
         uses,
         reading.gaps,
         ignores(change.head, {use.place.file for use in uses}),
-        files,
+        loaded.files,
         tuple(_files(change, sorted(policies.found.files))) if rule else (),
         policies.found.mistakes if rule else (),
         dict(world.renderers.used) if world.renderers else None,
         (*change.notes, *reading.notes, *(world.renderers.notes if world.renderers else ())),
     )
-
-
-def rules_of(found: Extract, path: str | None, world: World) -> Rules:
-    """The rules that its tree is judged by, from the files that it keeps. Raises ConfigurationError."""
-    return load_rules(contents(found.rules).get, path, today=world.today, fetch=world.shared_rules.fetch)
+    return Extracted(found, rules, policies)
 
 
 def policies_of(found: Extract, rules: Rules) -> Found:

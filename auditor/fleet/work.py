@@ -16,10 +16,9 @@ from typing import Final, TypeAlias, assert_never
 from auditor.answers import Trusting, asks
 from auditor.config.load import load_rules
 from auditor.config.rules import Rules
-from auditor.enforcement import enforced_by
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.fleet import wire
-from auditor.fleet.extract import Extract, extract, policies_of, rules_of
+from auditor.fleet.extract import Extract, extract
 from auditor.fleet.workshop import Workshop
 from auditor.gather import Listings, gather_each
 from auditor.judge.ask import Ask
@@ -30,7 +29,7 @@ from auditor.model.evidence import Evidence, Resolved
 from auditor.model.reference import Digest
 from auditor.model.report import TrustUsed
 from auditor.registry.material import Listing
-from auditor.rules_file import RulesFile
+from auditor.rules_file import Loaded
 from auditor.source.change import Change
 from auditor.source.memory import Kept, contents
 from auditor.version import __version__
@@ -195,7 +194,7 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
             identity = _identity(change, settings)
             if identity and identity == reading.known:
                 return Same(change.head_commit)
-            return _extracted(change, rules_file, identity, workshop.world())
+            return _extracted(change, workshop.loaded(rules_file), identity, workshop.world())
     except ConfigurationError as error:
         told = "; ".join(str(problem) for problem in error.problems[:_TOLD])
         return Failure(stage, told, error.help)
@@ -206,13 +205,13 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
         return Failure(Stage.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}", "-v shows where")
 
 
-def _extracted(change: Change, rules_file: RulesFile, identity: str, world: World) -> Read:
-    found = extract(change, rules_file, world)
-    rules = rules_of(found, rules_file.path, world)
-    policies = enforced_by(policies_of(found, rules), rules, world.versions)
-    asked = asks(compare(None, found.uses, Governing(rules).label), rules, enforced=bool(policies.policies))
+def _extracted(change: Change, loaded: Loaded, identity: str, world: World) -> Read:
+    found = extract(change, loaded, world)
+    rules, policies = found.rules, found.policies
+    comparison = compare(None, found.extract.uses, Governing(rules).label)
+    asked = asks(comparison, rules, enforced=bool(policies.policies))
     others = tuple(sorted(policies.repositories)) if policies.policies else None
-    return Read(found, Wanted(identity, _ground(rules, others), tuple(asked), others))
+    return Read(found.extract, Wanted(identity, _ground(rules, others), tuple(asked), others))
 
 
 def _settings(target: Target, workshop: Workshop) -> str:

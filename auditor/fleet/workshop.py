@@ -26,7 +26,7 @@ from auditor.publish import organisations
 from auditor.registry.material import Registry
 from auditor.registry.pace import Pace
 from auditor.registry.store import CacheSettings
-from auditor.rules_file import RulesFile, read_rules
+from auditor.rules_file import Loaded, RulesFile, read_rules
 from auditor.source.addresses import Login, is_address
 from auditor.source.change import Change, open_change
 from auditor.source.memory import MemoryTree, contents
@@ -63,6 +63,7 @@ class Workshop:
         self._renderers = _renderers(settings, environ)
         self._open = ExitStack()
         self._lock = threading.Lock()
+        self._all_by: Loaded | None = None
         self._registries: dict[str, Registry] = {}
         self._mirrors = Mirrors(
             cache_folder("mirrors"),
@@ -113,7 +114,7 @@ class Workshop:
             if target.path and not _holds(change.head, change.scope):
                 message = f"{target.path} is not in {target.address} at {target.ref or _HEAD}"
                 raise SourceError(message, help="name a folder that is there; one that was removed deploys nothing")
-            yield change, self.rules_file(change)
+            yield change, self._rules_file(change)
 
     def _change(self, target: Target) -> AbstractContextManager[Change]:
         return self._mirrored(target) if is_address(target.address) else self._at_hand(target)
@@ -148,8 +149,17 @@ class Workshop:
             change = open_change(path, None, None)  # a folder that belongs to no repository
         return replace(change, scope="/".join(part for part in (change.scope, target.path) if part))
 
-    def rules_file(self, change: Change) -> RulesFile:
-        """The rules file that judges all repositories, or the tree's own."""
+    def loaded(self, rules_file: RulesFile) -> Loaded:
+        """The rules of a tree, with their files. Those that judge all repositories are loaded once."""
+        world = self.world()
+        if not self.settings.config:
+            return rules_file.recorded(world.today, world.shared_rules)
+        with self._lock:
+            if self._all_by is None:
+                self._all_by = rules_file.recorded(world.today, world.shared_rules)
+            return self._all_by
+
+    def _rules_file(self, change: Change) -> RulesFile:
         settings = self.settings
         if settings.config:
             return RulesFile(contents(settings.config).get, settings.config_path)
