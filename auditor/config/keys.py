@@ -21,6 +21,7 @@ _REPOSITORY: Final = rf"{HOST}(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 _FILE: Final = Text(example="keys/cosign.pub")
 _PATHS: Final = Many(Text(example="clusters/prod/**"))
 _DIGITS: Final = Text(pattern=r"[0-9]+", loose=True, example="123456")
+_API_VERSION: Final = r"[A-Za-z0-9][A-Za-z0-9.-]*(/[A-Za-z0-9]+){0,2}"
 _ISSUER: Final = Text(pattern=_LOCAL_ADDRESS, example="https://token.actions.githubusercontent.com")
 
 SIGNER_FORMS: Final = (
@@ -160,6 +161,10 @@ MANIFESTS: Final = Record(
         "kube-version": Key(
             Text(pattern=r"v?[0-9]+\.[0-9]+(\.[0-9]+)?", example="1.33.0"),
             "The cluster version that charts are rendered for.",
+        ),
+        "api-versions": Key(
+            Many(Text(pattern=_API_VERSION, example="monitoring.coreos.com/v1")),
+            "APIs that the cluster serves beyond Kubernetes' own, for charts that ask: `group/version` or `group/version/Kind`.",
         ),
         "charts": Key(Many(Text(pattern=HOST, example="ghcr.io")), "Hosts that `--fetch-charts` may ask."),
         "also": Key(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
@@ -11,6 +11,7 @@ from typing import TypeAlias
 from auditor.config.names import NamePattern, PathPattern, TextPattern
 from auditor.model.finding import Finding, Level
 from auditor.model.reference import Digest
+from auditor.values import dataclass
 
 
 class Pinned(StrEnum):
@@ -203,6 +204,8 @@ class ManifestSettings:
     substitute: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kinds: Mapping[str, bytes] = field(default_factory=dict)
     kube_version: str = "1.33.0"
+    api_versions: tuple[str, ...] = ()
+    """What the cluster serves beyond the built-in APIs, for charts that ask: `group/version` or `group/version/Kind`."""
     charts: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     """What is judged although no cluster runs it: `dockerfile`, `compose`, `github-actions`."""

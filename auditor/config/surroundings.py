@@ -159,6 +159,7 @@ def read_manifests(section: Section, files: Files) -> ManifestSettings:
         substitute=dict(_substitutes(section, fields)),
         kinds=dict(named for named in kinds if named is not None),
         kube_version=fields.text("kube-version", usual.kube_version).removeprefix("v"),
+        api_versions=tuple(word.text for word in fields.words("api-versions")),
         charts=tuple(word.text for word in fields.words("charts")),
         also=tuple(sorted({word.text for word in fields.words("also")})),
     )

@@ -53,7 +53,7 @@ def inventory(
         changed = reader.with_links(changed)
     surveyed = within.surveys.get(id(tree)) if within else None
     found = entries(surveyed or survey(reader, settings), before.roots if before else (), touched)
-    with rendering(reader, renderers, settings.kube_version, changed) as rendered:
+    with rendering(reader, renderers, settings.kube_version, changed, settings.api_versions) as rendered:
         builder = Builder(reader, limits, inflate=rendered.charts.inflated)
         plan = planned(reader, builder, found, settings, _earlier(before))
         scan = Scan(reader, rendered, builder, plan, every=every)

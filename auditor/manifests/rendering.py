@@ -171,7 +171,11 @@ class Rendering:
 
 @contextmanager
 def rendering(
-    reader: Reader, renderers: Renderers | None, kube_version: str, changed: frozenset[str] | None
+    reader: Reader,
+    renderers: Renderers | None,
+    kube_version: str,
+    changed: frozenset[str] | None,
+    api_versions: tuple[str, ...] = (),
 ) -> Iterator[Rendering]:
     """Renderers with a private folder for as long as the block lasts; None reads without any."""
     if renderers is None:
@@ -182,7 +186,8 @@ def rendering(
         (folder / "home").mkdir()
         stage = Stage(reader, folder / "tree")
         end = time.monotonic() + reader.limits.render_seconds_together
-        helm = Helm(reader, renderers, stage, folder, end, kube_version) if renderers.helm else None
+        served = (kube_version, api_versions)
+        helm = Helm(reader, renderers, stage, folder, end, *served) if renderers.helm else None
         kustomize = Kustomize(reader, renderers, stage, folder, end) if renderers.kustomize else None
         remote = Remote(reader, helm, renderers.fetch) if helm and renderers.fetch else None
         yield Rendering(reader, Charts(reader, helm, remote, changed), kustomize, changed, renderers)

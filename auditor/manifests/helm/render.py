@@ -62,6 +62,8 @@ class Helm:
     folder: Path
     end: float
     kube_version: str
+    api_versions: tuple[str, ...] = ()
+    """What the cluster serves beyond the APIs of Kubernetes, as `helm template --api-versions` takes it."""
     _staged: set[str] = field(default_factory=set)
 
     def render(self, release: Release) -> list[Object]:
@@ -92,7 +94,7 @@ class Helm:
         """The same for another tree, in a folder of its own, and within the same time."""
         (folder / "home").mkdir(parents=True)
         stage = Stage(reader, folder / "tree")
-        return Helm(reader, self.renderers, stage, folder, self.end, self.kube_version)
+        return Helm(reader, self.renderers, stage, folder, self.end, self.kube_version, self.api_versions)
 
     def _traced(self, chart: Chart, release: Release, below: Mapping) -> list[Object]:
         values = merged(release.layers)
@@ -155,6 +157,7 @@ class Helm:
                 str(self.stage.place(chart.place)),
                 f"--namespace={release.namespace or 'default'}",
                 f"--kube-version={self.kube_version}",
+                *(f"--api-versions={each}" for each in self.api_versions),
                 "--include-crds",
                 *(f"--values={self.folder / name}" for name, _ in files),
             ],

@@ -1,7 +1,8 @@
 """`helm template` without helm: a program of its own around helm-python-sdk (Helm's SDK as a library), for the sandbox.
 
 It takes those arguments of helm that this project gives, and prints what helm prints. The library renders for the version of
-Kubernetes that it was built with; what a chart says of `kubeVersion` is compared with the version that is asked for.
+Kubernetes that it was built with; what a chart says of `kubeVersion` is compared with the version that is asked for. It cannot
+be told what else a cluster serves: where the rules say that, a chart that looks at `.Capabilities` is refused.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def _rendered(name: str, path: str, options: list[tuple[str, str]]) -> str:
     with helm_python.Chart.load(path) as chart:
         _check(chart.metadata, dict(options).get("kube-version", ""))
         _check_carried(chart.metadata, chart.dependencies)
+        if any(option == "api-versions" for option, _ in options):
+            _check_apis(Path(path))
         values: dict[str, Any] = {}
         for file in (value for option, value in options if option == "values"):
             values = _over(values, helm_python.values_from_yaml(Path(file).read_text("utf-8")))
@@ -70,6 +73,17 @@ def _check_carried(about: dict[str, Any], carried: list[dict[str, Any]]) -> None
     missing = [str(one.get("name")) for one in about.get("dependencies") or () if str(one.get("name")) not in names]
     if missing:
         raise helm_python.HelmError(f"found in Chart.yaml, but missing in charts/ directory: {', '.join(missing)}")
+
+
+def _check_apis(chart: Path) -> None:
+    """Refuse a chart that looks, itself or in an archive it carries, at `.Capabilities`: the library has no option for APIs."""
+    for file in sorted(chart.rglob("*")):
+        content = file.read_bytes() if file.is_file() else b""
+        if b"Capabilities" in content or content.startswith(b"\x1f\x8b"):
+            name = file.relative_to(chart)
+            raise helm_python.HelmError(
+                f"{name} may ask which APIs the cluster serves (manifests.api-versions), which only the program helm can be told"
+            )
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class TestEverythingArrives:
     def test_manifests_and_registries(self) -> None:
         rules = load(
             "version: 1\nmanifests:\n  exclude: test/**\n  substitute: {./clusters/prod/: {DOMAIN: a.example, N: 3}}\n"
-            "  kinds: rules/our-kinds.yaml\n  kube-version: v1.31.2\n  charts: [ghcr.io]\n"
+            "  kinds: rules/our-kinds.yaml\n  kube-version: v1.31.2\n  api-versions: monitoring.coreos.com/v1/ServiceMonitor\n  charts: [ghcr.io]\n"
             "registries:\n  ghcr.io: {mirror: mirror.acme.example/ghcr}\n"
             "  registry.internal:5000: {plain-http: true, ca-file: certs/ca.pem, "
             "signatures: 'registry.internal:5000/signatures', realm: auth.internal}\n"
@@ -139,6 +139,7 @@ class TestEverythingArrives:
         assert rules.manifests.substitute == {"clusters/prod": {"DOMAIN": "a.example", "N": "3"}}
         assert rules.manifests.kinds == {"rules/our-kinds.yaml": b"kinds: []"}
         assert (rules.manifests.kube_version, rules.manifests.charts) == ("1.31.2", ("ghcr.io",))
+        assert rules.manifests.api_versions == ("monitoring.coreos.com/v1/ServiceMonitor",)
         internal = rules.registries["registry.internal:5000"]
         assert (internal.plain_http, internal.ca_pem, internal.realm) == (True, CERTIFICATE, "auth.internal")
         assert rules.registries["ghcr.io"].mirror == "mirror.acme.example/ghcr"
@@ -366,6 +367,8 @@ class TestProblems:
             ("version: 1\nregistries: {ghcr.io: {mirror: 'http://x'}}", "cannot be"),
             ("version: 1\nregistries: {ghcr.io: {ca-file: keys/cosign.pub}}", "BEGIN CERTIFICATE"),
             ("version: 1\nmanifests: {kube-version: latest}", "cannot be"),
+            ("version: 1\nmanifests: {api-versions: [--post-renderer=x]}", "cannot be"),
+            ("version: 1\nmanifests: {api-versions: ['a/v1,b/v1']}", "cannot be"),
             ("version: 1\nmanifests: {kinds: /etc/passwd}", "relative"),
             ("version: 1\nmanifests: {exclude: ../x}", "inside the tree"),
             ("version: 1\ntrust: []", "empty list"),

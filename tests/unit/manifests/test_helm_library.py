@@ -105,3 +105,24 @@ def test_the_library_refuses_what_helm_refuses() -> None:
     assert "kubeVersion" in whys(by_library(CHART, ManifestSettings(kube_version="1.41.0")))
     schema = {"chart/values.schema.json": '{"type": "object", "properties": {"version": {"type": "string"}}}'}
     assert "version" in whys(by_library({**CHART, **schema}))
+
+
+ASKS = (
+    '{{ if .Capabilities.APIVersions.Has "monitoring.coreos.com/v1" }}\napiVersion: v1\nkind: Pod\nmetadata: {name: m}\n'
+    "spec: {containers: [{name: m, image: 'ghcr.io/acme/exporter:v1'}]}\n{{ end }}\n"
+)
+SERVED = ManifestSettings(api_versions=("monitoring.coreos.com/v1",))
+
+
+def test_the_library_refuses_a_chart_that_asks_what_it_cannot_be_told() -> None:
+    asking = {**CHART, "chart/templates/monitor.yaml": ASKS}
+    assert "manifests.api-versions" in whys(by_library(asking, SERVED))
+    assert not whys(by_library(asking)), "nothing is served beyond Kubernetes: the library says the same as helm"
+    assert not whys(by_library(CHART, SERVED)), "a chart that does not ask is rendered"
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize(("settings", "deployed"), [(ManifestSettings(), False), (SERVED, True)], ids=["not", "served"])
+def test_a_chart_that_asks_for_an_api_is_rendered_as_the_rules_say(settings: ManifestSettings, deployed: bool) -> None:
+    found = rendered({**CHART, "chart/templates/monitor.yaml": ASKS}, "helm", settings=settings)
+    assert ("ghcr.io/acme/exporter:v1" in {use.reference for use in found.uses}) is deployed
