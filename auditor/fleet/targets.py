@@ -140,7 +140,7 @@ class _Parsing:
             failure = Failure(Stage.FETCH, f"its repositories cannot be listed: {error.fault.detail}", advice)
             self._failed.append(Audited(Target(wish.text, f"{at.web}/{owner}"), failure=failure))
             return
-        self._notes += [listed.note] if listed.note else []
+        self._notes += listed.notes
         if not listed.names:
             self._notes.append(f"{wish.text} has no repository that the filters leave")
         yield from (_remote(f"{at.web}/{name}.git") for name in listed.names)

@@ -7,7 +7,7 @@ API". A listing that may be incomplete is an error: a repository that is left ou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -17,6 +17,7 @@ from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import FaultKind
 from auditor.model.forge import Forge
 from auditor.publish.api import Api, Endless, each_object
+from auditor.publish.ci.job import number
 from auditor.publish.outcome import Refused
 from auditor.publish.target import TOKEN, access
 from auditor.registry.hosts import Origin
@@ -25,6 +26,7 @@ from auditor.source.addresses import Login
 _NAME: Final = re.compile(r"(?!-)[\w.-]+(?:/(?!-)[\w.-]+)+", re.ASCII)
 _USERS: Final = {Forge.GITHUB: "x-access-token", Forge.GITLAB: "oauth2"}
 """Whom a token stands for where git asks for a user."""
+_PAGE: Final = 100
 _PUBLIC_ONLY: Final = "{} was listed without a token: only what everybody can see is in it"
 
 
@@ -40,10 +42,10 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What an organisation has: names, such as `acme/apps`, in order; `note` is what the reader has to know, or empty."""
+    """What an organisation has: names, such as `acme/apps`, in order; `notes` are what the reader has to know."""
 
     names: tuple[str, ...]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +115,14 @@ def list_organisation(
     """The repositories of an owner that pass the filters. Raises Refused and Failed where they cannot all be listed."""
     reached = access(at.forge, at.api, variables, plain_http=False)
     api = Api(reached, variables, limits)
+    notes = [] if reached.secrets else [_PUBLIC_ONLY.format(owner)]
     try:
-        found = list(_of_github(api, owner) if at.forge is Forge.GITHUB else _of_gitlab(api, owner))
+        found = _of_github(api, owner, notes) if at.forge is Forge.GITHUB else _of_gitlab(api, owner)
     except Endless as error:
         message = f"{owner} has more repositories than the {len(error.items):,} that were listed"
         raise Refused(FaultKind.TOO_MANY, message, again=False) from None
     names = sorted({each.name for each in found if _passes(each, filters)})
-    return Listed(tuple(names), "" if reached.secrets else _PUBLIC_ONLY.format(owner))
+    return Listed(tuple(names), tuple(notes))
 
 
 def _passes(each: _Repository, filters: Filters) -> bool:
@@ -135,7 +138,7 @@ def _matches(name: str, glob: str) -> bool:
     return fnmatchcase(name if "/" in glob else name.rpartition("/")[2], glob)
 
 
-def _of_github(api: Api, owner: str) -> Iterator[_Repository]:
+def _of_github(api: Api, owner: str, notes: list[str]) -> list[_Repository]:
     """Oldest first, so that what is made meanwhile comes last; then counted, since what is deleted moves the others up."""
     quoted = quote(owner, safe="")
     path = f"/orgs/{quoted}"
@@ -149,12 +152,15 @@ def _of_github(api: Api, owner: str) -> Iterator[_Repository]:
     kind = "all" if path.startswith("/orgs/") else "owner"
     listed = api.pages(f"{path}/repos?type={kind}&sort=created&direction=asc&per_page=100")
     found = [_github_repository(item, api) for item in _objects(listed, api)]
-    least = told.get("public_repos") if isinstance(told, dict) else None
+    counts = told if isinstance(told, dict) else {}
     public = sum(each.public for each in found)
-    if isinstance(least, int) and public < least:
-        message = f"{api.host} counts {least} public repositories of {owner}, and lists {public}"
+    wanted, private = number(counts.get("public_repos")) or 0, number(counts.get("total_private_repos")) or 0
+    if public < wanted:
+        message = f"{api.host} counts {wanted:,} public repositories of {owner}, and lists {public:,}"
         raise Refused(FaultKind.MALFORMED, message, again=False)
-    yield from found
+    if len(found) - public < private:
+        notes.append(f"{owner} has {private:,} private repositories, of which the token sees {len(found) - public:,}")
+    return found
 
 
 def _github_repository(item: dict[str, Any], api: Api) -> _Repository:
@@ -167,23 +173,31 @@ def _github_repository(item: dict[str, Any], api: Api) -> _Repository:
     )
 
 
-def _of_gitlab(api: Api, owner: str) -> Iterator[_Repository]:
-    """A group with its subgroups; else a project of this name; else a user."""
+def _of_gitlab(api: Api, owner: str) -> list[_Repository]:
+    """A group with its subgroups; else a project of this name; else a user.
+
+    What is removed while pages are read moves the others up, and one of them between two pages: a longer list is read twice.
+    """
     quoted = quote(owner, safe="")
     query = "order_by=id&sort=asc&per_page=100"
+    path = f"/groups/{quoted}/projects?include_subgroups=true&with_shared=false&{query}"
     try:
-        listed = api.pages(f"/groups/{quoted}/projects?include_subgroups=true&with_shared=false&{query}")
+        listed = api.pages(path)
     except Refused as error:
         if error.status != 404:
             raise
         if "/" in owner:
-            listed = [api.ask("GET", f"/projects/{quoted}")]
-        else:
-            listed = api.pages(f"/users/{quoted}/projects?{query}")
-    for item in _objects(listed, api):
-        name = _name(item.get("path_with_namespace"), api)
-        fork = "forked_from_project" in item
-        yield _Repository(name, _topics(item.get("topics")), item.get("archived") is True, fork, public=True)
+            return [_gitlab_repository(item, api) for item in _objects([api.ask("GET", f"/projects/{quoted}")], api)]
+        path = f"/users/{quoted}/projects?{query}"
+        listed = api.pages(path)
+    if len(listed) >= _PAGE:
+        listed += api.pages(path)
+    return [_gitlab_repository(item, api) for item in _objects(listed, api)]
+
+
+def _gitlab_repository(item: dict[str, Any], api: Api) -> _Repository:
+    name, fork = _name(item.get("path_with_namespace"), api), "forked_from_project" in item
+    return _Repository(name, _topics(item.get("topics")), item.get("archived") is True, fork, public=True)
 
 
 def _objects(items: list[Any], api: Api) -> list[dict[str, Any]]:
