@@ -1,6 +1,6 @@
 """The real Renovate over a folder of files, offline: which images it extracts, and what that costs.
 
-It is installed once, by `npm install --prefix .cache/renovate renovate@39`; without node or npm there is no figure.
+It is installed once, by `npm install --prefix .cache/tools/renovate renovate@39` (as `.ci/run` does); without node or npm there is no figure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 from benchmarks.measure import Cost, run
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER: Final = ROOT / ".cache" / "renovate"
+FOLDER: Final = ROOT / ".cache" / "tools" / "renovate"
 VERSION: Final = "39"
 _PROGRAM: Final = FOLDER / "node_modules" / "renovate" / "dist" / "renovate.js"
 _EVERY: Final = {"fileMatch": [r"\.ya?ml$"]}
@@ -46,9 +46,14 @@ class Found:
     reference: str
 
 
+def is_built() -> bool:
+    """Whether it is installed here."""
+    return _PROGRAM.exists()
+
+
 def missing() -> str | None:
     """Why there is no Renovate here, after trying to install it; None where there is one."""
-    if _PROGRAM.exists():
+    if is_built():
         return None
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "node and npm are not installed"
