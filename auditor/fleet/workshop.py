@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -98,10 +98,13 @@ class Workshop:
             versions=Versions(Kyverno(settings.kyverno)) if settings.kyverno else None,
         )
 
-    @property
+    @cached_property
     def renders_by(self) -> str:
-        """What renders, for telling what one set of programs made from what another would."""
-        return self._renderers.identity if self._renderers else ""
+        """What renders, and which version of it: for telling what these programs made from what others would make."""
+        found = self._renderers
+        if found is None:
+            return ""
+        return "|".join((found.identity, *(tool.version() for tool in (found.kustomize, found.helm) if tool)))
 
     def stop(self) -> None:
         """Let no registry be asked any more."""
