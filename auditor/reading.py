@@ -17,6 +17,7 @@ from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.manifests.reach import Reach, reach
 from auditor.manifests.render.tools import Renderers
 from auditor.manifests.result import turned
+from auditor.manifests.trees import read_trees
 from auditor.model.gap import Gap
 from auditor.model.use import Use
 from auditor.source.change import Change
@@ -102,17 +103,16 @@ def read_change(change: Change, rules: Rules, renderers: Renderers | None, *, ch
     within, notes = _within(change, rules.manifests, shared) if changed_only else (None, ())
     rendered = changed if renderers else None
 
-    def read(tree: Tree, before: Inventory | None = None) -> Inventory:
+    def read(tree: Tree, before: Inventory | None, within: Reach | None) -> Inventory:
         return inventory(
             tree, rules.manifests, shared, before=before, within=within, renderers=renderers, changed=rendered
         )
 
-    before = tuple(read(tree) for tree in change.merge_bases)
-    after = read(change.head, before[0] if before else None)
-    moved_on = change.base is not None and not _is_merge_base(change.base, change)
-    tip = read(change.base) if change.base is not None and moved_on else None
-    gaps = (*after.gaps, *_turned(change, after, changed or frozenset()), *turned(before, after))
-    return Reading(before, tip, after, changed, gaps_in_scope(gaps, change.scope), change.scope, notes)
+    tip = None if change.base is None or _is_merge_base(change.base, change) else change.base
+    found = read_trees(change.merge_bases, tip, change.head, read, within)
+    after = found.after
+    gaps = (*after.gaps, *_turned(change, after, changed or frozenset()), *turned(found.before, after))
+    return Reading(found.before, found.tip, after, changed, gaps_in_scope(gaps, change.scope), change.scope, notes)
 
 
 def _within(change: Change, settings: ManifestSettings, shared: Shared) -> tuple[Reach | None, tuple[str, ...]]:

@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.inventory import Shared, inventory
+from auditor.manifests.inventory import Inventory, Shared, inventory
 from auditor.manifests.reach import Reach, reach
+from auditor.manifests.trees import read_trees
 from auditor.source.change import Change
 from auditor.source.differ import differing
+from auditor.source.tree import Tree
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -24,8 +26,11 @@ def narrow(change: Change) -> int:
     within = reach((base, change.head), settings, shared, differing(base, change.head))
     if not isinstance(within, Reach):
         raise TypeError(f"the whole tree would be read: {within}")
-    before = inventory(base, settings, shared, within=within)
-    return len(inventory(change.head, settings, shared, before=before, within=within).uses)
+
+    def read(tree: Tree, before: Inventory | None, within: Reach | None) -> Inventory:
+        return inventory(tree, settings, shared, before=before, within=within)
+
+    return len(read_trees((base,), None, change.head, read, within).after.uses)
 
 
 def whole(change: Change) -> int:

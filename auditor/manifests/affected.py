@@ -7,7 +7,7 @@ is left out has the same images in both.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, join
@@ -27,7 +27,7 @@ def affected(
     """
     if not touched:
         return frozenset()
-    paths = touched | set(_directories(touched)) | {"."}
+    paths = touched | set(parents(touched)) | {"."}
     found = {directory for directory, item in kustomizations.items() if _may_differ(item, paths)}
     users: dict[str, set[str]] = {}
     for directory, targets in links.items():
@@ -42,7 +42,8 @@ def affected(
     return frozenset(found)
 
 
-def _directories(paths: frozenset[str]) -> Iterator[str]:
+def parents(paths: Iterable[str]) -> Iterator[str]:
+    """Every directory above each of the paths, but for the top."""
     for path in paths:
         while (path := posixpath.dirname(path)).strip("/"):
             yield path

@@ -78,6 +78,11 @@ class Kinds:
             _word(entry) for entry in entries if entry.fields or any(_is_hidden(path) for path, _ in entry.paths)
         )
 
+    @property
+    def making(self) -> frozenset[tuple[bytes, ...]]:
+        """Lower-case words that are all in each object of which this table knows images that it does not name."""
+        return frozenset(_word(entry) for listed in self.by_kind.values() for entry in listed if entry.defaults)
+
 
 def _word(entry: Kind) -> tuple[bytes, ...]:
     return tuple(word.lower().encode() for word in (entry.group, entry.kind) if word not in ("", "*"))

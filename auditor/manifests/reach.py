@@ -15,20 +15,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds
+from auditor.manifests.affected import parents
 from auditor.manifests.callers import calls
 from auditor.manifests.charts import is_library
-from auditor.manifests.entry import CHART, Survey, survey
+from auditor.manifests.entry import CHART, Survey, entries, survey
 from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.objects import Object
+from auditor.manifests.text import plain
 from auditor.source.tree import EntryKind, Tree, Unreadable, expect
 
 _DEPLOYERS: Final = {
@@ -38,17 +39,21 @@ _DEPLOYERS: Final = {
 """Words of deployers: a part of the group, and of the kinds in it (`ApplicationSet` is one of them)."""
 _HANDING: Final = (b"tekton.dev", b"argoproj.io")
 """Groups of the objects that hand values to others."""
-_TAGS: Final = (b"!!", b"!<", b"\n%", b"\r%")
-_ESCAPE: Final = re.compile(rb"\\(?:(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|/|(?:\r\n|\r|\n)[ \t]*)")
 _TURNS: Final = re.compile(rb"/apiVersion\b|\ballowKindChange\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a change touches: `paths`, and the `directories` whose loose manifests are read beside them."""
+    """What a change touches: `paths`, and the `directories` whose loose manifests are read beside them.
+
+    Of `roots`, which are entry points of all trees and have nothing touched below them, that may be left out which the change
+    does not touch, unless it may make one of the references that are `asked` for (`spare`).
+    """
 
     paths: frozenset[str]
     directories: frozenset[str]
+    roots: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
     surveys: Mapping[int, Survey] = field(default_factory=dict, repr=False, compare=False)
     """What was found in each tree on the way, by the tree's `id`."""
 
@@ -67,14 +72,24 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
         return why
     surveys: dict[int, Survey] = {}
     beside = {posixpath.dirname(path) for path in touched}
+    aliases: set[str] = set()
     for reader in readers:
-        beside.update(posixpath.dirname(path) for path in reader.with_links(touched))
+        aliases |= reader.with_links(touched)
         found = surveys[id(reader.tree)] = survey(reader, settings)
         holder = next(_deployers(reader, dict.fromkeys((*found.files, *found.claims))), None)
         if holder is not None:
             return f"{holder} deploys by rules of its own"
         beside.update(_beside(found, touched))
-    return Reach(touched, frozenset(beside), surveys)
+    beside.update(posixpath.dirname(path) for path in aliases)
+    # Values of the rules are filled into any object: where they make a reference its text stands in no manifest.
+    roots = frozenset() if settings.substitute else _shared_roots(surveys.values(), aliases)
+    return Reach(touched, frozenset(beside), roots, surveys=surveys)
+
+
+def _shared_roots(surveys: Iterable[Survey], touched: Iterable[str]) -> frozenset[str]:
+    """Entry points of all trees without a touched path below: there everything that could not be read gates."""
+    above = {".", *parents(touched)}
+    return frozenset.intersection(*(frozenset(entries(found).roots) for found in surveys)) - above
 
 
 def _unclear(reader: Reader, touched: frozenset[str]) -> str | None:
@@ -89,8 +104,8 @@ def _handing(reader: Reader, touched: frozenset[str]) -> str | None:
     """A touched file whose objects hand values to others, and what is said of it."""
     for path in _targets(reader, sorted(path for path in touched if path in reader.files)):
         try:
-            plain = _plain(reader.bytes_of(path))
-            if plain is not None and not any(group in plain for group in _HANDING):
+            text = plain(reader.bytes_of(path))
+            if text is not None and not any(group in text for group in _HANDING):
                 continue
             if any(calls(item) for item in reader.contents(path).objects):
                 return f"{path} hands values to other objects"
@@ -142,30 +157,13 @@ def _targets(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
 
 def _holds_deployer(reader: Reader, path: str) -> bool:
     content = reader.bytes_of(path)
-    plain = _plain(content)
-    if plain is not None:
-        if not any(group in plain and any(kind in plain for kind in made) for group, made in _DEPLOYERS.items()):
+    text = plain(content)
+    if text is not None:
+        if not any(group in text and any(kind in text for kind in made) for group, made in _DEPLOYERS.items()):
             return False
-        if _TURNS.search(plain):
+        if _TURNS.search(text):
             return True
     return any(_is_any_deployer(item) for item in reader.contents(path).objects)
-
-
-def _plain(content: bytes) -> bytes | None:
-    """YAML with the escapes resolved that write letters or join lines; None where a word may be written otherwise still.
-
-    That is: another encoding, tags (one decodes base64) and directives that name tags. Source: YAML 1.2.2, 5.7, 6.8, 6.9.
-    """
-    if b"\0" in content or any(mark in content for mark in _TAGS) or content.startswith(b"%"):
-        return None
-    return _ESCAPE.sub(_resolved, content) if b"\\" in content else content
-
-
-def _resolved(escape: re.Match[bytes]) -> bytes:
-    if escape["code"] is None:
-        return b"/" if escape[0] == b"\\/" else b""
-    code = int(escape["code"][1:], 16)
-    return chr(code).encode("utf-8", "surrogatepass") if code <= sys.maxunicode else b""
 
 
 def _is_any_deployer(item: Object) -> bool:

@@ -18,6 +18,7 @@ from auditor.manifests.kustomize.kustomization import NAMES as KUSTOMIZATIONS
 from auditor.manifests.reach import Reach
 from auditor.manifests.rendering import Rendering
 from auditor.manifests.result import Inventory
+from auditor.manifests.spare import Spare
 from auditor.manifests.uses import Uses, templates, use_of
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -34,6 +35,7 @@ class Scan:
         self.loose: list[str] = []
         self._loaded: set[str] = set()
         self._listed: frozenset[str] = frozenset()
+        self._spare: Spare | None = None
         self._every = every
         self._builder = builder
         self._plan = plan
@@ -42,6 +44,8 @@ class Scan:
     def parts(self, found: Entries, before: Inventory | None, within: Reach | None) -> Iterator[Part]:
         """Every root, then every file that no root loads, then every chart that neither deploys."""
         known = frozenset(before.roots) if before else frozenset(found.roots)
+        if within is not None and self._rendering.kustomize is None:
+            self._spare = Spare(self.reader, found, within, self.reader.with_links(within.paths))
         self._listed = frozenset((*found.files, *found.chart_files))
         yield Part((), self._plan.graph.gaps)
         deployed: set[Use] = set()
@@ -117,18 +121,19 @@ class Scan:
 
     def _root(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
         way = way or self._plan.filling(root)
-        how = f"{way.identity if way else ''}{self._plan.identity}"
+        spare = self._spare.of(root) if self._spare and way is None and deployed else None
+        how = f"{way.identity if way else ''}{self._plan.identity}{spare.identity if spare else ''}"
         key = (root, f"{deployed}{self._rendering.identity}{how}")
         for known in self.reader.shared.roots.get(key, ()):
             if all(self.reader.identity(path) == identity for path, identity in known.seen):
                 return known
-        part = self._build(root, way, deployed=deployed)
+        part = self._build(root, way, spare, deployed=deployed)
         self.reader.shared.roots.setdefault(key, []).append(part)
         return part
 
-    def _build(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
+    def _build(self, root: str, way: Deployment | None, spare: Spare | None, *, deployed: bool) -> Part:
         with self.reader.tracing() as seen:
-            built = build(self._builder, root, way)
+            built = build(self._builder, root, way, spare)
             objects, gaps = self._rendering.read(root, built, seen, way)
             uses: list[Use] = []
             lookup = self._rendering.lookup(built.objects, built.skipped)

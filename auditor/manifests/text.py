@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -38,6 +39,10 @@ _WORDS: Final = (b"image", b"repository", b"newtag", b"newname", b"oci://", b"do
 _LOCATED_BYTES: Final = re.compile(rb"(?:\.[a-z0-9-]+|localhost)(?::[0-9]{1,5})?/[a-z0-9._/-]+[:@][a-z0-9_]")
 # An escape that writes letters, slashes, or joins lines; a tag (it may decode base64); a directive that names tags.
 _HIDING: Final = re.compile(rb"\\[xuU/\r\n]|(?:^|[\s,\[{:?-])![^\s=]|^%", re.MULTILINE)
+
+# ── the bytes of a manifest, to look for words in ────────────────────────────────────────────────────────────────────────
+_TAGS: Final = (b"!!", b"!<", b"\n%", b"\r%")
+_ESCAPE: Final = re.compile(rb"\\(?:(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|/|(?:\r\n|\r|\n)[ \t]*)")
 
 
 def is_template(text: str) -> bool:
@@ -123,3 +128,20 @@ def prefilter(words: frozenset[tuple[bytes, ...]] = frozenset()) -> Callable[[by
         )
 
     return may_hold
+
+
+def plain(content: bytes) -> bytes | None:
+    """YAML with the escapes resolved that write letters or join lines; None where a word may be written otherwise still.
+
+    That is: another encoding, tags (one decodes base64) and directives that name tags. Source: YAML 1.2.2, 5.7, 6.8, 6.9.
+    """
+    if b"\0" in content or any(mark in content for mark in _TAGS) or content.startswith(b"%"):
+        return None
+    return _ESCAPE.sub(_resolved, content) if b"\\" in content else content
+
+
+def _resolved(escape: re.Match[bytes]) -> bytes:
+    if escape["code"] is None:
+        return b"/" if escape[0] == b"\\/" else b""
+    code = int(escape["code"][1:], 16)
+    return chr(code).encode("utf-8", "surrogatepass") if code <= sys.maxunicode else b""

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from auditor.config.rules import ManifestSettings, Rules
 from auditor.judge.compare import compare
 from auditor.judge.findings.gaps import Touched, gap_findings
-from auditor.manifests.inventory import Shared, comparable, inventory
-from auditor.manifests.reach import reach
+from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
+from auditor.manifests.reach import Reach, reach
+from auditor.manifests.trees import read_trees
 from auditor.model.finding import Finding
 from auditor.model.use import Use
 from auditor.source.memory import MemoryTree
+from auditor.source.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,12 @@ def gating(base: Mapping[str, bytes], head: Mapping[str, bytes], *, narrow: bool
     shared, settings = Shared(), ManifestSettings()
     found = reach(trees, settings, shared, touched) if narrow else "asked for"
     within, why = (None, found) if isinstance(found, str) else (found, "")
-    before = inventory(trees[0], settings, shared, within=within)
-    after = inventory(trees[1], settings, shared, before=before, within=within)
+
+    def read(tree: Tree, before: Inventory | None, within: Reach | None) -> Inventory:
+        return inventory(tree, settings, shared, before=before, within=within)
+
+    both = read_trees(trees[:1], None, trees[1], read, within)
+    before, after = both.before[0], both.after
     change = compare(comparable(before, after), after.uses)
     gaps = gap_findings(after.gaps, Touched(touched, before.gaps), Rules(source=""))
     return Gating(frozenset(change.added), frozenset(change.previous.items()), frozenset(gaps), after.roots, why)

@@ -18,7 +18,7 @@ from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.graph import Graph, Ground, graph
 from auditor.manifests.graph.settings import Settings
-from auditor.manifests.kustomize.build import Builder, Built
+from auditor.manifests.kustomize.build import Builder, Built, Spares
 from auditor.manifests.objects import Object
 from auditor.model.place import Place
 
@@ -88,10 +88,10 @@ def is_plain(way: Deployment | None) -> bool:
     return way is None or (not way.overlay.entries and way.files is None)
 
 
-def build(builder: Builder, root: str, way: Deployment | None) -> Built:
-    """The objects of a directory as it is deployed, before variables are filled in."""
+def build(builder: Builder, root: str, way: Deployment | None, spare: Spares | None = None) -> Built:
+    """The objects of a directory as it is deployed, before variables are filled in. `spare`: what may be left out."""
     if way is None or is_plain(way):
-        return builder.build(root)
+        return builder.build(root, spare=spare)
     return builder.deployed(root, way.identity, way.on)
 
 

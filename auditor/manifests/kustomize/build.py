@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, Protocol, Self, TypeAlias
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.contents import unparsable
@@ -46,7 +46,27 @@ def _built(state: State) -> Built:
     return Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped))
 
 
+class Spares(Protocol):
+    """What of a kustomization need not be built (`auditor.manifests.spare`)."""
+
+    def below(self, kustomization: Kustomization) -> Self | None:
+        """This, where what the kustomization loads may be left out; None where all of it is built."""
+        ...
+
+    def leaves_file(self, path: str) -> bool:
+        """Whether a file that is loaded is left out."""
+        ...
+
+    def leaves_directory(self, directory: str) -> bool:
+        """Whether a kustomization that is loaded is left out."""
+        ...
+
+
 Inflate: TypeAlias = Callable[[Kustomization, Mapping, str], "list[Object] | Gap"]
+
+
+_SPARED: Final = "\0spared"
+"""What tells what was built in part from what a deployer puts on top, whose identities are printable."""
 
 
 def _unknown_chart(kustomization: Kustomization, chart: Mapping, key_path: str) -> Gap:
@@ -61,19 +81,23 @@ class Builder:
     limits: Limits = DEFAULT
     inflate: Inflate = _unknown_chart
     """Makes the objects of a chart, or says why it cannot."""
-    _built: dict[str, tuple[Built, dict[str, str]]] = field(default_factory=dict)
+    _built: dict[tuple[str, str | None], tuple[Built, dict[str, str]]] = field(default_factory=dict)
 
-    def build(self, directory: str, stack: tuple[str, ...] = ()) -> Built:
-        """The objects of the kustomization in `directory`. `stack` are those that are loading it."""
-        known = self._built.get(directory)
+    def build(self, directory: str, stack: tuple[str, ...] = (), spare: Spares | None = None) -> Built:
+        """The objects of the kustomization in `directory`. `stack` are those that are loading it.
+
+        `spare`: what may be left out, the same one in all calls.
+        """
+        key = (directory, None if spare is None else _SPARED)
+        known = self._built.get(key)
         if known is None:
             with self.reader.tracing() as seen:
                 state = State(self.reader)
-                self._run(directory, state, stack)
+                self._run(directory, state, stack, spare)
                 known = (_built(state), seen)
             # What is cut short because of who loads it must not serve others.
             if not any(gap.what == CYCLE for gap in known[0].gaps):
-                self._built[directory] = known
+                self._built[key] = known
         self.reader.note(known[1])
         return known[0]
 
@@ -82,7 +106,7 @@ class Builder:
 
         `identity` tells this way of deploying it from others.
         """
-        key = f"{directory}\0{identity}"
+        key = (directory, identity)
         known = self._built.get(key)
         if known is None:
             with self.reader.tracing() as seen:
@@ -94,19 +118,22 @@ class Builder:
         self.reader.note(known[1])
         return known[0]
 
-    def _run(self, directory: str, state: State, stack: tuple[str, ...]) -> None:
+    def _run(self, directory: str, state: State, stack: tuple[str, ...], spare: Spares | None = None) -> None:
         """One kustomization on what is loaded so far: nothing, or all that its parent has where it is a component."""
         path = self._path(directory, state, stack)
         if path is None:
             return
-        self._make(read(self.reader, directory, path), state, (*stack, directory))
+        self._make(read(self.reader, directory, path), state, (*stack, directory), spare)
 
-    def _make(self, kustomization: Kustomization, state: State, within: tuple[str, ...]) -> None:
+    def _make(
+        self, kustomization: Kustomization, state: State, within: tuple[str, ...], spare: Spares | None = None
+    ) -> None:
         for problem in kustomization.problems:
             state.incomplete = True
             state.gaps.append(unparsable(Place(kustomization.path, problem.line), f"not YAML: {problem.why}"))
+        spare = spare and spare.below(kustomization)
         for item, key_path in kustomization.names("resources", "bases"):
-            self._load(kustomization, item, key_path, state, within)
+            self._load(kustomization, item, key_path, state, within, spare=spare)
         state.objects = generated(self.reader, kustomization, state.objects)
         self._charts(kustomization, state)
         for item, key_path in kustomization.names("components"):
@@ -131,7 +158,14 @@ class Builder:
             return None
 
     def _load(
-        self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]
+        self,
+        kustomization: Kustomization,
+        item: Scalar,
+        key_path: str,
+        state: State,
+        stack: tuple[str, ...],
+        *,
+        spare: Spares | None,
     ) -> None:
         """A file, a directory with a kustomization, or something that is not in the tree."""
         if is_fetched(item.text):
@@ -142,10 +176,12 @@ class Builder:
             path = self.reader.resolve(target)
             directory = self.reader.directory(target) if path is None else None
             if path is not None:
-                state.load(path)
+                if spare is None or not spare.leaves_file(path):
+                    state.load(path)
                 return
             if directory is not None and find(self.reader, directory) is not None:
-                self._base(self.build(directory, stack), state)
+                if spare is None or not spare.leaves_directory(directory):
+                    self._base(self.build(directory, stack, spare), state)
                 return
         except OutOfTree as error:
             state.missing(item.place(key_path), "symlink out of the tree", str(error))
