@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from auditor import rulebook
-from auditor.config.levels import DEFAULT_LEVELS
+from auditor.config.levels import AUDITED, DEFAULT_LEVELS
 from auditor.config.rules import DeniedDigest, Otherwise, Pinned, PlatformMode, Rules
 from auditor.judge.compare import compare
 from auditor.judge.findings.table import USE_RULES
@@ -235,6 +235,7 @@ FROM_ELSEWHERE = {
     "policy-gap",
     "policy-overlap",
     *LINTS,
+    *AUDITED,
 }
 
 
