@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+from auditor.values import dataclass
 
 T = TypeVar("T")
 _MISSING: Final = object()

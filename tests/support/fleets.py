@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from auditor.model.audit import Audited, AuditRun, Failure, Night, Stage, Target
 from auditor.model.finding import Finding, Level
-from auditor.model.report import Change, Image, JudgedPolicy, JudgedUse, PolicyVerdict, Report
+from auditor.model.report import Change, Image, JudgedPolicy, JudgedSignature, PolicyVerdict, Report
 from auditor.model.verdict import Verdict
 from tests.support import samples
 
@@ -122,6 +122,17 @@ def five() -> Listed:
     )
 
 
+def hostile(text: str) -> Listed:
+    """A fleet in which `text` stands wherever somebody else may put a string."""
+    whole = samples.hostile(text)
+    drifted = Finding("tag-moved", Level.WARNING, text, text, image=text, since=date(2026, 11, 1))
+    one = audited(text, *whole.images, findings=(*whole.findings, drifted), gaps=whole.gaps)
+    one = replace(one, target=Target(text, text, text, text), commit=text)
+    missed = Audited(Target(f"{text}!", text, text, text), failure=Failure(Stage.FETCH, text, text))
+    about = replace(run(notes=(text,), ended_early=text, renderers={text: text}), version=text, targets=text)
+    return Listed(about, (one, missed), (_night(1, 9), _night(2, 7)))
+
+
 def many(repositories: int, images: int = 40, distinct: int = 3000) -> Iterator[Audited]:
     """Repositories with images that they share: a fifth is unsigned, a repository in a hundred was not reached."""
     for number in range(repositories):
@@ -149,12 +160,12 @@ def _synthetic(which: int, index: int) -> Image:
         samples.use(reference, f"apps/app-{index}/kustomization.yaml", 12, f"app-{index}", f"apps/app-{index}"),
         reason="no signature in any form" if unsigned else f"signed by {samples.RELEASE}",
         help="sign it in CI" if unsigned else "",
-        signatures=() if unsigned else failing_signature(),
+        signatures=() if unsigned else _signatures(),
         change=Change.ADDED,
     )
 
 
-def failing_signature() -> tuple[object, ...]:
+def _signatures() -> tuple[JudgedSignature, ...]:
     """The signatures of an image that is signed as it should be."""
     return samples.failing().images[4].signatures
 
@@ -175,6 +186,3 @@ class Endless:
         return tuple(
             replace(_night(n % 9, 5 + n % 4), id=n, started=STARTED - timedelta(days=31 - n)) for n in range(1, 31)
         )
-
-
-__all__ = ["STARTED", "Endless", "JudgedUse", "Listed", "audited", "five", "many", "run"]

@@ -146,6 +146,6 @@ def test_no_findings_is_an_empty_array() -> None:
 @pytest.mark.parametrize("report", [samples.hostile(""), Report(run=samples.run())], ids=["empty strings", "nothing"])
 def test_every_format_takes_every_report_and_ends_with_a_newline(format_name: str, report: Report) -> None:
     text = render(report, format_name)
-    assert text.endswith("\n")
+    assert text.endswith("\n") or (format_name == "vsa" and not text), "no line for nothing that was judged"
     assert not text.endswith("\n\n")
     assert text == render(report, format_name)

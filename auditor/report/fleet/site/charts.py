@@ -79,9 +79,10 @@ def trend_card(nights: Sequence[Night]) -> str:
     begin, end = (by_look(night.verdicts)["fails"] for night in (shown[0], shown[-1]))
     told = f"{_WORDS['fails']}: {begin} on {first}, {end} on {last}"
     return (
-        f'<figure class="card trend"><figcaption>{len(shown)} nights: {told}</figcaption>'
+        f'<figure class="card trend"><figcaption>{len(shown)} nights</figcaption>'
         f'<svg viewBox="0 0 100 {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{told}">{bars}</svg>'
         f'<p class="dim ends"><span>{first}</span><span>{last}</span></p>'
+        f"<p>{_WORDS['fails']}: {begin} → {end}</p>"
         f'<details class="folded"><summary>In numbers</summary><div class="scroll">{_table(shown)}</div></details></figure>'
     )
 

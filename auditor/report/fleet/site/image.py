@@ -102,7 +102,7 @@ def _body(fleet: Fleet, name: str, records: Iterator[dict[str, Any]]) -> Iterato
         f"<p>in {count(len(repositories), 'repository', 'repositories')}</p></div></header>\n"
     )
     heads = "".join(f"<th>{head}</th>" for head in ("Verdict", "Image", "Repository", "Where", "Why", "For"))
-    yield f'<div class="scroll"><table class="sheet"><thead><tr>{heads}</tr></thead><tbody>\n'
+    yield f'<div class="scroll"><table class="sheet uses"><thead><tr>{heads}</tr></thead><tbody>\n'
     yield from rows
     yield "</tbody></table></div>"
     if total > _ROWS:
