@@ -14,7 +14,7 @@ other image is still judged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from auditor.values import dataclass
 
 
 class AuditorError(Exception):

@@ -7,9 +7,11 @@ publishes it as JSON schema.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any, TypeAlias
+
+from auditor.values import dataclass
 
 # ── shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

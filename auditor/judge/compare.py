@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
+from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from types import MappingProxyType
@@ -35,6 +34,7 @@ from auditor.model.report import Image
 from auditor.model.use import Use
 from auditor.model.verdict import Judgement, Verdict
 from auditor.policies.ruling import Judgment
+from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from enum import StrEnum
 
 from auditor.model.place import Place
+from auditor.values import dataclass
 
 
 class Level(StrEnum):

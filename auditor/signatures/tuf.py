@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from auditor.limits import DEFAULT, Limits
+from auditor.values import dataclass
 
 TARGET: Final = "trusted_root.json"
 FRESH: Final = timedelta(days=1)
