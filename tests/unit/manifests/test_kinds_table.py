@@ -128,3 +128,37 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
         ("own.yaml", 5, "no paths: say where the images are"),
         ("own.yaml", 0, "an entry of `kinds` must be a mapping"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "deployed"),
+    [
+        ("monitoring.coreos.com/v1 Prometheus", "version: v3.1.0", {"quay.io/prometheus/prometheus:v3.1.0"}),
+        ("monitoring.coreos.com/v1 Prometheus", "version: v3.1.0, tag: t1", {"quay.io/prometheus/prometheus:t1"}),
+        (
+            "monitoring.coreos.com/v1 Prometheus",
+            f"version: v3.1.0, tag: t1, sha: {'a' * 64}",
+            {f"quay.io/prometheus/prometheus@sha256:{'a' * 64}"},
+        ),
+        ("monitoring.coreos.com/v1 Alertmanager", "replicas: 1", {"quay.io/prometheus/alertmanager:<spec.version>"}),
+        (
+            "monitoring.coreos.com/v1 Prometheus",
+            "image: 'ghcr.io/acme/p:1', thanos: {version: v0.36.0}",
+            {"ghcr.io/acme/p:1", "quay.io/thanos/thanos:v0.36.0"},
+        ),
+        ("acid.zalan.do/v1 postgresql", "postgresql: {version: '16'}", {"ghcr.io/zalando/spilo-<operator>"}),
+        (
+            "elasticsearch.k8s.elastic.co/v1 Elasticsearch",
+            "version: 8.17.0",
+            {"docker.elastic.co/elasticsearch/elasticsearch:8.17.0"},
+        ),
+    ],
+    ids=["version", "tag", "sha", "unknown", "thanos", "zalando", "elastic"],
+)
+def test_what_an_operator_deploys_by_the_fields_of_its_object(kind: str, fields: str, deployed: set[str]) -> None:
+    version, _, name = kind.partition(" ")
+    text = f"apiVersion: {version}\nkind: {name}\nmetadata: {{name: x}}\nspec: {{{fields}}}\n"
+    found = inventory(MemoryTree({"x.yaml": text.encode()}, "tree"), ManifestSettings())
+    assert {use.reference for use in found.uses} == deployed
+    unknown = any("<" in reference for reference in deployed)
+    assert ("templated-reference" in {gap.rule for gap in found.gaps}) is unknown
