@@ -21,6 +21,7 @@ _ALL: Final = (
     "growth",
     "kustomizations",
     "peers",
+    "fleet",
 )
 
 
