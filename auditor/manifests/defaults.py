@@ -14,6 +14,8 @@ from typing import Final
 from auditor.manifests.nodes import Mapping, Node, Scalar
 
 _FIELD: Final = re.compile(r"\{([A-Za-z][\w.]*)\}", re.ASCII)
+_NO_TAG: Final = re.compile(r"[:/@]")
+"""Where a version is a whole reference (grafana-operator takes one), no reference is made of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,9 @@ class Default:
         position = 0
         for match in _FIELD.finditer(self.image):
             value = _at(node, match[1])
-            parts += [
-                self.image[position : match.start()],
-                value.text if isinstance(value, Scalar) else f"<{match[1]}>",
-            ]
+            before = self.image[position : match.start()]
+            told = isinstance(value, Scalar) and not (before.endswith(":") and _NO_TAG.search(value.text))
+            parts += [before, value.text if isinstance(value, Scalar) and told else f"<{match[1]}>"]
             position = match.end()
             if isinstance(value, Scalar):
                 edit, where = value, match[1]

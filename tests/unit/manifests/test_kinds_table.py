@@ -146,6 +146,11 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
             "image: 'ghcr.io/acme/p:1', thanos: {version: v0.36.0}",
             {"ghcr.io/acme/p:1", "quay.io/thanos/thanos:v0.36.0"},
         ),
+        (
+            "grafana.integreatly.org/v1beta1 Grafana",
+            f"version: 'nginx@sha256:{'a' * 64}'",
+            {"docker.io/grafana/grafana:<spec.version>"},
+        ),
         ("acid.zalan.do/v1 postgresql", "postgresql: {version: '16'}", {"ghcr.io/zalando/spilo-<operator>"}),
         (
             "elasticsearch.k8s.elastic.co/v1 Elasticsearch",
@@ -153,7 +158,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
             {"docker.elastic.co/elasticsearch/elasticsearch:8.17.0"},
         ),
     ],
-    ids=["version", "tag", "sha", "unknown", "thanos", "zalando", "elastic"],
+    ids=["version", "tag", "sha", "unknown", "thanos", "whole", "zalando", "elastic"],
 )
 def test_what_an_operator_deploys_by_the_fields_of_its_object(kind: str, fields: str, deployed: set[str]) -> None:
     version, _, name = kind.partition(" ")
