@@ -28,9 +28,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("action", choices=("show", "diff", "compact"), help="what to do")
     parser.add_argument("what", nargs="*", metavar="IMAGE|RUN", help="an image for show, two numbers of runs for diff")
-    parser.add_argument(
-        "--history", metavar="FILE", action=Single, help="the history (default: in this user's state folder)"
-    )
+    parser.add_argument("--history", metavar="FILE", help="the history (default: in this user's state folder)")
     parser.add_argument(
         "-f", "--format", action=Single, choices=("table", "json"), default="table", help="how it looks"
     )

@@ -53,7 +53,12 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--forge", action=Single, choices=_FORGES, default="auto", help="whose CI file to write")
     parser.add_argument(
-        "--history", type=_commits, default=20, metavar="N", help="commits whose images tell which refs are signed (20)"
+        "--history",
+        action=Single,  # its variable names the file of audits
+        type=_commits,
+        default=20,
+        metavar="N",
+        help="commits whose images tell which refs are signed (20)",
     )
     parser.add_argument(
         "--signing-workflow",

@@ -24,6 +24,7 @@ def locked(history: Path, now: datetime) -> Iterator[None]:
     """
     path = history.with_name(history.name + ".lock")
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise HistoryError(f"{path} cannot be opened: {error.strerror}", help="check its permissions") from error

@@ -181,7 +181,6 @@ class Store:
 def _create(path: Path) -> None:
     """An empty file that only its owner may read: it tells what runs where."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise HistoryError(
