@@ -8,6 +8,7 @@ Also: what a one-line pull request costs in the largest of them, base and head t
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -31,6 +32,8 @@ from benchmarks.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = Path(os.environ.get("AUDITOR_SHARED", ROOT.parent / "shared")) / "corpus" / "repos"
+
+_TAG = re.compile(rb"\b(?:image|newTag): *[\"']?[\w./-]+(?::[\w.-]+)?")
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -86,10 +89,11 @@ def one_line(folder: Path, tries: int) -> None:
 
 
 def cost_of(repository: Path, path: str) -> tuple[float, str]:
-    """CPU of reading what a change of one line of a file reaches, in base and head."""
+    """CPU of reading what a change of one line of a file reaches, in base and head: its first image gets another tag."""
     git(repository, "checkout", "-q", "-B", "change", "main")
-    with (repository / path).open("ab") as file:
-        file.write(b"\n# one line\n")
+    content = (repository / path).read_bytes()
+    changed = _TAG.sub(rb"\g<0>-changed", content, count=1)
+    (repository / path).write_bytes(changed if changed != content else content + b"\n# one line\n")
     git(repository, "commit", "-q", "-a", "-m", "change")
     with open_change(repository, "main", "change") as change:
         return cpu(partial(narrow, change)), path

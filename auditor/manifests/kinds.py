@@ -80,8 +80,13 @@ class Kinds:
 
     @property
     def making(self) -> frozenset[tuple[bytes, ...]]:
-        """Lower-case words that are all in each object of which this table knows images that it does not name."""
-        return frozenset(_word(entry) for listed in self.by_kind.values() for entry in listed if entry.defaults)
+        """Lower-case words that are all in each object of which this table knows images that it does not name.
+
+        Its group as an object says it, before the version: what only defines the kind says it otherwise.
+        """
+        entries = (entry for listed in self.by_kind.values() for entry in listed if entry.defaults)
+        words = (("" if entry.group in ("", "*") else f"{entry.group}/", entry.kind.strip("*")) for entry in entries)
+        return frozenset(tuple(word.lower().encode() for word in each if word) for each in words)
 
 
 def _word(entry: Kind) -> tuple[bytes, ...]:

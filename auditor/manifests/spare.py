@@ -40,8 +40,10 @@ _PUTS_TOGETHER: Final = frozenset(
     )
 )
 """Fields of a kustomization that do the same to each object, whatever else is loaded."""
-_FILLED: Final = frozenset((*((group.encode(),) for group in BY_GROUP), (b"parameters", b"objects", b"${")))
-"""Words of what gets parts of a reference from elsewhere: tasks, workflows, OpenShift templates."""
+_FILLED: Final = frozenset((f"{group}/".encode(),) for group in BY_GROUP)
+"""Words of what gets parts of a reference from elsewhere: tasks and workflows."""
+_TEMPLATE: Final = re.compile(rb"\bkind[\"']?\s*:[^\n,}]{0,80}\btemplate\b", re.ASCII)
+"""An OpenShift template, which gets them from its parameters."""
 
 
 @dataclass(slots=True)
@@ -130,6 +132,8 @@ class Spare:
             return True
         text = text.lower()
         if self._names is None or self._names.search(text) is not None:
+            return True
+        if b"parameters" in text and b"objects" in text and _TEMPLATE.search(text) is not None:
             return True
         making = _FILLED | self.reader.kinds.making
         return any(all(word in text for word in words) for words in making)
