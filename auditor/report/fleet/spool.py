@@ -15,8 +15,8 @@ Record: TypeAlias = tuple[bytes, int, bytes]
 
 RUN_BYTES: Final = 4 * 1024 * 1024
 """What is held before it is sorted and written."""
-_CHUNK: Final = 32 * 1024
-"""What is read of a run at once."""
+_LARGEST_CHUNK: Final = 32 * 1024
+"""What is read of a run at once, at most: all runs together read ahead no more than one run has."""
 _HEAD: Final = struct.Struct(">IQI")
 _OVERHEAD: Final = 200
 """Bytes that Python needs for a record beside its key and body, roughly."""
@@ -71,16 +71,17 @@ class Spool:
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """(key, body), smallest key first, equal ones as they came."""
         self._held.sort()
-        runs = [self._run(start, end) for start, end in self._runs]
+        chunk = min(_LARGEST_CHUNK, self._run_bytes // max(len(self._runs), 1))
+        runs = [self._run(start, end, chunk) for start, end in self._runs]
         for key, _number, body in heapq.merge(*runs, self._held):
             yield key, body
 
-    def _run(self, start: int, end: int) -> Iterator[Record]:
+    def _run(self, start: int, end: int, chunk: int) -> Iterator[Record]:
         """The records of one run. Several runs are read in turn: each read names its own offset."""
         buffer, offset = b"", start
         while offset < end or buffer:
             while len(buffer) < (need := _needed(buffer)):
-                more = os.pread(self._file.fileno(), min(max(need - len(buffer), _CHUNK), end - offset), offset)
+                more = os.pread(self._file.fileno(), min(max(need - len(buffer), chunk), end - offset), offset)
                 if not more:
                     raise OSError("a temporary file is shorter than what was written to it")
                 buffer, offset = buffer + more, offset + len(more)

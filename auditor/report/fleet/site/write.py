@@ -19,6 +19,7 @@ from auditor.report.html.page import whole_page
 from auditor.report.options import RenderOptions
 
 _FORGE: Final = re.compile(r"https://(github|gitlab)\.com(/[A-Za-z0-9._-]+){2,20}")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def render(fleet: Fleet, options: RenderOptions) -> Iterator[tuple[str, Iterator[str]]]:
@@ -38,8 +39,8 @@ def _repository(fleet: Fleet, audited: Audited, options: RenderOptions) -> str:
         return "".join(frame(fleet, name, iter((failure(audited),)), depth=1))
     about = f"{audited.target.address}{f' @ {audited.target.ref}' if audited.target.ref else ''}"
     above = (
-        '<nav aria-label="Way back"><p><a href="../index.html">All repositories</a> '
-        f'<span class="dim">/ {html_text(shown(name, NAME))}: {html_text(shown(about, NAME))}</span></p></nav>'
+        '<nav aria-label="Way back"><p class="was flush"><a href="../index.html">All repositories</a> '
+        f"/ {html_text(shown(name, NAME))}: {html_text(shown(about, NAME))}</p></nav>"
     )
     return whole_page(audited.report, replace(options, blob_url=_blob(audited)), above)
 
@@ -48,6 +49,6 @@ def _blob(audited: Audited) -> str | None:
     """Where the lines of a repository can be seen, for the forges whose addresses are known."""
     address = audited.target.address.removesuffix(".git").rstrip("/")
     forge = _FORGE.fullmatch(address)
-    if forge is None or audited.commit is None or audited.target.path:
+    if forge is None or not _COMMIT.fullmatch(audited.commit or "") or audited.target.path:
         return None
     return f"{address}/{'-/' if forge[1] == 'gitlab' else ''}blob/{audited.commit}"

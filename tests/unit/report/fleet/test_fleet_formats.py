@@ -100,7 +100,7 @@ def summaries(*images: Image, findings: tuple[Any, ...] = ()) -> list[Any]:
 
 
 def one(verdict: Verdict, reference: str = "ghcr.io/acme/api:2.1", **more: object) -> Image:
-    return samples.image(reference, verdict, samples.use(reference, "a.yaml", 3), change=None, **more)
+    return samples.image(reference, verdict, samples.use(reference, "a.yaml", 3), change=None, **more)  # type: ignore[arg-type]
 
 
 def test_a_summary_has_what_the_specification_asks_for() -> None:
@@ -140,9 +140,9 @@ def test_only_verified_passes_and_what_is_not_known_is_not_said(verdict: Verdict
     ids=str,
 )
 def test_a_digest_passes_only_under_every_rule_that_asks(others: tuple[Verdict, ...], expected: list[str]) -> None:
-    same = {"digest": samples.digest("same")}
-    images = [one(Verdict.VERIFIED, **same)]
-    images += [one(v, f"ghcr.io/acme/api:{n}", **same) for n, v in enumerate(others)]
+    same = samples.digest("same")
+    images = [one(Verdict.VERIFIED, digest=same)]
+    images += [one(v, f"ghcr.io/acme/api:{n}", digest=same) for n, v in enumerate(others)]
     assert [s["predicate"]["verificationResult"] for s in summaries(*images)] == expected
 
 

@@ -29,7 +29,7 @@ def written(fleet: Fleet) -> str:
 def read(tmp_path: Path, text: str, **limits: int) -> SavedFleet:
     path = tmp_path / "audit.json"
     path.write_text(text, encoding="utf-8")
-    return read_fleet(path, replace(DEFAULT, **limits))  # type: ignore[arg-type]
+    return read_fleet(path, replace(DEFAULT, **limits))
 
 
 FLEETS: dict[str, Callable[[], Fleet]] = {
@@ -131,7 +131,7 @@ def without(*path: str | int) -> str:
     return json.dumps(told)
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[], str], str]] = {
     "another schema": (lambda: change("schema", to="auditor/v2"), "schema is 'auditor/v2'"),
     "a single run": (lambda: change("run", "command", to="check"), "`auditor check`, which is no audit"),
     "no run": (lambda: without("run"), "run is missing"),
