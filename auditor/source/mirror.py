@@ -36,8 +36,8 @@ _REF: Final = re.compile(
     r"(?![-/.+])(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)|[/.]$))[^\x00-\x20\x7f~^:?*\[\\]{1,250}", re.DOTALL
 )
 """git-check-ref-format(1), and nothing that a command could take for an option or a refspec."""
-_READ: Final = re.compile(r"\.ya?ml$", re.IGNORECASE)
-"""Files that an audit reads in any tree."""
+_READ: Final = re.compile(r"\.(?:ya?ml|json|env|properties|sh|tpl)$", re.IGNORECASE)
+"""What an audit reads: manifests, and what ConfigMaps are most often made from. Anything else is fetched when it is read."""
 
 
 class EmptyRepository(SourceError):  # noqa: N818 - named for the thing

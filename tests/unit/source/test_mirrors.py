@@ -519,3 +519,27 @@ def test_a_folder_of_somebody_else_is_not_used(apps: Path, mirrors: Mirrors, tmp
     os.chown(mirror, 12345, 12345)
     with pytest.raises(SourceError, match="belongs to another user"):
         again(tmp_path).open(f"file://{apps}")
+
+
+def test_ssh_asks_nobody_and_has_no_terminal(
+    apps: Path, mirrors: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, program = tmp_path / "ssh.log", tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+echo "$@" >> {log}
+if (: < /dev/tty) 2> /dev/null; then echo terminal >> {log}; fi
+for command; do :; done
+exec sh -c "$(echo "$command" | sed 's|/acme/apps|{apps}|')"
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert len(read_yaml(mirrors, "git@git.acme.example:/acme/apps")) == 50
+    assert "-oBatchMode=yes" in log.read_text()
+    assert "terminal" not in log.read_text()
+    log.unlink()
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{program} -i key-of-the-user")
+    assert len(read_yaml(again(tmp_path), "ssh://git@git.acme.example/acme/apps")) == 50
+    assert "-i key-of-the-user" in log.read_text()
