@@ -118,7 +118,8 @@ def _show(measured: list[Measured], distance: Distance, options: argparse.Namesp
     asked = Table(
         f"What is asked and kept: {title}",
         (
-            "repositories", "night", "requests", "necessary", "429", "alone", "share of alone", "MB", "history MB", "cache MB",
+            "repositories", "night", "requests", "necessary", "429", "alone", "share of alone", "MB", "history MB",
+            "cache MB", "mirrors MB",
         ),
     )  # fmt: skip
     reading = Table(
@@ -130,7 +131,7 @@ def _show(measured: list[Measured], distance: Distance, options: argparse.Namesp
     for each in measured:
         _add(nights, asked, each)
         one, two = (run.laps[READING] for run in each.runs)
-        share, size = two / one, each.runs[1].traffic.size / each.runs[0].traffic.size
+        share, size = two / one, each.runs[1].fetched(each.runs[0]) / each.runs[0].fetched(None)
         reading.add(
             each.size.repositories, each.uses, each.images.cpu, one, two, share, held(share, _SHARE), size, held(size, _SHARE)
         )  # fmt: skip
@@ -151,7 +152,7 @@ def _add(nights: Table, asked: Table, each: Measured) -> None:
         traffic, share = run.traffic, run.traffic.requests / each.alone
         asked.add(
             each.size.repositories, number + 1, traffic.requests, each.necessary[number], traffic.limited, each.alone, share,
-            traffic.size / 1e6, run.history / 1e6, run.cache / 1e6,
+            traffic.size / 1e6, run.history / 1e6, run.cache / 1e6, run.mirrors / 1e6,
         )  # fmt: skip
 
 
@@ -168,7 +169,7 @@ def point(each: Measured, latency: float) -> Point:
         cpu=(one.cost.cpu, two.cost.cpu),
         wall=(one.cost.wall, two.cost.wall),
         requests=each.necessary,
-        sent=(one.traffic.size, two.traffic.size),
+        sent=(one.fetched(None), two.fetched(one)),
         history=(one.history, two.history - one.history),
         memory=max(one.cost.memory, two.cost.memory),
     )

@@ -27,14 +27,22 @@ _LAP: Final = re.compile(r"^ *(\d+\.\d+) s  (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one night cost. `laps`: seconds by stage; `history` and `cache`: bytes on disk afterwards; `findings`: by rule."""
+    """What one night cost. `laps`: seconds by stage; `history`, `cache` and `mirrors`: bytes on disk afterwards.
+
+    `findings` by rule.
+    """
 
     cost: Cost
     laps: Mapping[str, float]
     traffic: Traffic
     history: int
     cache: int
+    mirrors: int
     findings: Mapping[str, int]
+
+    def fetched(self, before: Run | None) -> int:
+        """Bytes that came: bodies of registries, and what clones grew by (packed, as git sends them)."""
+        return self.traffic.size + self.mirrors - (before.mirrors if before else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,9 @@ class Auditor:
         saved = json.loads(result.read_text("utf-8"))
         if failed := [each["name"] for each in saved["repositories"] if each["failure"]]:
             raise RuntimeError(f"could not be audited: {', '.join(failed[:5])}")
-        return Run(cost, laps, traffic, grown, _size(cache), Counter(each["rule"] for each in saved["findings"]))
+        mirrors = _size(cache / "auditor" / "mirrors")
+        findings = Counter(each["rule"] for each in saved["findings"])
+        return Run(cost, laps, traffic, grown, _size(cache) - mirrors, mirrors, findings)
 
 
 def inventories(listed: Path) -> Cost:
