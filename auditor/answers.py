@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
 
@@ -17,7 +17,6 @@ from auditor.judge.hosts import Hosts
 from auditor.model.evidence import Evidence
 from auditor.model.reference import Reference
 from auditor.model.report import TrustUsed
-from auditor.values import dataclass
 from auditor.world import World
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,6 @@ from auditor.policies.found import Found, find_policies
 from auditor.policies.ruling import Engine, Judgment, Policy
 from auditor.source.differ import differing
 from auditor.source.tree import Tree
-from auditor.values import dataclass
 
 if TYPE_CHECKING:
     from auditor.policies.versions import Versions

@@ -14,7 +14,7 @@ other image is still judged.
 
 from __future__ import annotations
 
-from auditor.values import dataclass
+from dataclasses import dataclass
 
 
 class AuditorError(Exception):

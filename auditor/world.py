@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.model.finding import Level
 from auditor.stopwatch import Stopwatch
-from auditor.values import dataclass
 
 if TYPE_CHECKING:
     from auditor.extending import SharedRules

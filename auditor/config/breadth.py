@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.config.names import TextKind, TextPattern
-from auditor.values import dataclass
 
 _OWNER_DEPTH: Final[Mapping[str, int]] = {
     "kubernetes.io": 2,  # /namespaces/<namespace>/serviceaccounts/<name>

@@ -6,6 +6,7 @@ Only a confirmed entry judges: one for which a real signature was seen to match.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,6 @@ from auditor.config.sections import Section
 from auditor.config.shape import Fields
 from auditor.config.signers import read_signer
 from auditor.errors import ConfigurationError
-from auditor.values import dataclass
 
 _OWN_HOSTS: Final = frozenset({"registry.k8s.io"})
 """Registries of one publisher: the host alone says whose images these are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final, assert_never
@@ -10,7 +11,6 @@ from typing import Any, Final, assert_never
 from auditor.config.document import Cell, Kind, Problems
 from auditor.config.shape import Choice, Day, Either, Fields, Flag, Many, Record, Shape, Table, Text, Whole, Word
 from auditor.limits import DEFAULT
-from auditor.values import dataclass
 
 
 class _Invalid:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from auditor.errors import Problem
 from auditor.limits import DEFAULT, Limits
-from auditor.values import dataclass
 
 
 class Kind(StrEnum):

@@ -7,7 +7,7 @@ there, patterns are anchored at both ends, and a signer that any stranger could 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from auditor.config.breadth import wide_issuer, wide_subject
 from auditor.config.names import InvalidPattern, NamePattern, TextPattern
@@ -25,7 +25,6 @@ from auditor.config.rules import (
 )
 from auditor.config.surroundings import DEFAULT_TRUST
 from auditor.errors import UsageError
-from auditor.values import dataclass
 
 _COMMAND_LINE = "command line"
 

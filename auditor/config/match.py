@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Final
@@ -21,7 +22,6 @@ from urllib.parse import urlsplit
 from auditor.config.names import TextKind, TextPattern
 from auditor.config.rules import KeylessSigner, Signer, TrustSetting
 from auditor.model.identity import Identity
-from auditor.values import dataclass
 
 GITHUB_ISSUER: Final = "https://token.actions.githubusercontent.com"
 

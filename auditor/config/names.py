@@ -14,7 +14,7 @@ Everything is matched by RE2: time is linear in the value, memory is bounded, an
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ import re2
 
 from auditor.limits import DEFAULT
 from auditor.model.reference import InvalidReference, Reference
-from auditor.values import dataclass
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NAME_CHARACTERS: Final = re.compile(r"[a-z0-9._/*-]*", re.ASCII)

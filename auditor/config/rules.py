@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
@@ -11,7 +11,6 @@ from typing import TypeAlias
 from auditor.config.names import NamePattern, PathPattern, TextPattern
 from auditor.model.finding import Finding, Level
 from auditor.model.reference import Digest
-from auditor.values import dataclass
 
 
 class Pinned(StrEnum):

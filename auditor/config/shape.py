@@ -7,11 +7,9 @@ publishes it as JSON schema.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeAlias
-
-from auditor.values import dataclass
 
 # ── shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

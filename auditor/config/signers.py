@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,7 +24,6 @@ from auditor.config.match import GITHUB_ISSUER, is_github_actions
 from auditor.config.names import InvalidPattern, TextPattern
 from auditor.config.rules import KeylessSigner, KeySigner, SignerPattern
 from auditor.config.shape import Fields, Word
-from auditor.values import dataclass
 
 _GITLAB: Final = "https://gitlab.com"
 _BUILDKITE: Final = "https://agent.buildkite.com"

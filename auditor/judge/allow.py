@@ -9,6 +9,7 @@ A signature counts for a signer where, in this order:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import assert_never
 
 from auditor.config.match import denies, matches, vouches
@@ -16,7 +17,6 @@ from auditor.config.rules import DeniedSigner, KeylessSigner, KeySigner, Rules, 
 from auditor.judge.words import cut, listed
 from auditor.model.evidence import KeySigned, Refused, Signature, Signed, Unreadable
 from auditor.model.report import JudgedSignature
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

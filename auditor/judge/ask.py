@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TypeAlias
 
@@ -14,7 +14,6 @@ from auditor.judge.hosts import Hosts
 from auditor.model.evidence import Fault, FaultKind
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use, Via
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

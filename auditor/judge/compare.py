@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

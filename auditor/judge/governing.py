@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
 from auditor.config.rules import ImageRule, Pinned, Rules, Signer
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
-from auditor.values import dataclass
 
 
 @lru_cache(maxsize=16_384)  # each text is met once per use and per question about it

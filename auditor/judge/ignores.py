@@ -7,7 +7,7 @@ reference in the same root, workload, container and file; under a comment that s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final, TypeAlias
 
@@ -20,7 +20,6 @@ from auditor.model.finding import Finding, Waived
 from auditor.model.ignore import Ignore
 from auditor.model.place import Place
 from auditor.model.use import Use
-from auditor.values import dataclass
 
 _REVOKED: Final = "denied-image"
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from types import MappingProxyType
@@ -34,7 +35,6 @@ from auditor.model.report import Image
 from auditor.model.use import Use
 from auditor.model.verdict import Judgement, Verdict
 from auditor.policies.ruling import Judgment
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

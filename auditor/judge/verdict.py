@@ -9,7 +9,7 @@ Afterwards 7. what is revoked (`deny:`) never keeps a verdict that lets it pass,
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from auditor.config.rules import DeniedDigest, DeniedSigner, ImageRule, Otherwise, PlatformMode, Rules
@@ -21,7 +21,6 @@ from auditor.model.evidence import Absent, Evidence, Fault, Platform, Resolved, 
 from auditor.model.reference import Digest, Reference
 from auditor.model.report import JudgedPlatform, JudgedSignature
 from auditor.model.verdict import Judgement, Verdict
-from auditor.values import dataclass
 
 _PASSING: Final = frozenset({Verdict.EXEMPT, Verdict.VERIFIED, Verdict.UNCOVERED})
 

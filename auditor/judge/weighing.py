@@ -10,7 +10,7 @@ Of two demands that are not met, the one that comes first in this order is told.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from auditor.config.match import PULL_TRIGGERS, Near, nearest, trigger
@@ -24,7 +24,6 @@ from auditor.model.evidence import KeySigned, Refused, Signature, Signed, Unread
 from auditor.model.reference import Digest
 from auditor.model.report import JudgedSignature
 from auditor.model.verdict import Verdict
-from auditor.values import dataclass
 
 _ORDER: Final = (
     Verdict.UNJUDGED,

@@ -7,7 +7,7 @@ as a report goes through them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -15,7 +15,6 @@ from typing import Protocol
 from auditor.model.finding import Level
 from auditor.model.report import Exit, Report
 from auditor.model.verdict import Verdict
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

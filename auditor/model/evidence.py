@@ -6,13 +6,13 @@ never an exception that ends the run. Nothing in here depends on a rule: the sam
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 from auditor.model.identity import Identity
 from auditor.model.reference import Digest
-from auditor.values import dataclass
 
 
 class Form(StrEnum):

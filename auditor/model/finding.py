@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 from auditor.model.place import Place
-from auditor.values import dataclass
 
 
 class Level(StrEnum):

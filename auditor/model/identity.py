@@ -6,12 +6,10 @@ Source: Fulcio's certificate specification (`docs/oid-info.md` of sigstore/fulci
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
-
-from auditor.values import dataclass
 
 
 class SubjectType(StrEnum):

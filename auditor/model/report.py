@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
@@ -15,7 +15,6 @@ from auditor.model.identity import Identity
 from auditor.model.reference import Digest
 from auditor.model.use import Use
 from auditor.model.verdict import Verdict
-from auditor.values import dataclass
 
 
 class Exit(IntEnum):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from auditor.model.place import Place
-from auditor.values import dataclass
 
 
 class Confidence(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -13,7 +13,6 @@ from auditor.model.evidence import Absent, Evidence, Fault, Resolved
 from auditor.model.reference import Digest, Reference
 from auditor.model.use import Confidence, Use, Via
 from auditor.registry.material import Listing
-from auditor.values import dataclass
 
 
 class Containers(StrEnum):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from auditor.model.place import Place
 from auditor.model.report import JudgedPolicy, PolicyVerdict
 from auditor.policies.inspected import Inspected, Resource
-from auditor.values import dataclass
 
 if TYPE_CHECKING:
     from auditor.policies.proofs import Proofs  # it loads the arithmetic of signatures, which most runs don't need

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from auditor.model.evidence import Fault, Platform, Resolution
 from auditor.model.reference import Digest, Reference
 from auditor.registry.material import Listing, Registry
-from auditor.values import dataclass
 
 LAYOUT: Final = "oci:"
 """How a reference on the command line begins that is a folder, as in skopeo."""

@@ -73,9 +73,7 @@ class RegistryClient:
         self._listed: dict[tuple[str, Digest], Listing] = {}
         self._existing: set[tuple[str, Digest]] = set()
 
-    def _asker(
-        self, environ: Mapping[str, str], cache: CacheSettings | None, pace: Pace, *, offline: bool
-    ) -> Asker:
+    def _asker(self, environ: Mapping[str, str], cache: CacheSettings | None, pace: Pace, *, offline: bool) -> Asker:
         """The session, the cache before it, or the cache alone."""
         settings = endpoints.by_authority(self._settings)
         session = None if offline else self._open.enter_context(Session(settings, environ, self._limits, pace))

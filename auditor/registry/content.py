@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
 from auditor.model.reference import Digest, InvalidDigest
@@ -10,7 +12,6 @@ from auditor.registry.endpoint import Endpoint
 from auditor.registry.faults import Failed, from_status
 from auditor.registry.http import Answer, Keep, Question
 from auditor.registry.manifest import ACCEPT, MANIFEST_TYPES, Descriptor, Document, bare_type, parse
-from auditor.values import dataclass
 
 _DIGEST_HEADER = "docker-content-digest"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.config.rules import RegistrySettings
 from auditor.model.reference import DOCKER_HUB, Reference
 from auditor.registry.hosts import Origin, is_loopback
-from auditor.values import dataclass
 
 _HUB_HOST: Final = "registry-1.docker.io"
 

@@ -7,6 +7,7 @@ writes must not be sent twice without anybody knowing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import httpx
 
@@ -17,7 +18,6 @@ from auditor.registry.hosts import Origin
 from auditor.registry.proxies import proxy_for
 from auditor.registry.tls import Contexts
 from auditor.registry.transport import BOUND, DEADLINE, HEADERS, PooledTransport, ProxiedTransport
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

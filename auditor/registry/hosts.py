@@ -10,10 +10,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
-
-from auditor.values import dataclass
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from types import TracebackType
@@ -25,7 +26,6 @@ from auditor.registry.pace import Pace, retry_after
 from auditor.registry.proxies import proxy_for
 from auditor.registry.tls import Contexts
 from auditor.registry.transport import BOUND, DEADLINE, HEADERS, TARGET, PooledTransport, ProxiedTransport
-from auditor.values import dataclass
 
 _PASSING: Final = frozenset({408, 429, *range(500, 600)})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

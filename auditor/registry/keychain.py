@@ -21,11 +21,9 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-
-from auditor.values import dataclass
 
 _SUFFIX: Final = re.compile(r"[A-Za-z0-9._-]+")
 _HUB_KEYS: Final = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")

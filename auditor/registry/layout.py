@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,7 +25,6 @@ from auditor.registry.client import RegistryClient
 from auditor.registry.faults import Failed
 from auditor.registry.http import Answer, Question
 from auditor.registry.manifest import OCI_INDEX, Descriptor, Document, parse
-from auditor.values import dataclass
 
 _REF_NAME: Final = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME: Final = "io.containerd.image.name"

@@ -7,13 +7,12 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from auditor.model.evidence import FaultKind
 from auditor.model.reference import Digest, InvalidDigest
 from auditor.registry.faults import Failed
-from auditor.values import dataclass
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"

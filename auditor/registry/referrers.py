@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
@@ -24,7 +25,6 @@ from auditor.registry.faults import Failed, from_status
 from auditor.registry.hosts import Origin
 from auditor.registry.http import Answer, Keep, Question
 from auditor.registry.manifest import OCI_INDEX, Descriptor, bare_type, parse
-from auditor.values import dataclass
 
 _NO_API: Final = frozenset({400, 404, 405, 406, 501})
 _UNKNOWN_NAME: Final = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN"})

@@ -13,10 +13,9 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from auditor.values import dataclass
 
 _VERSION: Final = "v1"
 _TEMPORARY: Final = ".new"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-
-from auditor.values import dataclass
 
 T = TypeVar("T")
 _MISSING: Final = object()

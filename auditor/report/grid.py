@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from tabulate import tabulate
-
-from auditor.values import dataclass
 
 _GAP: Final = 2
 _NARROWEST: Final = 10

@@ -6,6 +6,7 @@ A violation is a failure, what could not be judged is an error, what is waived o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -15,7 +16,6 @@ from auditor.report.escape import cut, xml_text
 from auditor.report.options import RenderOptions
 from auditor.report.view import Entry, View, view
 from auditor.report.words import fails, waiver_words, workload_words
-from auditor.values import dataclass
 
 _TEXT: Final = 4096
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.model.finding import Finding, Level
@@ -28,7 +29,6 @@ from auditor.report.words import (
     waiver_words,
     workload_words,
 )
-from auditor.values import dataclass
 
 __all__ = ["BUDGET", "marker", "render"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.report.pages import RulePage
-from auditor.values import dataclass
 
 BUDGET: Final = 60_000
 """Code points of a comment: GitHub refuses more than 65,536 in places, and stores 262,144 bytes in others."""

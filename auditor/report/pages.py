@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from auditor import rulebook
 from auditor.model.finding import Level
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.model.place import Place
 from auditor.model.report import Image, Previous
 from auditor.model.verdict import Verdict
 from auditor.report.view import Entry, Standing
-from auditor.values import dataclass
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/:@-]*[A-Za-z0-9]")
 """What YAML reads as text without quotes, whatever its version."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -11,7 +11,6 @@ from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
 from auditor.model.report import Change, Exit, Image, JudgedUse, Report
 from auditor.model.verdict import Verdict
-from auditor.values import dataclass
 
 VERDICT_RULES: Final = {
     Verdict.NOT_FOUND: "image-not-found",

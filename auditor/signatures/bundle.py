@@ -13,6 +13,7 @@ own root is refused (`sigstore_bundle.proto`: "MUST NOT include root CA certific
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.limits import DEFAULT, Limits
@@ -34,7 +35,6 @@ from auditor.signatures.encoding import (
 from auditor.signatures.envelope import read_envelope
 from auditor.signatures.legacy import entry_body, entry_time
 from auditor.signatures.root import load_certificate
-from auditor.values import dataclass
 
 VERSIONS: Final = {
     "application/vnd.dev.sigstore.bundle+json;version=0.1": 1,

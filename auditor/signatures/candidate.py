@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,7 +12,6 @@ from cryptography.x509 import Certificate, Extension, ExtensionType
 
 from auditor.model.evidence import Form
 from auditor.signatures.keys import PublicKey, signed_by, signed_digest_by
-from auditor.values import dataclass
 
 _Kind = TypeVar("_Kind", bound=ExtensionType)
 

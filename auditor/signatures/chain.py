@@ -8,6 +8,7 @@ leaf is checked once per issuer: that it is a CA, that its own chain holds, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
@@ -22,7 +23,6 @@ from auditor.signatures.keys import key_id, supported
 from auditor.signatures.names import encoded_names, issuer_and_subject
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, Window
-from auditor.values import dataclass
 
 _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE})
 

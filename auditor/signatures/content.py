@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -25,7 +25,6 @@ from auditor.signatures.legacy import (
 from auditor.signatures.refusal import refuse
 from auditor.signatures.simple_signing import check_payload
 from auditor.signatures.statement import PAYLOAD_TYPE, check_subject, read_statement
-from auditor.values import dataclass
 
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Never, TypeAlias
@@ -36,7 +36,6 @@ from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, load_certificate
 from auditor.signatures.sct import check_sct
 from auditor.signatures.timestamp import read_stamps, stamped_times
-from auditor.values import dataclass
 
 _log: Final = logging.getLogger(__name__)
 _CHAIN: Final = "dev.sigstore.cosign/chain"

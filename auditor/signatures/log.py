@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -22,7 +23,6 @@ from auditor.signatures.encoding import Malformed, decode_base64
 from auditor.signatures.keys import signed_by
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import LogKey
-from auditor.values import dataclass
 
 _HASH_BYTES: Final = 32
 _HINT_BYTES: Final = 4

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -29,7 +30,6 @@ from auditor.signatures.encoding import (
     parse_object,
     text_of,
 )
-from auditor.values import dataclass
 
 _SEGMENT: Final = r"[A-Za-z0-9_.~-]+"
 _REPOSITORY: Final = re.compile(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -28,7 +28,6 @@ from auditor.signatures.encoding import (
     text_of,
 )
 from auditor.signatures.keys import PublicKey, key_id, load_key
-from auditor.values import dataclass
 
 MEDIA_TYPES: Final = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",

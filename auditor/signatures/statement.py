@@ -6,6 +6,7 @@ statements before 3.0.5. Digest keys are compared exactly: `SHA256` is not `sha2
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from auditor.limits import DEFAULT, Limits
@@ -13,7 +14,6 @@ from auditor.model.evidence import Step
 from auditor.model.reference import Digest
 from auditor.signatures.encoding import Malformed, Object, list_of, object_of, optional_object, text_of
 from auditor.signatures.refusal import refuse
-from auditor.values import dataclass
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 IMAGE_SIGNATURE: Final = "https://sigstore.dev/cosign/sign/v1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -12,7 +13,6 @@ from rfc3161_client.verify import Verifier
 from auditor.model.evidence import Step
 from auditor.signatures.refusal import refuse
 from auditor.signatures.root import Authority
-from auditor.values import dataclass
 
 _LEAST_CHAIN = 2
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,6 @@ from auditor.signatures.pem import root_from_pem
 from auditor.signatures.root import Root, parse_root
 from auditor.signatures.tuf import FRESH, Copy, Repository, Unreachable
 from auditor.signatures.well_known import GITHUB, PUBLIC_GOOD, WellKnown
-from auditor.values import dataclass
 
 WELL_KNOWN: Final[Mapping[str, WellKnown]] = MappingProxyType({known.name: known for known in (PUBLIC_GOOD, GITHUB)})
 DEFAULT_TRUST: Final = (TrustSetting("public-good", "public-good"), TrustSetting("github", "github"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from auditor.limits import DEFAULT, Limits
-from auditor.values import dataclass
 
 TARGET: Final = "trusted_root.json"
 FRESH: Final = timedelta(days=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Final
@@ -10,7 +11,6 @@ from urllib.parse import quote
 
 from auditor.signatures.encoding import natural, object_of, parse_object
 from auditor.signatures.root import moment
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from auditor.errors import UsageError
-from auditor.values import dataclass
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*::")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,6 @@ from auditor.source.commands import GitMissing
 from auditor.source.folder import FolderTree
 from auditor.source.git import NotARepository, Repository, open_repository
 from auditor.source.tree import Tree
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,12 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, Final
 
 from auditor.errors import SourceError
-from auditor.values import dataclass
 
 if TYPE_CHECKING:
     from git import Git

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -11,7 +12,6 @@ from auditor.limits import Limits
 from auditor.source.commands import Commands, GitFailed, TooMuchOutput
 from auditor.source.objects import Blobs
 from auditor.source.tree import Entry, EntryKind, Unreadable
-from auditor.values import dataclass
 
 _KINDS: Final = {b"120000": EntryKind.SYMLINK, b"160000": EntryKind.SUBMODULE}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from auditor.source.identity import blob_id
 from auditor.source.tree import Entry, EntryKind
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -28,7 +29,6 @@ from auditor.source.remote import Remote
 from auditor.source.remote_faults import has_other_format, is_of_the_remote, names_no_ref, refuses_object, unreachable
 from auditor.source.transfer import Ended
 from auditor.source.tree import Tree
-from auditor.values import dataclass
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ABBREVIATED: Final = re.compile(r"[0-9a-f]{4,63}")

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from auditor.source.commands import Commands, GitFailed, Network, Process
-from auditor.values import dataclass
 
 _LOOK_SECONDS: Final = 0.1
 _OUTPUT_BYTES: Final = 1 << 20

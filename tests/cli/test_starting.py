@@ -51,7 +51,6 @@ def test_version_reads_no_floor_but_the_lowest(house: House) -> None:
         "auditor.errors",
         "auditor.progress",
         "auditor.version",
-        "auditor.values",
         "auditor.rulebook",
         "auditor.limits",
     )

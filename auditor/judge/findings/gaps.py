@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 
 from auditor.config.rules import Rules
 from auditor.judge.findings.subject import level
 from auditor.judge.words import cut
 from auditor.model.finding import Finding
 from auditor.model.gap import Gap
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from auditor.config.levels import DEFAULT_LEVELS
@@ -15,7 +16,6 @@ from auditor.model.reference import Digest, InvalidReference, Reference
 from auditor.model.use import Use
 from auditor.model.verdict import Verdict
 from auditor.policies.ruling import Policy, Ruling
-from auditor.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

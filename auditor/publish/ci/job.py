@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from auditor.model.forge import Forge
-from auditor.values import dataclass
 
 Variables: TypeAlias = Mapping[str, str]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -27,7 +27,6 @@ from auditor.report.fleet.json_parts import members
 from auditor.report.fleet.spool import Spool, sort_key
 from auditor.report.json_read import read_finding, read_gap, read_image, read_instant, read_run, read_seconds
 from auditor.report.json_v1 import SCHEMA
-from auditor.values import dataclass
 
 __all__ = ["InvalidReport", "SavedFleet", "read_fleet"]
 

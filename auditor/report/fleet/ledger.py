@@ -9,7 +9,7 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from itertools import groupby
 from types import TracebackType
@@ -22,7 +22,6 @@ from auditor.model.verdict import Verdict
 from auditor.report.fleet.census import DRIFT, Census, State, oldest, state_of
 from auditor.report.fleet.spool import Spool, sort_key
 from auditor.report.json_v1 import finding_counts
-from auditor.values import dataclass
 
 T = TypeVar("T")
 

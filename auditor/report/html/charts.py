@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 from auditor.report.escape import html_text
 from auditor.report.html.data import NAME, shown
 from auditor.report.view import Entry, Standing, View
-from auditor.values import dataclass
 
 CLASSES: Final = {
     Standing.FAILS: "fails",
