@@ -63,7 +63,8 @@ class Found:
         """The files that hold all of it, with the ConfigMaps and Secrets that policies may refer to."""
         mistaken = {each.place.file for each in self.mistakes}
         configured = {each.file for each in self._configurations} if self.objects else set()
-        return frozenset(mistaken | configured | {each.file for each in (*self.objects, *self.rego)})
+        rego = {each.file for each in self.rego}
+        return frozenset(mistaken | configured | rego | {each.file for each in self.objects})
 
     def of(self, group: str, *kinds: str) -> Iterator[Object]:
         """The objects of these kinds, in file order."""
