@@ -167,7 +167,7 @@ class _Opening:
     def _fetched(self, algorithm: str) -> str:
         """Fetch into the mirror that there is, or into a new one where it is of no use."""
         is_new = self.folder.prepare(algorithm)
-        self.folder.pack(self._limits.mirror_packs)
+        self.folder.pack(self._limits.mirror_packs, self._limits.fetch_seconds)
         try:
             return self._update()
         except GitFailed as error:

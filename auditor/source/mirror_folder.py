@@ -20,8 +20,11 @@ from auditor.errors import SourceError
 from auditor.source.commands import Commands, GitFailed, Network
 from auditor.source.identity import SHA1
 from auditor.source.remote import PARTIAL
+from auditor.source.transfer import Bounds, Ended, transfer
 
 _WAIT_SECONDS: Final = 0.1
+_PACKED_BYTES: Final = 1 << 40
+"""What packing may write: no more than is there already."""
 _WHOLE: Final = "auditor-whole"
 """A file in the mirror of a server that gives no single files: each commit is fetched with all of them."""
 
@@ -85,15 +88,15 @@ class MirrorFolder:
         with suppress(FileNotFoundError):
             shutil.rmtree(self.path)
 
-    def pack(self, most: int) -> None:
+    def pack(self, most: int, seconds: float) -> None:
         """Put packs together if there are more than this, and nobody reads. Only while fetching."""
         if len(list(self.path.glob("objects/pack/*.pack"))) <= most:
             return
         with _opened(self._beside("used")) as descriptor:
             if _locked(descriptor, fcntl.LOCK_EX):
-                with self.commands().running("gc", "--quiet", "--prune=now", network=Network((), PARTIAL)) as process:
-                    process.stdin.close()
-                    process.finish()
+                command, bounds = ("gc", "--quiet", "--prune=now"), Bounds(self.path, seconds, _PACKED_BYTES)
+                with suppress(GitFailed, Ended):  # it is tried again the next time; what is there can be read as it is
+                    transfer(self.commands(), command, Network((), PARTIAL), bounds)
 
     @property
     def whole(self) -> bool:

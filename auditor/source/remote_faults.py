@@ -65,6 +65,17 @@ _BY_WORDS: Final = (
         "check the address and the network, and run again",
     ),
 )
+_NOT_THE_MIRROR: Final = (
+    "requested URL returned error",
+    "unable to access",
+    "RPC failed",
+    "early EOF",
+    "hung up",
+    "Could not read from remote",
+    "No space left",
+    "cannot run",
+    "unable to fork",
+)
 
 
 def names_no_ref(message: str) -> bool:
@@ -78,8 +89,8 @@ def refuses_object(message: str) -> bool:
 
 
 def is_of_the_remote(message: str) -> bool:
-    """Whether the remote, or the way to it, is the reason: a mirror made anew would not help."""
-    known = any(word in message for words, _, _ in _BY_WORDS for word in words)
+    """Whether the remote, the way to it or this machine is the reason: a mirror made anew would not help."""
+    known = any(word in message for words, _, _ in (*_BY_WORDS, (_NOT_THE_MIRROR, "", "")) for word in words)
     return known or names_no_ref(message) or refuses_object(message)
 
 

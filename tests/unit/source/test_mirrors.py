@@ -457,6 +457,20 @@ def test_a_damaged_mirror_is_made_again(server: GitServer, apps: Path, mirrors: 
         assert len(read_yaml(again(tmp_path), server.address("apps.git"))) == 50
 
 
+def test_a_server_that_fails_costs_no_mirror(server: GitServer, apps: Path, mirrors: Mirrors, tmp_path: Path) -> None:
+    address = server.address("apps.git")
+    read_yaml(mirrors, address)
+    kept = objects(tmp_path)
+    (apps / "HEAD").rename(apps / "gone")
+    with pytest.raises(SourceError):
+        again(tmp_path).open(address)
+    (apps / "gone").rename(apps / "HEAD")
+    server.secret = "ci:s3cret"
+    with pytest.raises(SourceError):
+        again(tmp_path).open(address)
+    assert objects(tmp_path) == kept
+
+
 def test_a_mirror_that_somebody_fetches_is_waited_for(server: GitServer, apps: Path, tmp_path: Path) -> None:
     address = server.address("apps.git")
     found: list[int] = []
