@@ -18,13 +18,19 @@ _ROWS: Final = 100
 def coverage(ledger: Ledger) -> Iterator[str]:
     """Two tables; one that would be empty is left out."""
     verdicts = [verdict.value for verdict in sorted(Verdict, key=lambda v: v.severity)]
-    yield from _table("Coverage by rule", "Governed by", ledger.by_rule, verdicts)
+    yield from _table("coverage", "Coverage by rule", "Governed by", ledger.by_rule, verdicts)
     yield from _table(
-        "Coverage by cluster policy", "Policy", ledger.by_policy, [verdict.value for verdict in PolicyVerdict]
+        "policies",
+        "Coverage by cluster policy",
+        "Policy",
+        ledger.by_policy,
+        [verdict.value for verdict in PolicyVerdict],
     )
 
 
-def _table(title: str, what: str, counted: Mapping[tuple[str, str], int], words: Sequence[str]) -> Iterator[str]:
+def _table(
+    anchor: str, title: str, what: str, counted: Mapping[tuple[str, str], int], words: Sequence[str]
+) -> Iterator[str]:
     """A row per name, a column per word that occurs, most images first."""
     if not counted:
         return
@@ -33,7 +39,7 @@ def _table(title: str, what: str, counted: Mapping[tuple[str, str], int], words:
         totals[name] += number
     used = [word for word in words if any(told == word for _name, told in counted)]
     heads = "".join(f'<th class="num">{word}</th>' for word in ("images", *used))
-    yield f'<section><h2>{title}</h2><div class="scroll"><table class="sheet"><thead><tr><th>{what}</th>{heads}</tr></thead><tbody>\n'
+    yield f'<section><h2 id="{anchor}">{title}</h2><div class="scroll"><table class="sheet"><thead><tr><th>{what}</th>{heads}</tr></thead><tbody>\n'
     for name, total in totals.most_common(_ROWS):
         cells = "".join(f'<td class="num">{counted.get((name, word), 0) or ""}</td>' for word in used)
         yield f'<tr><th scope="row">{foreign(name, NAME)}</th><td class="num">{total}</td>{cells}</tr>\n'

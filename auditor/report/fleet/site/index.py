@@ -11,7 +11,7 @@ from auditor.model.audit import Fleet
 from auditor.model.report import Exit
 from auditor.model.verdict import Verdict
 from auditor.report.escape import html_text
-from auditor.report.fleet.ledger import Drifted, Ledger, Row, Shared
+from auditor.report.fleet.ledger import UNTRUSTED, Drifted, Ledger, Row, Shared
 from auditor.report.fleet.site.charts import bars_card, by_look, images_card, strip, trend_card
 from auditor.report.fleet.site.coverage import coverage
 from auditor.report.fleet.site.frame import (
@@ -33,7 +33,7 @@ from auditor.report.words import short_reference
 ROWS: Final = 2_000
 """Repositories of one page: a browser filters as many without a pause."""
 _DRIFT: Final = 100
-_IMAGES: Final = 50
+_IMAGES: Final = 15
 _BARS: Final = 6
 _COLUMNS: Final = ("State", "Repository", "Images", "Errors", "Warnings", "Incomplete", "Changed", "Oldest")
 
@@ -56,6 +56,7 @@ def _body(fleet: Fleet, ledger: Ledger, rows: Iterator[Row], page: int, pages: i
     if page == 1:
         yield _tiles(ledger)
         yield f'<div class="charts">{_charts(fleet, ledger)}</div>\n'
+        yield _contents(fleet, ledger)
         yield from _drift(fleet, ledger)
         yield from _images(fleet, ledger)
     yield from _repositories(fleet, ledger, rows, page, pages)
@@ -86,11 +87,27 @@ def _tiles(ledger: Ledger) -> str:
     """How many repositories ended how: each is a filter."""
     tiles = "".join(
         f'<button type="button" class="tile {tone}" data-state="{state.value}" aria-pressed="false">'
-        f'<span class="number">{number}</span><span class="mark" aria-hidden="true">{mark}</span> {word}</button>'
+        f'<span class="number">{number}</span><span class="mark" aria-hidden="true">{mark}</span> {_plural(word, number)}</button>'
         for state, (tone, mark, word) in STATES.items()
         if (number := ledger.census.states[state])
     )
     return f'<div class="tiles" role="group" aria-label="Repositories by how they ended">{tiles}</div>\n'
+
+
+def _plural(word: str, number: int) -> str:
+    return "fail" if word == "fails" and number != 1 else word
+
+
+def _contents(fleet: Fleet, ledger: Ledger) -> str:
+    """The parts of the page that there are."""
+    census = ledger.census
+    parts = [("drift", "Changed", ledger.drifts())] if fleet.run.previous or ledger.drifts() else []
+    untrusted = sum(census.verdicts[verdict] for verdict in UNTRUSTED)
+    parts += [("images", "Without a trusted signature", untrusted)] if untrusted else []
+    parts += [("repositories", "Repositories", census.repositories)]
+    parts += [("coverage", "Coverage", len({rule for rule, _ in ledger.by_rule}))] if ledger.by_rule else []
+    links = "".join(f'<a href="#{anchor}">{name}<span class="n">{number}</span></a>' for anchor, name, number in parts)
+    return f'<nav class="views" aria-label="Parts of the page">{links}</nav>\n'
 
 
 def _charts(fleet: Fleet, ledger: Ledger) -> str:
