@@ -1,8 +1,10 @@
 """How fast a host may be asked, and when it is asked again.
 
-Each host has a budget of requests under way; a host that answers 429 gets half of it from then on, and nobody asks it before
-its `Retry-After` has passed. A request is tried again (stamina) after 408, 429, 5xx and connection faults, with growing pauses
-and jitter, never beyond the deadline of the run. A host that answers nothing at all is soon asked only once per question.
+Each host has a budget of requests under way. A request that is answered 429 waits as long as its `Retry-After` says; the budget
+becomes smaller by one, and grows again with what is answered. Where nothing but 429 comes, the host is full: the budget becomes
+half of what it was, and nobody asks before its `Retry-After` has passed. A request is tried again (stamina) after 408, 429, 5xx
+and connection faults, with growing pauses and jitter, never beyond the deadline of the run. A host that answers nothing at all is
+soon asked only once per question.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ _JITTER: Final = 0.3
 _TIMEOUT_TRIES: Final = 2
 """A request that times out is tried once more: each try costs the whole time-out."""
 _DATE_LENGTH: Final = 64
+_FULL: Final = 3
+"""429 so often in a row, nothing answered between, means a host that is full, and not one that refuses now and then."""
+_AGAIN: Final = 8
+"""Answers after which a host may be asked one more at once, up to the limit."""
 _SILENT: Final = frozenset({FaultKind.CONNECTION, FaultKind.REFUSED, FaultKind.TIMEOUT})
 
 # Every failure is reported in the end; without a handler the logging module would print each retry to standard error.
@@ -42,6 +48,8 @@ class HostPace:
         self._limits = limits
         self._condition = threading.Condition()
         self._budget = limits.connections_per_host
+        self._refused = 0
+        self._good = 0
         self._under_way = 0
         self._resume = 0.0
         self._closed: tuple[float, Fault] | None = None
@@ -74,18 +82,38 @@ class HostPace:
     def answered(self) -> None:
         """The host gave some answer."""
         self._silent = 0
+        if self._budget == self._limits.connections_per_host and not self._refused:
+            return
+        with self._condition:
+            self._refused = 0
+            self._good += 1
+            if self._good >= _AGAIN and self._budget < self._limits.connections_per_host:
+                self._good = 0
+                self._budget += 1
+                self._condition.notify()
 
     def failed(self, failure: Failed) -> None:
         """Note what a failed request says about the host."""
         with self._condition:
             self._silent = self._silent + 1 if failure.fault.kind in _SILENT else 0
-            if failure.fault.kind is FaultKind.RATE_LIMITED:
-                self._budget = max(1, self._budget // 2)
             until = time.monotonic() + (failure.wait or 0.0)
             if (failure.wait or 0.0) > self._limits.retry_after_seconds:
                 self._closed = (until, failure.fault)
-            else:
+            if failure.fault.kind is not FaultKind.RATE_LIMITED:
                 self._resume = max(self._resume, until)
+            elif self._is_full():
+                self._budget = max(1, self._budget // 2)
+                self._resume = max(self._resume, until)
+            else:
+                self._budget = max(1, self._budget - 1)
+
+    def _is_full(self) -> bool:
+        self._good = 0
+        self._refused += 1
+        if self._refused < _FULL:
+            return False
+        self._refused = 0
+        return True
 
     def stop(self) -> None:
         """Let nobody ask any more, and end every wait."""
@@ -96,7 +124,7 @@ class HostPace:
     def again(self, failure: Failed, tries: int, end: float) -> float | bool:
         """Whether to ask once more after so many tries; a number of seconds where the host has said when.
 
-        The wait that the host asked for is in `turn`, for everybody; here is only what spreads the requests after it.
+        A host that is full keeps everybody in `turn`; what is added to the wait here spreads the requests after it.
         """
         if not failure.again or (failure.fault.kind in _SILENT and self._silent >= self._limits.attempts):
             return False
@@ -106,7 +134,7 @@ class HostPace:
             return True
         if failure.wait > self._limits.retry_after_seconds or time.monotonic() + failure.wait >= end:
             return False
-        return random.uniform(0, _JITTER)  # noqa: S311 - spreads requests, no secret
+        return failure.wait + random.uniform(0, _JITTER)  # noqa: S311 - spreads requests, no secret
 
 
 class Pace:

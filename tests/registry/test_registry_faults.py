@@ -20,7 +20,7 @@ import pytest
 from auditor.config.rules import RegistrySettings
 from auditor.model.evidence import Fault, FaultKind, Resolved
 from auditor.model.reference import Digest, Reference
-from auditor.registry.client import open_registry
+from auditor.registry.client import RegistryClient, open_registry
 from fixtures.registry import (
     Body,
     Drip,
@@ -156,25 +156,58 @@ def test_a_gzip_bomb_is_not_opened() -> None:
         assert ask(opened, registry, registry.reference("acme/bad", "1")).kinds == {"malformed-answer"}
 
 
-def test_retry_after_is_waited_for_by_everybody() -> None:
+def resolved_at(opened: RegistryClient, registry: OciRegistry, names: list[str]) -> list[float]:
+    """When each of the requests for these images came in, all sent at once; seconds after the first."""
+    registry.forget()
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = list(pool.map(opened.resolve, [Reference.parse(registry.reference(name, "1")) for name in names]))
+    assert all(isinstance(one, Resolved) for one in found)
+    return [seen.at - registry.requests[0].at for seen in registry.requests]
+
+
+def test_a_request_that_is_refused_waits_alone() -> None:
+    names = [f"acme/n{number}" for number in range(6)]
     with OciRegistry() as registry, client(registry) as opened:
-        for number in range(6):
-            put_legacy(registry, f"acme/n{number}")
+        for name in names:
+            put_legacy(registry, name)
         registry.faults.on("/acme/n0/manifests/1", Status(429, {"Retry-After": "1"}), times=1)
-        ask(opened, registry, registry.reference("acme/n1", "1"))
+        at = resolved_at(opened, registry, names)
+    assert len(at) == 7
+    assert at[-1] >= 0.95
+    assert at[-2] < 0.9
+
+
+def test_a_host_that_refuses_everybody_is_left_alone_by_everybody() -> None:
+    names = [f"acme/n{number}" for number in range(6)]
+    with OciRegistry() as registry, client(registry) as opened:
+        for name in names:
+            put_legacy(registry, name)
+        registry.faults.on("/manifests/1", Status(429, {"Retry-After": "1"}), times=6)
+        at = resolved_at(opened, registry, names)
+        assert len(at) == 12
+        assert all(moment >= 0.95 for moment in at[6:])
+        late = resolved_at(opened, registry, names)
+    assert len(late) == 6, "and is not pressed as before"
+
+
+def test_a_host_that_is_full_is_waited_for_by_those_that_it_did_not_refuse() -> None:
+    with OciRegistry() as registry, client(registry) as opened:
+        for number in range(5):
+            put_legacy(registry, f"acme/n{number}")
+        registry.faults.on("/manifests/1", Status(429, {"Retry-After": "1"}), times=3)
         registry.forget()
-        started = time.monotonic()
-        references = [Reference.parse(registry.reference(f"acme/n{number}", "1")) for number in range(6)]
-        opened_first = threading.Thread(target=opened.resolve, args=(references[0],))
-        opened_first.start()
+        refused = [
+            threading.Thread(target=opened.resolve, args=(Reference.parse(registry.reference(f"acme/n{number}", "1")),))
+            for number in range(3)
+        ]
+        for thread in refused:
+            thread.start()
         time.sleep(0.3)
-        with ThreadPoolExecutor(5) as pool:
-            found = list(pool.map(opened.resolve, references[1:]))
-        opened_first.join()
-        assert time.monotonic() - started >= 1.0
+        found = [opened.resolve(Reference.parse(registry.reference(f"acme/n{number}", "1"))) for number in (3, 4)]
+        for thread in refused:
+            thread.join()
         assert all(isinstance(one, Resolved) for one in found)
-        at = [seen.at for seen in registry.requests]
-        assert at[1] - at[0] >= 0.95
+        assert all(seen.at - registry.requests[2].at >= 0.95 for seen in registry.requests[3:])
 
 
 def test_a_closed_host_is_left_alone() -> None:
