@@ -2,7 +2,9 @@
 
 What is asked for by digest is kept for good and hashed again whenever it is read: it cannot be wrong, only missing. What a tag
 names, and which signatures are listed, moves: such answers are used only while they are younger than the time that the user
-has granted them (none by default). No verdict is kept, and nothing that depends on a rule or a trust root.
+has granted them (none by default). Older ones serve for asking whether they still hold: a host that gave a validator with them
+(`ETag`) need not send the bytes again (RFC 9110 §13.1.2), and it alone decides. No verdict is kept, and nothing that depends on a
+rule or a trust root.
 
 An entry is filed under its URL, so answers of one repository serve no other, and answers that can move also under the TLS
 settings they came by. The folder itself is `store.py`.
@@ -11,8 +13,10 @@ settings they came by. The folder itself is `store.py`.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import httpx
@@ -26,7 +30,11 @@ from auditor.registry.hosts import Origin
 from auditor.registry.http import Answer, Keep, Question
 from auditor.registry.store import Cache, CacheSettings
 
-_HEADERS: Final = ("content-type", "docker-content-digest", "link", "oci-filters-applied")
+_HEADERS: Final = ("content-type", "docker-content-digest", "etag", "link", "oci-filters-applied")
+_ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
+"""RFC 9110 §8.8.3, printable ASCII only: it is sent back as it came."""
+_FOUND: Final = 200
+_NOT_MODIFIED: Final = 304
 _LEAVE: Final = {Keep.TAG: "--tag-ttl", Keep.LISTING: "--listing-ttl", Keep.NOT: "no circumstances"}
 """What allows answers that can move to be old."""
 _KEPT_STATUS: Final = frozenset({200, 404})
@@ -77,16 +85,23 @@ class CachedAsker:
         """The answer, from the cache where it may be used. Raises Failed."""
         age = self._ages[question.keep]
         key = self._key(question)
-        stored = self._read(key, question, age) if age > 0 and not self._refresh else None
-        if stored is not None:
-            return stored
+        may_hold = question.keep is Keep.LISTING and question.method == "GET"
+        found = self._read(key, question) if (age > 0 or may_hold) and not self._refresh else None
+        if found is not None and self._is_young(found[1], question, age):
+            return found[0]
         if self._session is None:
             why = (
                 "the cache does not have it" if age > 0 else f"the cache is believed only under {_LEAVE[question.keep]}"
             )
             raise Failed(FaultKind.OFFLINE, f"{question.what}: this run is offline, and {why}")
-        answer = self._session.ask(question)
-        if age > 0 and _is_worth_keeping(answer, question):
+        known = found[0] if found is not None and may_hold else None
+        etag = _etag(known) if known is not None else None
+        answer = self._session.ask(question if etag is None else replace(question, etag=etag))
+        if answer.status == _NOT_MODIFIED and etag is not None and known is not None:
+            answer = known
+            if age <= 0:
+                return answer  # it is kept already, and how old it is says nothing
+        if (age > 0 or (may_hold and _etag(answer) is not None)) and _is_worth_keeping(answer, question):
             self._cache.write(key, _encode(answer, self._clock()))
             self._wrote = True
         return answer
@@ -102,15 +117,20 @@ class CachedAsker:
         tls = (own.ca_pem, own.client_certificate, own.plain_http) if own else None
         return f"{question.method} {question.url} {tls}"
 
-    def _read(self, key: str, question: Question, age: float) -> Answer | None:
+    def _read(self, key: str, question: Question) -> tuple[Answer, float] | None:
+        """An answer that is kept, and when it was given."""
         stored = self._cache.read(key)
         read = None if stored is None else _decode(stored, question.url)
-        if read is None:
-            return None
-        answer, at = read
-        if not 0 <= self._clock() - at <= age and question.keep is not Keep.CONTENT:
-            return None
-        return answer if _is_worth_keeping(answer, question) else None
+        return read if read is not None and _is_worth_keeping(read[0], question) else None
+
+    def _is_young(self, at: float, question: Question, age: float) -> bool:
+        return question.keep is Keep.CONTENT or (age > 0 and 0 <= self._clock() - at <= age)
+
+
+def _etag(answer: Answer) -> str | None:
+    """The validator of an answer with content; None where the host gave none."""
+    etag = str(answer.headers.get("etag", ""))
+    return etag if answer.status == _FOUND and _ETAG.fullmatch(etag) else None
 
 
 def _is_worth_keeping(answer: Answer, question: Question) -> bool:

@@ -51,7 +51,8 @@ class Question:
     """One request. `what` names it in messages; `bound` is the bytes of the answer that are read at most.
 
     `hosts` are the only ones that a redirect may lead to, beside the asked one; None: every public one. `anonymous`: nobody's
-    credentials are shown, whatever the answer is.
+    credentials are shown, whatever the answer is. `etag`: the validator of an answer at hand, which the host may say still holds
+    (304; RFC 9110 §13.1.2).
     """
 
     method: str
@@ -63,6 +64,7 @@ class Question:
     keep: Keep = Keep.NOT
     hosts: frozenset[str] | None = None
     anonymous: bool = False
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class Session:
         """
         extensions = {DEADLINE: deadline, BOUND: question.bound, REPOSITORY: question.repository}
         headers = {"Accept": question.accept, **HEADERS}
+        if question.etag is not None:
+            headers["If-None-Match"] = question.etag
         root = str(origin)
         path = url.removeprefix(root)
         if quickly and url.startswith(f"{root}/") and _PLAIN.fullmatch(path):
