@@ -57,7 +57,8 @@ def deliver(
             write_folder(place, FOLDERS[name](fleet, look))
         elif place is not None:
             write_pieces(place, TEXTS[name](fleet, look))
-    on_screen = replace(look, color=use_color(options.color, environment, sys.stdout))
+    written = tuple(str(place) for _, place in wanted if place is not None)
+    on_screen = replace(look, color=use_color(options.color, environment, sys.stdout), details=written)
     for name, place in wanted:
         if place is None:
             _print(TEXTS[name](fleet, on_screen))

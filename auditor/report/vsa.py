@@ -100,12 +100,19 @@ def _policy(address: str, commit: str | None, entries: list[Entry]) -> Json:
     return told | ({"annotations": {"rules": rules}} if rules else {})
 
 
+def _quoted(text: str, safe: str) -> str:
+    """Percent-encoded; a lone surrogate, which no UTF-8 can carry, as its escape."""
+    return quote(text, safe=safe, errors="backslashreplace")
+
+
 def _uri(address: str) -> str:
     """An address as a URI: a path of this machine, and git's short form of an SSH address, are none yet."""
     if "://" in address:
-        return quote(address, safe=":/@?#=&%+~,;")
+        return _quoted(address, safe=":/@?#=&%+~,;")
     return (
-        f"file://{quote(address, safe='/#')}" if address.startswith("/") else f"{VERIFIER}:{quote(address, safe='/#@')}"
+        f"file://{_quoted(address, safe='/#')}"
+        if address.startswith("/")
+        else f"{VERIFIER}:{_quoted(address, safe='/#@')}"
     )
 
 
@@ -113,5 +120,5 @@ def _package_url(image: Image) -> str:
     """The digest as a package URL of type oci: what is deployed, whatever its tag names tomorrow."""
     name = image.name or image.reference
     last = name.rpartition("/")[2].lower()
-    url = f"pkg:oci/{quote(last, safe='')}@{quote(str(image.digest), safe='')}?repository_url={quote(name, safe='/')}"
-    return f"{url}&tag={quote(image.tag, safe='')}" if image.tag else url
+    url = f"pkg:oci/{_quoted(last, safe='')}@{_quoted(str(image.digest), safe='')}?repository_url={_quoted(name, safe='/')}"
+    return f"{url}&tag={_quoted(image.tag, safe='')}" if image.tag else url

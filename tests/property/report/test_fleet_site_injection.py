@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from auditor.report.fleet.formats import FOLDERS, TEXTS
 from auditor.report.fleet.site.frame import script, style
@@ -65,6 +65,8 @@ def test_the_site_holds_anything(text: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(hostile_text)
+@example("\ud800")
+@example("\ud800\udcff")
 def test_no_text_format_is_taken_over(text: str) -> None:
     fleet = fleets.hostile(text)
     for name, render in TEXTS.items():
