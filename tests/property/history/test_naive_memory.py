@@ -38,7 +38,13 @@ class Seen:
     def signatures(self) -> tuple[Signature, ...]:
         if self.signer:
             return (signed(self.signer),)
-        return {Verdict.INVALID: (refused(),), Verdict.UNJUDGED: (unreadable(),)}.get(self.verdict, ())
+        match self.verdict:
+            case Verdict.INVALID:
+                return (refused(),)
+            case Verdict.UNJUDGED:
+                return (unreadable(),)
+            case _:
+                return ()
 
     @property
     def vouched(self) -> bool | None:

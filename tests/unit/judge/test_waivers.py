@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from auditor.config.levels import AUDITED
 from auditor.config.names import NamePattern
 from auditor.config.rules import Rules, Waiver
 from auditor.judge.compare import compare
@@ -137,3 +138,11 @@ def test_what_counts_comes_first() -> None:
     comparison = compare((), (use(), use("ghcr.io/acme/web:1", container="web")))
     findings = judge(comparison, {API: evidence(), "ghcr.io/acme/web:1": evidence()}, book, TODAY).findings
     assert [each.counts for each in findings] == sorted((each.counts for each in findings), reverse=True)
+
+
+@pytest.mark.parametrize("rule", sorted(AUDITED))
+def test_a_waiver_of_what_only_audits_find_is_never_called_unused(rule: str) -> None:
+    """It covers something on some nights, and no single run can tell."""
+    assert finding(judged(waiving(waiver(rule=rule)), base=False, signed_at_all=True), "waiver-unused") is None
+    other = judged(waiving(waiver(rule="latest-tag")), base=False, signed_at_all=True)
+    assert finding(other, "waiver-unused") is not None
