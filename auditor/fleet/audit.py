@@ -94,7 +94,13 @@ class Audit:
             if isinstance(read, Failure):
                 recording.record(Audited(waiting[job.name], failure=read))
                 continue
-            place = places[job.name] = shelf.put(job.name, read)
+            try:
+                place = shelf.put(job.name, read)
+            except wire.Garbled as error:
+                shelf.forget(job.name)  # so that the next run reads the tree anew
+                recording.record(Audited(waiting[job.name], failure=Failure(Stage.INTERNAL, error.message, error.help)))
+                continue
+            places[job.name] = place
             wanted = place.wanted
             if wanted.ground not in grounds:
                 grounds[wanted.ground] = Ground(wanted.ground, shelf.extract(job.name).rules, wanted.policies)
@@ -135,6 +141,7 @@ class Audit:
             before = bench.recording.before(target.name, report)
             return Audited(target, place.commit, remembered(report, before, rules, self.settings.today))
         except Exception as error:  # noqa: BLE001 - one repository must not cost the others their report; it is logged
+            bench.shelf.forget(target.name)
             _LOG.exception("unexpected error while judging %s", target.name)
             said = error.message if isinstance(error, AuditorError) else f"{type(error).__name__}: {str(error)[:300]}"
             return Audited(

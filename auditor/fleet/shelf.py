@@ -58,6 +58,10 @@ class Shelf:
         content = self._recording.kept(key)
         return None if content is None else content.decode("utf-8", "surrogatepass")
 
+    def forget(self, name: str) -> None:
+        """Let the tree be read anew the next time."""
+        self._recording.keep(f"identity/{name}", b"")
+
     def extract(self, name: str) -> Extract:
         """What the tree deploys. Raises Garbled."""
         found: Extract = wire.read(self._kept(f"extract/{name}"), Extract)
