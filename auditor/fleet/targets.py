@@ -206,12 +206,10 @@ def _remote(text: str) -> _Place:
 
 
 def _local(text: str, folder: Path) -> _Place:
-    """A folder of this machine: the top of its repository, and what is below that."""
+    """A folder of this machine: the top of its repository, and what is below that. Whether it is there, reading it tells."""
+    if "\0" in text:
+        raise UsageError(f"{text!r} is no folder", help="name a folder, or an address such as https://HOST/OWNER/NAME")
     path = folder / text
-    if not path.exists():
-        raise UsageError(
-            f"{text} is not there", help="name a folder, or an address such as https://HOST/OWNER/REPOSITORY"
-        )
     real = Path(os.path.realpath(path))
     top = next((each for each in (real, *real.parents) if os.path.lexists(each / ".git")), real)
     below = real.relative_to(top).as_posix()

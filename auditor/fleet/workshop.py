@@ -143,7 +143,9 @@ class Workshop:
         """A repository of this machine at HEAD, a folder as it lies there."""
         path = Path(target.address)
         if not path.exists():
-            raise SourceError(f"{path} does not exist", help="give a folder, or the address of a repository")
+            raise SourceError(
+                f"{path} is not there", help="name a folder, or an address such as https://HOST/OWNER/REPOSITORY"
+            )
         try:
             change = open_change(path, None, target.ref or _HEAD)
         except UsageError:

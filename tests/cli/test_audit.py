@@ -134,12 +134,12 @@ def test_a_question_of_many_repositories_is_asked_once(estate: Estate) -> None:
 def test_one_that_fails_does_not_stop_the_others(estate: Estate) -> None:
     estate.own("good", "api")
     estate.own("broken", "api", more={"auditor.yaml": "version: 1\nsigners: [\n"})
-    ran = estate.audit("good", "broken", f"file://{estate.folder}/nowhere", status=3)
+    ran = estate.audit("good", "broken", "nobody", f"file://{estate.folder}/nowhere", status=3)
     entries = {entry["name"].rpartition("/")[2]: entry for entry in ran.report["repositories"]}
     assert entries["good"]["exit"] == 0
     assert entries["broken"]["failure"]["stage"] == "read"
     assert "auditor.yaml" in entries["broken"]["failure"]["why"]
-    assert entries["nowhere"]["failure"]["stage"] == "fetch"
+    assert entries["nowhere"]["failure"]["stage"] == entries["nobody"]["failure"]["stage"] == "fetch"
 
 
 def test_one_rules_file_can_judge_them_all(estate: Estate) -> None:

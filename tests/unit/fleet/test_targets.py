@@ -77,13 +77,19 @@ def test_addresses(text: str, target: Target) -> None:
         "https://git.acme.example/x#main:../../etc",
         "https://git.acme.example/x#ma in",
         "#main",
-        "no/such/folder",
+        "no\0folder",
         "https://git.acme.example/\u202ex",
     ],
 )
 def test_what_is_no_target(text: str) -> None:
     with pytest.raises(UsageError):
         parse_targets([text], {})
+
+
+def test_a_folder_that_is_not_there_is_a_target_that_fails(tmp_path: Path) -> None:
+    """It must not keep the audit from reading the others."""
+    (target,) = parse_targets([f"{tmp_path}/no/such/folder"], {}).targets.found
+    assert target.address == f"{tmp_path}/no/such/folder"
 
 
 def test_a_password_is_nowhere_but_in_the_logins() -> None:
@@ -239,7 +245,7 @@ def test_yaml_and_lines_and_folders_beside_the_file(tmp_path: Path) -> None:
         ("repositories:\n- a: [\n", [3]),
         ("repos: x\n---\n", [2]),
         ("# nothing\n", [0]),
-        ("https://git.acme.example/x\ngit://x/y\n\nnowhere\n", [2, 4]),
+        ("https://git.acme.example/x\ngit://x/y\n\ngit://z\n", [2, 4]),
     ],
     ids=["mappings", "empty", "syntax", "documents", "comments", "lines"],
 )
