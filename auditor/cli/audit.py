@@ -88,7 +88,6 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     from auditor.fleet.workshop import Workshop
     from auditor.folders import history_file
     from auditor.history.history import open_history
-    from auditor.model.audit import fleet_exit
 
     wanted = fleet_reports.destinations(options)
     shard = read_shard(options.shard) if options.shard else None
@@ -115,7 +114,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
                 fleet_reports.deliver(fleet, wanted, options, environment)
             if options.timings:
                 tell_timings(world.watch)
-            return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet_exit(fleet)
+            return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet.exit
 
 
 def _settings(options: argparse.Namespace, environment: Environment) -> Settings:

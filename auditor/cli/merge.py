@@ -38,7 +38,6 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     from auditor.cli import fleet_reports
     from auditor.fleet.merge import merge
     from auditor.history.history import open_history
-    from auditor.model.audit import fleet_exit
 
     wanted = fleet_reports.destinations(options)
     with ExitStack() as stack:
@@ -47,7 +46,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         opened = stack.enter_context(open_history(history, now=datetime.now(UTC)))
         fleet = merge(parts, opened)
         fleet_reports.deliver(fleet, wanted, options, environment)
-        return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet_exit(fleet)
+        return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet.exit
 
 
 def _read(name: str, stack: ExitStack) -> Fleet:

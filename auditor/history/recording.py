@@ -14,8 +14,8 @@ from auditor.history.retention import Retention, prune
 from auditor.history.runs import end_run, load_run, nights
 from auditor.history.store import Store
 from auditor.history.texts import column, packed, unpacked
-from auditor.model.audit import Audited, AuditRun, Failure, Night, Stage, Target
-from auditor.model.report import Report
+from auditor.model.audit import Audited, AuditRun, Failure, Night, Stage, Target, exit_of
+from auditor.model.report import Exit, Report
 
 _AT_ONCE: Final = 500
 """Answers that are read at once."""
@@ -36,6 +36,14 @@ class RecordedFleet:
     def repositories(self) -> Iterator[Audited]:
         """Each target with what came of it, in the order of names; findings know since when they have been there."""
         return each_outcome(self.store, self.number, self.run.started)
+
+    @property
+    def exit(self) -> Exit:
+        """How the audit ends, without reading its reports again."""
+        rows = self.store.all(
+            "SELECT DISTINCT exit FROM results JOIN outcomes ON outcomes.id = outcome WHERE run = ?", (self.number,)
+        )
+        return exit_of((Exit(row[0]) for row in rows), self.run)
 
     def nights(self) -> tuple[Night, ...]:
         """The runs of this shard that are over, oldest first, this one last."""

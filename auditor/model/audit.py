@@ -6,7 +6,7 @@ as a report goes through them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -130,8 +130,13 @@ class Fleet(Protocol):
 
 
 def fleet_exit(fleet: Fleet) -> Exit:
+    """How an audit ends. Goes through all of it."""
+    return exit_of((audited.exit for audited in fleet.repositories()), fleet.run)
+
+
+def exit_of(exits: Iterable[Exit], run: AuditRun) -> Exit:
     """1 where a repository fails, else 3 where one is incomplete or the run ended early, else 0."""
-    exits = {audited.exit for audited in fleet.repositories()}
-    if Exit.FINDINGS in exits:
+    seen = frozenset(exits)
+    if Exit.FINDINGS in seen:
         return Exit.FINDINGS
-    return Exit.INCOMPLETE if Exit.INCOMPLETE in exits or fleet.run.ended_early else Exit.CLEAN
+    return Exit.INCOMPLETE if Exit.INCOMPLETE in seen or run.ended_early else Exit.CLEAN
