@@ -15,8 +15,10 @@ PACKAGE = ROOT / "auditor"
 
 DOORS = {
     "argparse": "auditor/cli",
+    "cattrs": "auditor/fleet/wire.py",
     "cel": "auditor/policies/kyverno/cel.py",
     "cryptography": "auditor/signatures",
+    "distributed": "auditor/fleet/engines/workers.py",
     "git": "auditor/source/commands.py",
     "httpx": "auditor/registry",
     "helm_python": "auditor/manifests/render/helm_sdk.py",

@@ -18,6 +18,8 @@ from benchmarks.fleet.necessary import fetched
 from benchmarks.fleet.nights import floor, questions
 from benchmarks.fleet.registry import Distance, Served, serve
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FEW = 6
 

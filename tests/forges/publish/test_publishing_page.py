@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from auditor.model.finding import Level
 from auditor.model.report import Report
 from auditor.model.verdict import Verdict
@@ -16,6 +18,8 @@ from auditor.publish.target import DEFAULTS
 from fixtures.forges import BitbucketCloud, BitbucketServer, Forge, GiteaForge, GitHubForge, GitLabForge
 from tests.support import samples
 from tests.support.forges import NUMBER, Publisher, kind_of, later, many_findings
+
+pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "publishing.md"
 START, END = "<!-- written by the tests -->\n", "<!-- end -->"

@@ -134,6 +134,7 @@ def encoded(files: dict[str, str]) -> dict[str, bytes]:
     return {path: text.encode() for path, text in files.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(change=changes())
 def test_what_gates_is_the_same(change: tuple[dict[str, str], dict[str, str]]) -> None:

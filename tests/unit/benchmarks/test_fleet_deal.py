@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 import yaml
 
 from benchmarks.fleet import deal
@@ -46,6 +47,7 @@ def test_every_image_is_deployed_and_few_are_deployed_often() -> None:
     assert most[0] >= 5 * most[len(most) // 2]
 
 
+@pytest.mark.slow
 def test_files_are_manifests_as_many_as_were_asked_for_and_parse() -> None:
     for files in whole():
         manifests = [text for path, text in files.items() if path.endswith(".yaml")]

@@ -13,6 +13,8 @@ from auditor.report.fleet.json_read import read_fleet
 from auditor.report.options import RenderOptions
 from tests.support import fleets
 
+pytestmark = pytest.mark.slow
+
 
 def peak(name: str, repositories: int) -> int:
     """Bytes that Python held at most while it wrote."""
