@@ -83,6 +83,14 @@ def problem_with(text: str) -> str | None:
     return None if prepared.optional else " ".join(prepared.problem.split())[:200] or None
 
 
+def is_constant(text: str, *, but: type) -> bool:
+    """Whether the text looks at nothing, and its value is of another type than this one."""
+    try:
+        return not isinstance(evaluate(text, {}, {}), but)
+    except Unknown:
+        return False
+
+
 def evaluate(text: str, known: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Any:
     """The value of an expression. Raises Unknown, never anything else."""
     if not installed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.model.reference import InvalidReference, Reference
@@ -59,7 +59,7 @@ class Evaluation:
         """The verdict of this run."""
         policy = self.policy
         if not policy.validations:
-            return passed("it has no validations", policy.place)
+            return self._required() or passed("it has no validations", policy.place)
         try:
             known = self._known()
             for each in policy.validations:
@@ -74,7 +74,7 @@ class Evaluation:
         value: Any = None
         problem = ""
         try:
-            value = cel.evaluate(validation.expression, known, self._functions())
+            value = cel.evaluate(validation.expression, known, self.functions())
         except Unknown as reason:
             problem = str(reason)
         if self.unread:
@@ -85,7 +85,21 @@ class Evaluation:
             return unknown(self._why(problem), validation.place)
         if not isinstance(value, bool):
             return erred("a validation is neither true nor false", validation.place, enforced=self.policy.enforce)
-        return None if value else self.policy.refused(self._why(validation.message) or _UNTOLD, validation.place)
+        if value:
+            return None
+        message = self._message(validation, known)
+        return self.policy.refused(self._why(message) or _UNTOLD, validation.place)
+
+    def _message(self, validation: Validation, known: Mapping[str, Any]) -> str:
+        """What Kyverno would say of a validation that does not hold. It decides nothing, and so has no doubts of its own."""
+        if not validation.message_expression:
+            return validation.message
+        silent = replace(self, doubts=[], errors=[], unread=[], reasons=[], statements=dict(self.statements))
+        try:
+            message = cel.evaluate(validation.message_expression, known, silent.functions())
+        except Unknown as problem:
+            return f"its message could not be evaluated here ({problem})"
+        return message if isinstance(message, str) else "its message is no text"
 
     def _why(self, message: str) -> str:
         return joined(filter(None, (message, *self.reasons, *self.doubts)))
@@ -111,12 +125,13 @@ class Evaluation:
         known["variables"] = variables
         for name, expression in self.policy.variables:
             try:
-                variables[name] = cel.evaluate(expression, known, self._functions())
+                variables[name] = cel.evaluate(expression, known, self.functions())
             except Unknown:
                 continue  # whoever uses it finds that it is not known
         return known
 
-    def _functions(self) -> dict[str, Callable[..., Any]]:
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """What expressions may call; what is learnt by the way is noted in this evaluation."""
         return {
             **REFERENCE_FUNCTIONS,
             "verifyImageSignatures": self._signatures,

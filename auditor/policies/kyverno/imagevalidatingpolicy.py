@@ -51,11 +51,12 @@ class ImageMatch:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """One of `validations:`; all must be true."""
+    """One of `validations:`; all must be true. What `message_expression` makes is shown instead of `message`."""
 
     place: Place
     expression: str
     message: str
+    message_expression: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,9 @@ class ImageValidatingPolicy:
     @cached_property
     def _asks_signers_alone(self) -> bool:
         """Whether the validations depend on nothing but what the attestors answer, and on the list that holds the image."""
-        return not self.variables and all(asks_signers_alone(each.expression) for each in self.validations)
+        return not self.variables and all(
+            asks_signers_alone(each.expression) and not each.message_expression for each in self.validations
+        )
 
     def _remembered(self, image: Inspected, resource: Resource, proofs: Proofs, where: Containers) -> Ruling:
         """What the validations say; evaluated once for all images of which the attestors answer the same."""

@@ -103,7 +103,11 @@ class _Reading:
         return ImageMatch(glob=glob)
 
     def _validation(self, field: Cursor) -> Validation:
-        return Validation(field["expression"].place, self._expression(field["expression"]), field["message"].text)
+        shown = field["messageExpression"]
+        if shown and self._expression(shown) and cel.is_constant(shown.text, but=str):
+            self.mistakes.append(shown.mistake("output is expected to be of type string"))
+        expression = field["expression"]
+        return Validation(expression.place, self._expression(expression), field["message"].text, shown.text)
 
     def _enforce(self, field: Cursor) -> bool:
         actions = {each.text for each in field}
