@@ -208,6 +208,8 @@ class _Reader:
 
     def secret(self, item: Cursor) -> tuple[tuple[bytes, ...], str | None]:
         name, namespace = item["name"].text, item["namespace"].text or NAMESPACE
+        if namespace != NAMESPACE:
+            return (), f"the controller refuses Secret {namespace}/{name} unless that is its own namespace"
         held = self.texts("Secret", namespace, name)
         if held is None:
             return (), f"Secret {namespace}/{name} is not in the tree"
