@@ -91,6 +91,7 @@ class FluxPolicy:
         return self._judge(image, image.listing, proofs)
 
     def _judge(self, image: Inspected, listing: Listing, proofs: Proofs) -> Ruling:
+        listing = proofs.read_by_cosign(listing)
         bundles: list[Material] = [each for each in listing.materials if isinstance(each, BundleBytes)]
         unread = {each.form: str(each.fault) for each in listing.faults}
         if bundles and not self.keys and len(self.matchers) != 1:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from auditor.model.reference import Digest
+from auditor.policies.bundles import read_by_cosign
 from auditor.registry.material import Listing, Material, SimpleSigning
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.enforcer import Outcome, Terms, Undecided, examine
@@ -66,6 +67,7 @@ class Proofs:
         self._numbers: dict[int, tuple[int, Grounds]] = {}
         self._distinct: dict[Grounds, int] = {}
         self._examined: dict[tuple[int, str, int], tuple[Material, Outcome]] = {}
+        self._by_cosign: dict[int, tuple[Listing, Listing]] = {}
         self._listed: dict[tuple[int, type[Material], str, int], tuple[Listing, tuple[Outcome, ...]]] = {}
 
     def examine(self, material: Material, digest: Digest, grounds: Grounds) -> Outcome:
@@ -74,6 +76,13 @@ class Proofs:
         known = self._examined.get(key)
         if known is None:
             known = self._examined[key] = (material, self._examine(material, digest, grounds))
+        return known[1]
+
+    def read_by_cosign(self, listing: Listing) -> Listing:
+        """The listing as cosign's library reads it: the same object each time, so that each is examined once."""
+        known = self._by_cosign.get(id(listing))
+        if known is None:
+            known = self._by_cosign[id(listing)] = (listing, read_by_cosign(listing))
         return known[1]
 
     def outcomes(self, listing: Listing, kind: type[Material], digest: Digest, grounds: Grounds) -> tuple[Outcome, ...]:

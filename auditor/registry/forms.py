@@ -48,6 +48,7 @@ class _Found:
     materials: list[Material] = field(default_factory=list)
     faults: list[Unreadable] = field(default_factory=list)
     referrers: int = 0
+    headless: int = 0
 
     def add(self, form: Form, layer: Descriptor, make: Callable[[], Material]) -> None:
         """Add what `layer` holds, or the fault that came instead. Raises _Full."""
@@ -80,7 +81,7 @@ class Forms:
         except _Full:
             detail = f"{endpoint.name} has more than {len(found.materials)} signatures for {digest.short}; the rest is not judged"
             found.faults.append(Unreadable(Form.BUNDLE, Fault(FaultKind.TOO_MANY, detail)))
-        return Listing(tuple(found.materials), tuple(found.faults), found.referrers)
+        return Listing(tuple(found.materials), tuple(found.faults), found.referrers, found.headless)
 
     def _read(self, form: Form, found: _Found, read: Callable[[], None]) -> None:
         try:
@@ -101,9 +102,13 @@ class Forms:
                 FaultKind.MALFORMED, f"{beside.endpoint.name} lists {descriptor.digest.short}, but it is not there"
             )
         document = manifest.document
-        for layer in bundle_layers(document):
-            found.add(Form.BUNDLE, layer, partial(self._bundle, beside, layer, descriptor.artifact_type))
-        for layer in () if bundle_layers(document) else simple_layers(document):
+        bundles = bundle_layers(document)
+        found.headless += is_bundle_type(descriptor.artifact_type) and document.layers[:1] != bundles[:1]
+        for position, layer in enumerate(document.layers):
+            if layer in bundles:
+                made = partial(self._bundle, beside, layer, descriptor.artifact_type, position, len(document.layers))
+                found.add(Form.BUNDLE, layer, made)
+        for layer in () if bundles else simple_layers(document):
             found.add(Form.SIG, layer, partial(self._simple, beside, layer, descriptor.artifact_type))
 
     def _from_sig(self, beside: _Beside, found: _Found) -> None:
@@ -123,8 +128,18 @@ class Forms:
         payload = rebuild(beside.reference, beside.digest, layer.digest, layer.size) or self._blob(beside, layer)
         return SimpleSigning(payload, layer.digest, layer.annotations, artifact_type=artifact_type)
 
-    def _bundle(self, beside: _Beside, layer: Descriptor, artifact_type: str) -> BundleBytes:
-        return BundleBytes(self._blob(beside, layer), layer.digest, artifact_type=artifact_type)
+    def _bundle(
+        self, beside: _Beside, layer: Descriptor, artifact_type: str, position: int, layers: int
+    ) -> BundleBytes:
+        content = self._blob(beside, layer)
+        return BundleBytes(
+            content,
+            layer.digest,
+            artifact_type=artifact_type,
+            position=position,
+            layers=layers,
+            media_type=layer.media_type,
+        )
 
     def _attestation(self, beside: _Beside, layer: Descriptor) -> LegacyAttestation:
         return LegacyAttestation(self._blob(beside, layer), layer.digest, layer.annotations)

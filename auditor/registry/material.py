@@ -39,13 +39,17 @@ class LegacyAttestation:
 class BundleBytes:
     """One Sigstore bundle, as its blob stands in the registry.
 
-    `artifact_type` is what the list of referrers calls it, which some programs go by; None where no list was read.
+    `artifact_type` is what the list of referrers calls it, which some programs go by; None where no list was read. It is layer
+    number `position` (the first is 0) of `layers` in its manifest, and `media_type` is that layer's own: some programs read one layer.
     """
 
     content: bytes
     layer: Digest
     form: Form = Form.BUNDLE
     artifact_type: str | None = None
+    position: int = 0
+    layers: int = 1
+    media_type: str | None = None
 
 
 Material: TypeAlias = SimpleSigning | LegacyAttestation | BundleBytes
@@ -55,12 +59,14 @@ Material: TypeAlias = SimpleSigning | LegacyAttestation | BundleBytes
 class Listing:
     """Every signature beside one digest, and each form that could not be read completely.
 
-    `referrers` counts all of them, whatever they are; some programs give up above a number of their own.
+    `referrers` counts all of them, whatever they are; some programs give up above a number of their own. `headless` are those that
+    the list calls bundles, and whose first layer is none: some programs read that layer all the same.
     """
 
     materials: tuple[Material, ...] = ()
     faults: tuple[Unreadable, ...] = ()
     referrers: int = 0
+    headless: int = 0
 
 
 class Registry(Protocol):

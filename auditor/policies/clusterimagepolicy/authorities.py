@@ -132,7 +132,7 @@ def ask(authority: Authority, footing: Footing, image: Inspected, digest: Digest
     listing = _listing(authority, image)
     if isinstance(listing, Unclear):
         return listing
-    case = _Case(authority, listing, digest, court)
+    case = _Case(authority, court.proofs.read_by_cosign(listing), digest, court)
     if authority.attestations:
         return _attested(case, footing)
     if authority.bundles:

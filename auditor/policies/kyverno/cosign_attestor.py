@@ -77,6 +77,7 @@ class CosignAttestor:
         listing = self._listing(image)
         if self.unclear or listing is None or image.digest is None:
             return Answer(None, self.unclear or "the signatures were not asked for"), []
+        listing = proofs.read_by_cosign(listing)
         bundle = any(isinstance(each, BundleBytes) for each in listing.materials)
         if not bundle and any(fault.form is Form.BUNDLE for fault in listing.faults):
             return Answer(None, "whether there are bundles could not be read"), []

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.model.evidence import Form, Step
+from auditor.policies.bundles import is_read_by_kyverno
 from auditor.policies.inspected import Inspected
 from auditor.policies.kyverno.answer import Maybe
 from auditor.policies.kyverno.attestors import AttestorSet, Entry
@@ -22,7 +23,6 @@ from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Undecided
 
 MOST_REFERRERS: Final = 50
 """Referrers of one image, of whatever kind; with more, Kyverno gives up."""
-_BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 _LONGEST: Final = 300
 UNTIMED: Final = "neither log nor time stamp is looked at: it holds only while its certificate is young"
 
@@ -73,6 +73,8 @@ class Bench:
             return Answer(None, f"the signatures in {where} were not asked for")
         if self.bundle and (why := _bundles_passed_over(listing)):
             return Answer(False, why)
+        if self.bundle and (spoiled := _spoiled(listing)):
+            return spoiled
         found = self.proofs.outcomes(listing, kind, digest, entry.grounds)
         if self.bundle:
             found = tuple(each for each, seen in zip(found, _seen(listing), strict=True) if seen)
@@ -88,9 +90,20 @@ _FORMS: Final = {SimpleSigning: Form.SIG, LegacyAttestation: Form.ATT, BundleByt
 
 
 def _seen(listing: Listing) -> list[bool]:
-    """For each bundle, whether Kyverno takes it for one: it goes by the type in the list of referrers."""
-    types = [each.artifact_type for each in listing.materials if isinstance(each, BundleBytes)]
-    return [each is None or each.startswith(_BUNDLE) for each in types]
+    """For each bundle, whether Kyverno takes it for one."""
+    return [is_read_by_kyverno(each) for each in listing.materials if isinstance(each, BundleBytes)]
+
+
+def _spoiled(listing: Listing) -> Answer | None:
+    """One bundle that Kyverno cannot read makes it refuse the image, whatever else is signed."""
+    if listing.headless:
+        return Answer(
+            False, "the first layer of what the registry lists as a bundle is none, and Kyverno reads that one"
+        )
+    faults = [each.fault for each in listing.faults if each.form is Form.BUNDLE]
+    if not faults:
+        return None
+    return Answer(None, f"a bundle could not be read, which may spoil all of them for Kyverno: {faults[0]}")
 
 
 def _bundles_passed_over(listing: Listing) -> str | None:

@@ -91,7 +91,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
     Difference("ClusterPolicy: bundles", "key", "bundle-key", ACCEPTS, UNKNOWN, _KEYS),
     Difference("ImageValidatingPolicy: who", "key", "bundle-key", ACCEPTS, UNKNOWN, _KEYS),
     Difference("ImageValidatingPolicy: who", "key", "bundle* mixed", REFUSES, UNKNOWN, _KEYS),
-    Difference("ImageValidatingPolicy: who", "annotations", "bundle", REFUSES, UNKNOWN, _NOTES),
+    Difference("ImageValidatingPolicy: who", "annotations", "bundle bundle-headless", REFUSES, UNKNOWN, _NOTES),
     Difference("ImageValidatingPolicy: logs", "unlogged", "stamped", REFUSES, UNKNOWN, _YOUNG),
     Difference("ImageValidatingPolicy: what", "from-source", "provenance-two", REFUSES, UNKNOWN, _ONE_OF),
     Difference("ImageValidatingPolicy: names", "*", "*", ACCEPTS, SILENT, _EMPTY),

@@ -52,6 +52,9 @@ IMAGES: Final = {
     "bundle": "a bundle by `acme/shop`",
     "bundle-other": "a bundle by `acme/other`",
     "bundle-key": "a bundle by a key",
+    "bundle-second": "one referrer of two bundles: first by `acme/other`, then by `acme/shop`",
+    "bundle-first": "one referrer of two bundles: first by `acme/shop`, then by `acme/other`",
+    "bundle-headless": "a bundle by `acme/shop`, and a referrer listed as a bundle whose first layer is a text",
     "mixed": "`.sig` by `acme/shop`, a bundle by `acme/other`",
     "elsewhere": "`.sig` by `acme/shop`, in another repository",
 }
@@ -91,6 +94,8 @@ class Stage:
             self._put(name, stored)
         for name, stored in self._attested().items():
             self._put(name, stored)
+        for name, layers in self._several().items():
+            self.registry.put_bundles(f"acme/{name}", self._digest(name), layers)
         self.registry.put_image("library/nginx", TAG)
         digest = self._digest("elsewhere")
         push_signatures(self.registry, "acme/signatures", digest, self._sig("elsewhere"))
@@ -158,8 +163,23 @@ class Stage:
             "bundle": [self._bundle("bundle")],
             "bundle-other": [self._bundle("bundle-other", OTHER)],
             "bundle-key": [self._bundle_by_key("bundle-key", KEY)],
+            "bundle-second": [],
+            "bundle-first": [],
+            "bundle-headless": [self._bundle("bundle-headless")],
             "mixed": [sig("mixed"), self._bundle("mixed", OTHER)],
             "elsewhere": [],
+        }
+
+    def _several(self) -> dict[str, list[tuple[str, bytes]]]:
+        """Referrers of more than one layer."""
+        second, first = (
+            [self._bundle(name, who) for who in (OTHER, SHOP)] for name in ("bundle-second", "bundle-first")
+        )
+        headless = self._bundle("bundle-headless")
+        return {
+            "bundle-second": [(each.media_type, each.content) for each in second],
+            "bundle-first": [(each.media_type, each.content) for each in reversed(first)],
+            "bundle-headless": [("text/plain", b"no bundle"), (headless.media_type, headless.content)],
         }
 
     def _att(self, name: str, who: Claimant = SHOP, source: str = "acme/shop") -> Layer:
