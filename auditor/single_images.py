@@ -10,7 +10,6 @@ from auditor.answers import Answers, ask, asks
 from auditor.config.rules import RegistrySettings, Rules
 from auditor.gather import Listings
 from auditor.judge.compare import compare
-from auditor.judge.file import judge_file
 from auditor.judge.judge import Judged, judge
 from auditor.model.finding import Level
 from auditor.model.place import Place
@@ -72,6 +71,7 @@ def verify(
 
 def verify_file(name: str, artifact: bytes | Digest, bundle: bytes, rules: Rules, world: World) -> Report:
     """What a bundle proves about a file (or its digest), judged by the one signer of `rules`. No registry is asked."""
+    from auditor.judge.file import judge_file  # noqa: PLC0415 - images need none of the three, or load them when they ask
     from auditor.signatures.trust import load_trust  # noqa: PLC0415
     from auditor.signatures.verify import Verifier  # noqa: PLC0415
 

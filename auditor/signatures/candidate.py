@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from cryptography.x509 import Certificate, Extension, ExtensionType
+from cryptography.x509 import Certificate, Extension, ExtensionType, ObjectIdentifier
 
 from auditor.model.evidence import Form
 from auditor.signatures.keys import PublicKey, signed_by, signed_digest_by
@@ -61,15 +61,15 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The signing certificate: parsed, byte for byte as it came, and its extensions by their OID in dotted form."""
+    """The signing certificate: parsed, byte for byte as it came, and its extensions by their OID."""
 
     certificate: Certificate
     der: bytes
-    extensions: Mapping[str, Extension[ExtensionType]]
+    extensions: Mapping[ObjectIdentifier, Extension[ExtensionType]]
 
     def extension(self, kind: type[_Kind]) -> _Kind | None:
         """The value of the extension of this kind, if the certificate has it."""
-        found = self.extensions.get(kind.oid.dotted_string)
+        found = self.extensions.get(kind.oid)
         return found.value if found is not None and isinstance(found.value, kind) else None
 
 

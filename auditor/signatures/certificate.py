@@ -33,20 +33,21 @@ from auditor.signatures.refusal import refuse
 from auditor.signatures.root import load_certificate
 
 _FULCIO: Final = "1.3.6.1.4.1.57264.1."
-_ISSUER_V1: Final = _FULCIO + "1"
-_ISSUER_V2: Final = _FULCIO + "8"
+_ISSUER_V1: Final = ObjectIdentifier(_FULCIO + "1")
+_ISSUER_V2: Final = ObjectIdentifier(_FULCIO + "8")
 _OTHER_NAME: Final = ObjectIdentifier(_FULCIO + "7")
 _RAW_CLAIMS: Final = range(2, 7)
 """Claims .1.2 to .1.6 are raw text; the later ones are DER strings."""
-_CLAIMS: Final = tuple((f"{_FULCIO}{number}", name, number in _RAW_CLAIMS) for number, name in CLAIM_NAMES.items())
+_CLAIMS: Final = tuple(
+    (ObjectIdentifier(f"{_FULCIO}{number}"), name, number in _RAW_CLAIMS) for number, name in CLAIM_NAMES.items()
+)
 _UNDERSTOOD: Final = frozenset(
-    oid.dotted_string
-    for oid in (
+    {
         ExtensionOID.BASIC_CONSTRAINTS,
         ExtensionOID.KEY_USAGE,
         ExtensionOID.EXTENDED_KEY_USAGE,
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-    )
+    }
 )
 """Extensions that may be critical: every other critical extension would say something that nobody here checks."""
 _PEM: Final = ["", "BEGIN CERTIFICATE", "END CERTIFICATE", ""]
@@ -71,7 +72,7 @@ def load_leaf(der: bytes, limits: Limits = DEFAULT) -> Leaf:
         raise Malformed(f"the certificate is larger than {limits.certificate_bytes} bytes")
     certificate = load_certificate(der, "the signing certificate")
     try:
-        extensions = {extension.oid.dotted_string: extension for extension in certificate.extensions}
+        extensions = {extension.oid: extension for extension in certificate.extensions}
     except Exception as error:  # noqa: BLE001 - the parser raises several kinds; all of them mean a malformed certificate
         raise Malformed(f"the certificate's extensions cannot be read: {type(error).__name__}") from None
     return Leaf(certificate, der, extensions)
@@ -92,7 +93,9 @@ def check_leaf(leaf: Leaf) -> None:
         refuse(Step.CHAIN, "the certificate is not an X.509 v3 certificate")
     for oid, extension in leaf.extensions.items():
         if extension.critical and oid not in _UNDERSTOOD:
-            refuse(Step.CHAIN, f"the certificate has the critical extension {oid}, which is not understood")
+            refuse(
+                Step.CHAIN, f"the certificate has the critical extension {oid.dotted_string}, which is not understood"
+            )
     constraints = leaf.extension(BasicConstraints)
     if constraints is not None and constraints.ca:
         refuse(Step.CHAIN, "the signing certificate is a certificate authority's")
@@ -132,7 +135,7 @@ def _subject(leaf: Leaf) -> tuple[str, SubjectType]:
     return subject
 
 
-def _value(leaf: Leaf, oid: str) -> bytes | None:
+def _value(leaf: Leaf, oid: ObjectIdentifier) -> bytes | None:
     """The bytes of an extension that `cryptography` does not know: every one of Fulcio's."""
     found = leaf.extensions.get(oid)
     return found.value.value if found is not None and isinstance(found.value, UnrecognizedExtension) else None
