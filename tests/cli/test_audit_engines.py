@@ -1,0 +1,337 @@
+"""One audit by every engine: threads, workers of Dask, and parts that are merged. What comes out is the same, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.registry import OciRegistry
+from fixtures.registry.faults import Status
+from fixtures.registry.tls import authority
+from tests.cli.house import House, Images
+from tests.cli.test_audit import Estate
+from tests.support import repositories
+
+pytest.importorskip("distributed", reason="needs the extra `fleet`")
+
+_PATIENCE = 40.0
+"""Seconds for a scheduler or worker to be there, on a machine that does much else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A scheduler and its workers, as processes of their own."""
+
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+    options: tuple[str, ...] = ()
+
+    @property
+    def engine(self) -> tuple[str, ...]:
+        """What the command needs to work there."""
+        return ("--engine", "dask", "--scheduler", self.address, *self.options)
+
+
+@contextmanager
+def cluster(folder: Path, environ: dict[str, str], count: int = 2, *, tls: bool = False) -> Iterator[Cluster]:
+    """A cluster on loopback; ended, whatever happens."""
+    files: tuple[str, ...] = ()
+    if tls:
+        certificate, key = authority().issue(("127.0.0.1",), both=True)
+        for name, content in (("ca.pem", authority().pem), ("cert.pem", certificate), ("key.pem", key)):
+            (folder / name).write_bytes(content)
+        files = ("--tls-ca-file", "ca.pem", "--tls-cert", "cert.pem", "--tls-key", "key.pem")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}"
+    own = (f"--tls-ca={folder}/ca.pem", f"--tls-cert={folder}/cert.pem", f"--tls-key={folder}/key.pem") if tls else ()
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        scheduler = ("scheduler", "--host", address.rpartition(":")[0], "--port", str(port), "--no-dashboard", *files)
+        started.append(_dask(folder, environ, *scheduler))
+        _wait_for(port)
+        worker = ("worker", address, "--nthreads", "2", "--no-dashboard", "--no-nanny", *files)
+        started.extend(_dask(folder, environ, *worker) for _ in range(count))
+        yield Cluster(address, started[1:], own)
+    finally:
+        for process in started:
+            process.kill()
+        for process in started:
+            process.wait()
+
+
+def _dask(folder: Path, environ: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    with (folder / f"dask-{arguments[0]}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dask", *arguments], cwd=folder, env=environ, stdout=log, stderr=log
+        )
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("no scheduler")
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    """Nine repositories, on a registry of their own that now and then asks to be left alone."""
+    with OciRegistry() as registry:
+        images = Images(registry)
+        folder = tmp_path / "estate"
+        folder.mkdir()
+        estate = Estate(House(tmp_path, images), folder)
+        several = (("api",), ("web", "unsigned"), ("wrong", "attested"), ("api", "web", "worker"))
+        for number in range(8):
+            estate.own(f"team-{number}", *several[number % len(several)])
+        estate.own("broken", "api", more={"auditor.yaml": "version: 1\nsigners: [\n"})
+        registry.faults.on("/manifests/", Status(429, {"Retry-After": "1"}), times=2)
+        yield estate
+
+
+def names(estate: Estate) -> list[str]:
+    return sorted(path.name for path in estate.folder.iterdir() if (path / ".git").exists())
+
+
+def audit(estate: Estate, *options: str, status: int = 1) -> dict[str, Any]:
+    """The result of a whole audit that remembers nothing, as it is compared."""
+    told = ["audit", *names(estate), "--no-history", "-f", "json", *options]
+    command = [sys.executable, "-m", "auditor", *told]
+    environ = estate.house.process_environ()
+    done = subprocess.run(command, cwd=estate.folder, env=environ, capture_output=True, timeout=150, check=False)
+    assert done.returncode == status, done.stderr.decode()
+    return comparable(json.loads(done.stdout))
+
+
+def comparable(report: dict[str, Any]) -> dict[str, Any]:
+    """Without what is another in every run: when it was, and how long it took."""
+    for run in (report["run"], *(each["run"] for each in report["repositories"] if each["run"])):
+        run["started"] = run["seconds"] = None
+    for night in report["nights"]:
+        night["started"] = None
+    return report
+
+
+def merged(estate: Estate, parts: list[Path], *, status: int) -> dict[str, Any]:
+    ran = estate.house.program("merge", *map(str, parts), "-f", "json", cwd=estate.folder)
+    assert ran.status == status, ran.err
+    return comparable(ran.report)
+
+
+def part(estate: Estate, index: int, count: int) -> Path:
+    """What one machine does of it."""
+    file = estate.folder / f"part-{index}.json"
+    told = ("--no-history", "--shard", f"{index}/{count}", "-q", "-f", f"json={file}")
+    ran = estate.house.program("audit", *names(estate), *told, cwd=estate.folder)
+    assert ran.status in {0, 1, 3}, ran.err
+    return file
+
+
+def test_parts_that_are_merged(estate: Estate) -> None:
+    alone = audit(estate)
+    parts = [part(estate, index, 3) for index in range(1, 4)]
+    assert merged(estate, [*reversed(parts), parts[1]], status=1) == alone
+    without = merged(estate, parts[1:], status=1)
+    assert "1/3" in without["run"]["ended_early"]
+    assert without["run"]["complete"] is False
+
+
+def test_a_part_without_repositories_is_written_all_the_same(estate: Estate) -> None:
+    told = ("audit", "team-0", "--no-history", "--shard", "7/9999", "-f", "json")
+    ran = estate.house.program(*told, cwd=estate.folder)
+    assert (ran.status, ran.report["repositories"], ran.report["run"]["shard"]) == (0, [], "7/9999")
+
+
+def test_parts_of_different_audits_are_not_merged(estate: Estate) -> None:
+    one = part(estate, 1, 2)
+    estate.own("one-more", "api")
+    two = part(estate, 2, 2)
+    ran = estate.house.program("merge", str(one), str(two), cwd=estate.folder)
+    assert (ran.status, "different audits" in ran.err) == (2, True)
+    whole = estate.folder / "whole.json"
+    estate.house.program("audit", *names(estate), "--no-history", "-q", "-f", f"json={whole}", cwd=estate.folder)
+    ran = estate.house.program("merge", str(whole), cwd=estate.folder)
+    assert (ran.status, "no part of one" in ran.err) == (2, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+def test_workers(estate: Estate, tmp_path: Path, tls: bool) -> None:
+    alone = audit(estate)
+    with cluster(tmp_path, estate.house.process_environ(), tls=tls) as workers:
+        assert audit(estate, *workers.engine) == alone
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_in_the_middle(estate: Estate, tmp_path: Path) -> None:
+    alone = audit(estate)
+    registry = estate.house.images.registry
+    registry.latency = 0.2
+    with cluster(tmp_path, estate.house.process_environ()) as workers:
+        told = [sys.executable, "-m", "auditor", "audit", *names(estate), "--no-history", "--refresh", "-f", "json"]
+        registry.forget()
+        running = subprocess.Popen(
+            [*told, *workers.engine],
+            cwd=estate.folder,
+            env=estate.house.process_environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        end = time.monotonic() + _PATIENCE
+        while not registry.requests and time.monotonic() < end:
+            time.sleep(0.02)
+        assert registry.requests, "it never came to asking"
+        workers.workers[0].send_signal(signal.SIGKILL)
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 1, err.decode()
+    assert comparable(json.loads(out)) == alone
+
+
+@pytest.mark.slow
+def test_what_kills_every_worker_costs_one_repository(estate: Estate, tmp_path: Path) -> None:
+    """Tried again alone, and then reported: no other repository waits for it."""
+    (tmp_path / "poison.py").write_text(
+        "import os\nfrom auditor.fleet import work\n"
+        "_read = getattr(work, 'unpoisoned', work._read)\nwork.unpoisoned = _read\n"  # a preload runs more than once
+        "def read(reading, workshop):\n"
+        "    if reading.target.name == 'team-3':\n        os._exit(9)\n"
+        "    return _read(reading, workshop)\n"
+        "work._read = read\n"
+    )
+    environ = estate.house.process_environ() | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with cluster(tmp_path, environ, count=0) as workers:
+        nannies = [
+            _dask(
+                tmp_path,
+                environ,
+                "worker",
+                workers.address,
+                "--nthreads",
+                "1",
+                "--no-dashboard",
+                "--preload",
+                "poison.py",
+            )
+            for _ in range(2)
+        ]
+        try:
+            report = audit(estate, *workers.engine)
+        finally:
+            for nanny in nannies:
+                nanny.terminate()
+            for nanny in nannies:
+                nanny.wait(timeout=30)
+    found = {each["name"]: each for each in report["repositories"]}
+    assert found["team-3"]["failure"]["stage"] == "worker"
+    assert [name for name, each in found.items() if each["failure"]] == ["broken", "team-3"]
+
+
+def test_jobs_travel_between_machines_over_tls_only(estate: Estate) -> None:
+    for address in ("tcp://10.0.0.1:8786", "tcp://scheduler.acme.example:8786", "inproc://x", "10.0.0.1:8786"):
+        ran = estate.house.program("audit", "team-0", "--engine", "dask", "--scheduler", address, cwd=estate.folder)
+        assert (ran.status, "over TLS only" in ran.err) == (2, True), address
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_where_it_was(estate: Estate) -> None:
+    """What was answered is not asked again; the result is that of a run that nobody killed."""
+    alone = audit(estate)
+    registry = estate.house.images.registry
+    registry.latency = 0.3
+    history = estate.folder / "history.sqlite"
+    told = [sys.executable, "-m", "auditor", "audit", *names(estate), "--history", str(history), "--refresh"]
+    command = [*told, "--jobs", "1", "-f", "json"]
+    environ = estate.house.process_environ()
+    registry.forget()
+    running = subprocess.Popen(command, cwd=estate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    end = time.monotonic() + _PATIENCE
+    while len(registry.requests) < 8 and time.monotonic() < end:
+        time.sleep(0.02)
+    running.kill()
+    running.communicate()
+    first = {seen.path for seen in registry.requests[:-2]}
+    registry.latency = 0.0
+    registry.forget()
+    done = subprocess.run(command, cwd=estate.folder, env=environ, capture_output=True, timeout=100, check=False)
+    assert done.returncode == 1, done.stderr.decode()
+    answered = [path for path in first if "/manifests/1.0" in path]
+    again = {seen.path for seen in registry.requests}
+    assert answered
+    assert len(again & set(answered)) < len(answered)
+    report = comparable(json.loads(done.stdout))
+    assert report["repositories"] == alone["repositories"]
+    assert report["images"] == alone["images"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["sigterm", "max-time"])
+def test_a_run_that_must_end_reports_what_it_has(estate: Estate, how: str) -> None:
+    registry = estate.house.images.registry
+    registry.latency = 0.5
+    history = estate.folder / "history.sqlite"
+    told = [
+        sys.executable,
+        "-m",
+        "auditor",
+        "audit",
+        *names(estate),
+        "--history",
+        str(history),
+        "--jobs",
+        "1",
+        "-f",
+        "json",
+    ]
+    environ = estate.house.process_environ()
+    registry.forget()
+    limit = ["--max-time", "3s"] if how == "max-time" else []
+    running = subprocess.Popen(
+        [*told, *limit], cwd=estate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    end = time.monotonic() + _PATIENCE
+    while len(registry.requests) < 3 and time.monotonic() < end:
+        time.sleep(0.02)
+    if how == "sigterm":
+        running.send_signal(signal.SIGTERM)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode in {1, 3}, err.decode()
+    partial = json.loads(out)
+    assert how.replace("sigterm", "SIGTERM") in partial["run"]["ended_early"]
+    assert partial["run"]["complete"] is False
+    stages = {each["failure"]["stage"] for each in partial["repositories"] if each["failure"]}
+    assert "time" in stages
+    assert not [image for image in partial["images"] if image["verdict"] == "unjudged"], "nobody was asked"
+    registry.latency = 0.0
+    done = subprocess.run(told, cwd=estate.folder, env=environ, capture_output=True, timeout=100, check=False)
+    assert done.returncode == 1
+    whole = comparable(json.loads(done.stdout))
+    assert whole["repositories"] == audit(estate)["repositories"]
+
+
+def test_one_audit_at_a_time_writes_a_history(estate: Estate) -> None:
+    import fcntl
+
+    history = estate.folder / "history.sqlite"
+    repositories.write(estate.folder, {"history.sqlite.lock": json.dumps({"pid": os.getpid()})})
+    with (estate.folder / "history.sqlite.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ran = estate.house.program("audit", "team-0", "--history", str(history), cwd=estate.folder)
+    assert ran.status == 2
+    assert "help:" in ran.err
