@@ -117,6 +117,31 @@ def test_a_signature_loads_neither_sigstore_nor_any_command_line(house: House, n
     assert tops(modules, (COMMAND_LINES | {"sigstore", "tuf", "pydantic", "requests", "tabulate", "sqlite3"})) == set()
 
 
+@pytest.mark.parametrize("name", ["api", "web"], ids=["legacy", "bundle"])
+def test_an_image_that_is_named_loads_no_reading_of_manifests(house: House, name: str) -> None:
+    """Beside a folder that is no repository no git either, and neither the judging of files nor the cluster's engines."""
+    rules = house.repo.parent / "named" / "auditor.yaml"
+    (rules.parent / "trust").mkdir(parents=True)
+    rules.write_text(house.images.rules())
+    (rules.parent / "trust" / "root.json").write_text(house.images.trusted_root())
+    status, modules = loaded(
+        house, "check", str(rules.parent), "--image", house.images.ref(name), "--config", str(rules), "-f", "json"
+    )
+    assert status == 0
+    assert "auditor.signatures.recipe" in modules
+    assert (
+        tops(modules, (COMMAND_LINES | {"git", "yaml", "sigstore", "tuf", "pydantic", "tabulate", "asyncio"})) == set()
+    )
+    floors = (
+        "auditor.manifests.",
+        "auditor.policies.kyverno",
+        "auditor.enforcement",
+        "auditor.judge.file",
+        "auditor.pipeline",
+    )
+    assert {each for each in modules if each.startswith(floors)} <= {"auditor.manifests.text"}, "the words alone"
+
+
 def test_a_second_opinion_loads_sigstore(house: House) -> None:
     house.commit_base()
     house.commit({"new.yaml": house.images.pod("web").replace("name: web", "name: new")})
