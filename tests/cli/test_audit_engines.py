@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ class Cluster:
     """A scheduler and its workers, as processes of their own."""
 
     address: str
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
     options: tuple[str, ...] = ()
 
@@ -65,7 +66,7 @@ def cluster(folder: Path, environ: dict[str, str], count: int = 2, *, tls: bool 
         _wait_for(port)
         worker = ("worker", address, "--nthreads", "2", "--no-dashboard", "--no-nanny", *files)
         started.extend(_dask(folder, environ, *worker) for _ in range(count))
-        yield Cluster(address, started[1:], own)
+        yield Cluster(address, started[0], started[1:], own)
     finally:
         for process in started:
             process.kill()
@@ -88,6 +89,13 @@ def _wait_for(port: int) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("no scheduler")
+
+
+def _until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not met():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -194,12 +202,42 @@ def test_a_worker_that_is_killed_in_the_middle(estate: Estate, tmp_path: Path) -
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        end = time.monotonic() + _PATIENCE
-        while not registry.requests and time.monotonic() < end:
-            time.sleep(0.02)
-        assert registry.requests, "it never came to asking"
+        _until(lambda: bool(registry.requests))
         workers.workers[0].send_signal(signal.SIGKILL)
         out, err = running.communicate(timeout=120)
+    assert running.returncode == 1, err.decode()
+    assert comparable(json.loads(out)) == alone
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_restarted_in_the_middle(estate: Estate, tmp_path: Path) -> None:
+    """What it has forgotten is handed in again."""
+    alone = audit(estate)
+    registry = estate.house.images.registry
+    registry.latency = 0.2
+    environ = estate.house.process_environ()
+    with cluster(tmp_path, environ, count=0) as workers:
+        port = workers.address.rpartition(":")[2]
+        worker = ("worker", workers.address, "--nthreads", "2", "--no-dashboard", "--no-nanny")
+        started = [_dask(tmp_path, environ, *worker)]
+        registry.forget()
+        told = [sys.executable, "-m", "auditor", "audit", *names(estate), "--no-history", "--refresh", "-f", "json"]
+        running = subprocess.Popen(
+            [*told, *workers.engine], cwd=estate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        try:
+            _until(lambda: bool(registry.requests))
+            workers.scheduler.kill()
+            workers.scheduler.wait()
+            started.append(
+                _dask(tmp_path, environ, "scheduler", "--host", "tcp://127.0.0.1", "--port", port, "--no-dashboard")
+            )
+            started.append(_dask(tmp_path, environ, *worker))
+            out, err = running.communicate(timeout=150)
+        finally:
+            for process in (*started, running):
+                process.kill()
+                process.wait()
     assert running.returncode == 1, err.decode()
     assert comparable(json.loads(out)) == alone
 
@@ -261,9 +299,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(estate: Estate) -> None:
     environ = estate.house.process_environ()
     registry.forget()
     running = subprocess.Popen(command, cwd=estate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    end = time.monotonic() + _PATIENCE
-    while len(registry.requests) < 8 and time.monotonic() < end:
-        time.sleep(0.02)
+    _until(lambda: len(registry.requests) >= 8)
     running.kill()
     running.communicate()
     first = {seen.path for seen in registry.requests[:-2]}
@@ -305,9 +341,7 @@ def test_a_run_that_must_end_reports_what_it_has(estate: Estate, how: str) -> No
     running = subprocess.Popen(
         [*told, *limit], cwd=estate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    end = time.monotonic() + _PATIENCE
-    while len(registry.requests) < 3 and time.monotonic() < end:
-        time.sleep(0.02)
+    _until(lambda: len(registry.requests) >= 3)
     if how == "sigterm":
         running.send_signal(signal.SIGTERM)
     out, err = running.communicate(timeout=60)

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -38,6 +40,8 @@ _WAIT: Final = "60s"
 """How long the scheduler and a first worker may take to answer."""
 _LOOK: Final = 1.0
 """Seconds after which it is looked whether more threads have come."""
+_AWAY: Final = 120.0
+"""Seconds for which a scheduler may be away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,11 @@ class _Queue:
             self.busy.add(flight.job.lane)
         return flight
 
+    def rest(self) -> Iterator[_Flight]:
+        """Everything that has not begun."""
+        yield from (*self.ready, *(flight for held in self.held.values() for flight in held), *self.alone)
+        yield from map(_Flight, self.jobs)
+
     def ended(self, flight: _Flight) -> None:
         """Its lane is free for the next."""
         lane = flight.job.lane
@@ -149,59 +158,68 @@ class Workers:
         """As `Engine.run`."""
         queue = _Queue(iter(jobs))
         flights: dict[Any, _Flight] = {}
+        ended: SimpleQueue[Any] = SimpleQueue()
         try:
             while True:
-                self._hand_in(queue, flights)
+                if not self._connected():
+                    yield from self._lost(queue, flights)
+                    return
+                self._hand_in(queue, flights, ended)
                 if not flights:
                     return
-                for future in self._ended(flights):
-                    flight = flights.pop(future)
-                    queue.ended(flight)
-                    yield from self._outcomes(flight, future, queue)
+                with suppress(Empty):  # after a while newly come workers get something to do
+                    future = ended.get(timeout=_LOOK)
+                    yield from self._outcomes(flights.pop(future), future, queue)
         finally:
             self._client.cancel(list(flights))
 
-    def _hand_in(self, queue: _Queue, flights: dict[Any, _Flight]) -> None:
-        room = max(_AHEAD * sum(self._client.nthreads().values()), 1) if len(flights) < _BATCH else 0
-        while len(flights) < room and not any(flight.alone for flight in flights.values()):
+    def _connected(self) -> bool:
+        """Whether the scheduler is there; one that is restarted is waited for."""
+        end = time.monotonic() + _AWAY
+        while self._client.status != "running":
+            if self._client.status == "closed" or time.monotonic() >= end:
+                return False
+            time.sleep(_LOOK / 5)
+        return True
+
+    def _lost(self, queue: _Queue, flights: Mapping[Any, _Flight]) -> Iterator[tuple[Job, Outcome]]:
+        for flight in (*flights.values(), *queue.rest()):
+            yield flight.job, Lost("the scheduler is gone, and did not come back")
+
+    def _hand_in(self, queue: _Queue, flights: dict[Any, _Flight], ended: SimpleQueue[Any]) -> None:
+        while len(flights) < self._room() and not any(flight.alone for flight in flights.values()):
             flight = queue.next(idle=not flights)
             if flight is None:
                 return
-            content = wire.write(flight.job)
-            flights[self._client.submit(work, content, self._settings, pure=False, retries=0)] = flight
+            future = self._client.submit(work, wire.write(flight.job), self._settings, pure=False, retries=0)
+            flights[future] = flight
+            future.add_done_callback(ended.put)
 
-    def _ended(self, flights: Mapping[Any, _Flight]) -> list[Any]:
-        """The futures that are over; after a while none, so that newly come workers get something to do."""
-        import distributed  # noqa: PLC0415 - an extra
-
+    def _room(self) -> int:
+        """How many jobs may be under way: one that works and one that waits for each thread."""
         try:
-            ended = distributed.wait(  # type: ignore[no-untyped-call]
-                list(flights), timeout=_LOOK, return_when="FIRST_COMPLETED"
-            )
-            return list(ended.done)
-        except TimeoutError:
-            return []
+            threads = sum(int(count) for count in self._client.nthreads().values())
+        except OSError:  # the scheduler is away; what is handed in waits for it
+            threads = 0
+        return max(_AHEAD * threads, 1)
 
     def _outcomes(self, flight: _Flight, future: Any, queue: _Queue) -> Iterator[tuple[Job, Outcome]]:
+        if future.status in {"cancelled", "lost"} and flight.forgotten < _FORGOTTEN:
+            flight.forgotten += 1
+            queue.ready.append(flight)  # its lane stays its own
+            return
+        queue.ended(flight)
         if future.status == "finished":
             for outcome in future.result():
                 yield flight.job, outcome
-            return
-        if future.status in {"cancelled", "lost"}:
-            flight.forgotten += 1
-            if flight.forgotten <= _FORGOTTEN:
-                queue.ready.append(flight)
-                return
+        elif future.status in {"cancelled", "lost"}:
             yield flight.job, Lost("the scheduler has forgotten the job, again and again")
-            return
-        if not flight.alone:
+        elif not flight.alone:
             flight.alone = True
             queue.alone.append(flight)
-            return
-        yield (
-            flight.job,
-            Lost(f"the worker was lost, and so was the one that tried again ({type(future.exception()).__name__})"),
-        )
+        else:
+            why = type(future.exception()).__name__
+            yield flight.job, Lost(f"the worker was lost, and so was the one that tried again ({why})")
 
 
 # ── in the worker ────────────────────────────────────────────────────────────────────────────────────────────────────────
