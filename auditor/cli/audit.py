@@ -16,6 +16,7 @@ from auditor.cli.options import (
     add_judging_options,
     add_kyverno_option,
     add_network_options,
+    add_notify_option,
     add_render_option,
     age,
 )
@@ -75,6 +76,7 @@ def add(commands: Any) -> None:
     add_kyverno_option(parser)
     add_network_options(parser)
     add_audit_report_options(parser)
+    add_notify_option(parser)
     parser.set_defaults(execute=execute)
 
 
@@ -82,6 +84,8 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Audit, and report."""
     from auditor.cli import fleet_reports, fleet_targets
     from auditor.cli.ending import Ending
+    from auditor.cli.journal import tell_outcome
+    from auditor.cli.notify import notify, wishes
     from auditor.cli.output import tell_timings
     from auditor.fleet.audit import Audit
     from auditor.fleet.shards import read_shard
@@ -90,6 +94,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     from auditor.history.history import open_history
 
     wanted = fleet_reports.destinations(options)
+    told = wishes(options, environment)
     shard = read_shard(options.shard) if options.shard else None
     if options.history and options.no_history:
         raise UsageError("--history and --no-history exclude each other", help="leave out one of them")
@@ -112,6 +117,9 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
             environment.progress.close()
             with world.watch.lap("reports"):
                 fleet_reports.deliver(fleet, wanted, options, environment)
+            notify(told, fleet, fleet.exit, environment)
+            if options.log_format == "json":
+                tell_outcome(fleet)
             if options.timings:
                 tell_timings(world.watch)
             return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet.exit

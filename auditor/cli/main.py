@@ -99,9 +99,10 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:
     commands.read_twins(environ)
     options = commands.parse_args(argv)
     from auditor.cli.progress import watching
-    from auditor.cli.streams import logging_to_stderr
+    from auditor.cli.streams import logging_to_stderr, telling
 
-    with logging_to_stderr(shown=getattr(options, "verbose", False)):
+    as_json = getattr(options, "log_format", "text") == "json"
+    with telling(as_json=as_json), logging_to_stderr(shown=getattr(options, "verbose", False)):
         try:
             with watching(options, environ) as progress:
                 status: Exit = options.execute(options, Environment(environ, progress))
@@ -119,7 +120,7 @@ def _say(message: str, help_line: str) -> None:
     from auditor.cli.streams import tell
     from auditor.report.escape import cut
 
-    tell(cut(message, _SENTENCE))
+    tell(cut(message, _SENTENCE), "error")
     if help_line:
         tell(f"  help: {cut(help_line, _SENTENCE)}")
 

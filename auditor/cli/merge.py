@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.cli.options import Environment, add_audit_report_options
+from auditor.cli.options import Environment, add_audit_report_options, add_notify_option
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 
@@ -30,22 +30,26 @@ def add(commands: Any) -> None:
     parser.add_argument("--history", metavar="FILE", help="record the whole audit there, for trends")
     parser.add_argument("--exit-zero", action="store_true", help="the exit status is 0 whatever was found")
     add_audit_report_options(parser)
+    add_notify_option(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Merge, and report."""
     from auditor.cli import fleet_reports
+    from auditor.cli.notify import notify, wishes
     from auditor.fleet.merge import merge
     from auditor.history.history import open_history
 
     wanted = fleet_reports.destinations(options)
+    told = wishes(options, environment)
     with ExitStack() as stack:
         parts = [(name, _read(name, stack)) for name in options.parts]
         history = Path(options.history) if options.history else None
         opened = stack.enter_context(open_history(history, now=datetime.now(UTC)))
         fleet = merge(parts, opened)
         fleet_reports.deliver(fleet, wanted, options, environment)
+        notify(told, fleet, fleet.exit, environment)
         return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet.exit
 
 

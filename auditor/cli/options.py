@@ -181,6 +181,24 @@ def add_audit_report_options(parser: argparse.ArgumentParser) -> None:
         "table, json, csv, markdown, metrics or vsa, with =FILE into a file; html=FOLDER, a page for each repository and image; "
         "sarif=FOLDER, a file for each repository; repeatable",
     )
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="messages on standard error as text, or each line as a JSON object",
+    )
+
+
+def add_notify_option(parser: argparse.ArgumentParser) -> None:
+    """Whom an audit tells."""
+    parser.add_argument(
+        "--notify",
+        action=Several,
+        default=Listed(),
+        metavar="WHOM",
+        help="github-issue: an issue in each repository that fails, kept up to date and closed when it is clear; "
+        "github-issue=OWNER/REPO: all of them there; webhook=URL: a signed summary; repeatable",
+    )
 
 
 def _add_report_options(parser: argparse.ArgumentParser, formats: str) -> None:

@@ -37,6 +37,8 @@ def watching(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterato
 
 def _chosen(options: argparse.Namespace, environ: Mapping[str, str]) -> Progress:
     """With -v the log says more than a bar, and the two would write over each other."""
+    if getattr(options, "log_format", "text") == "json":
+        return Lines()
     if getattr(options, "quiet", False) or getattr(options, "verbose", False):
         return SILENT
     if sys.stderr.isatty() and environ.get("TERM") != "dumb":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from datetime import UTC, datetime
+from typing import Final, TextIO
 
 from auditor.errors import UsageError
 from auditor.report.escape import terminal_line, terminal_text
@@ -33,9 +36,28 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def tell(message: str) -> None:
-    """One line to standard error."""
-    sys.stderr.write(f"{terminal_line(terminal_text(message))}\n")
+_AS_JSON: Final = threading.Event()
+"""Set while standard error takes JSON lines: every thread tells in the same form."""
+
+
+@contextmanager
+def telling(*, as_json: bool) -> Iterator[None]:
+    """While this runs, each line on standard error is one JSON object, where that is wanted."""
+    if as_json:
+        _AS_JSON.set()
+    try:
+        yield
+    finally:
+        _AS_JSON.clear()
+
+
+def tell(message: str, level: str = "info", **more: str | int) -> None:
+    """One line to standard error; `more` is for those who read it as JSON."""
+    if not _AS_JSON.is_set():
+        sys.stderr.write(f"{terminal_line(terminal_text(message))}\n")
+        return
+    time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    sys.stderr.write(json.dumps({"time": time, "level": level, "message": message, **more}) + "\n")
 
 
 class _Lines(logging.Handler):
@@ -51,8 +73,9 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One record."""
         if self._shown:
+            level = record.levelname.lower()
             for line in self.format(record).splitlines():
-                tell(line)
+                tell(line, level)
 
 
 @contextmanager

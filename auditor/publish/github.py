@@ -41,20 +41,13 @@ class GitHubThread:
         self._api = api
         self._repository = f"/repos/{target.project}"
         self._comments = f"{self._repository}/issues/{target.pull_request}/comments"
-        self._login = _own_login(api, _graphql(target))
+        self._login = own_login(api, graphql_of(target))
 
     def ours(self) -> list[Comment]:
         """Every comment of the token's account; the default page of 30 would hide older ones."""
         listed = each_object(self._api.pages(f"{self._comments}?per_page=100"))
-        return [Comment(int(c["id"]), str(c.get("body") or "")) for c in listed if self._is_own(c)]
-
-    def _is_own(self, comment: dict[str, Any]) -> bool:
-        user = comment.get("user")
-        login = user.get("login") if isinstance(user, dict) else None
-        is_app = isinstance(user, dict) and user.get("type") == "Bot"
-        return number(comment.get("id")) is not None and (
-            login == self._login or (is_app and login == f"{self._login}[bot]")
-        )
+        own = (each for each in listed if number(each.get("id")) is not None and is_by(each, self._login))
+        return [Comment(int(each["id"]), str(each.get("body") or "")) for each in own]
 
     def create(self, body: str) -> None:
         """Post one. Not asked again: the forge may have done it."""
@@ -69,13 +62,21 @@ class GitHubThread:
         self._api.ask("DELETE", f"{self._repository}/issues/comments/{comment.number}")
 
 
-def _graphql(target: Target) -> str:
+def is_by(item: dict[str, Any], login: str) -> bool:
+    """Whether the account `login` wrote a comment or an issue; an app is shown under another name than it has."""
+    user = item.get("user")
+    name = user.get("login") if isinstance(user, dict) else None
+    is_app = isinstance(user, dict) and user.get("type") == "Bot"
+    return name == login or (is_app and name == f"{login}[bot]")
+
+
+def graphql_of(target: Target) -> str:
     """GraphQL's address: beside the REST API; on Enterprise Server `/api/graphql` beside `/api/v3`."""
     base = target.access.base.rstrip("/")
     return target.graphql or f"{base.removesuffix('/v3') if base.endswith('/api/v3') else base}/graphql"
 
 
-def _own_login(api: Api, graphql: str) -> str:
+def own_login(api: Api, graphql: str) -> str:
     """Whose token this is. The token of Actions may not ask `GET /user`; GraphQL's `viewer` answers for every kind."""
     try:
         answer = api.ask("POST", graphql, {"query": "query { viewer { login } }"})

@@ -17,6 +17,8 @@ class Post(StrEnum):
     CHECK_RUN = "check-run"
     REPORT = "report"
     SUMMARY = "summary"
+    ISSUE = "issue"
+    WEBHOOK = "webhook"
 
 
 class Did(StrEnum):
@@ -24,6 +26,8 @@ class Did(StrEnum):
 
     CREATED = "created"
     UPDATED = "updated"
+    CLOSED = "closed"
+    SENT = "sent"
     UNCHANGED = "unchanged"  # it says so already
     LEFT = "left"  # what is there is of a newer run
     SKIPPED = "skipped"  # it must not be, or there is nowhere to post it

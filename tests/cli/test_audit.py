@@ -241,3 +241,17 @@ def test_two_nights(estate: Estate) -> None:
     second = estate.audit("apps", status=1)
     assert {"tag-moved", "signature-vanished", "new-unsigned", "unsigned-image"} <= set(second.rules)
     assert second.report["run"]["previous"] == first.report["run"]["started"]
+
+
+def test_the_log_can_be_json_lines(estate: Estate) -> None:
+    estate.own("good", "api")
+    estate.own("broken", "api", more={"auditor.yaml": "version: 1\nsigners: [\n"})
+    ran = estate.audit("good", "broken", "--log-format", "json", "-v", "--timings", status=3)
+    lines = [json.loads(line) for line in ran.err.splitlines()]
+    assert all({"time", "level", "message"} <= set(line) for line in lines)
+    (failed,) = (line for line in lines if line.get("repository"))
+    assert (failed["repository"], failed["stage"], failed["level"]) == ("broken", "read", "error")
+    over = next(line for line in lines if "exit" in line)
+    assert (over["repositories"], over["failed"], over["exit"]) == (2, 1, 3)
+    wrong = estate.house.run("audit", "--log-format", "json", cwd=estate.folder)
+    assert next(json.loads(line)["level"] for line in wrong.err.splitlines()) == "error"

@@ -1,0 +1,119 @@
+"""`--notify`: whom an audit tells, once its reports are written. What goes wrong here is told, and changes no verdict."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from auditor.cli.options import Environment
+from auditor.cli.streams import tell
+from auditor.errors import UsageError
+from auditor.limits import DEFAULT
+from auditor.model.forge import Forge
+from auditor.model.report import Exit
+
+if TYPE_CHECKING:
+    from auditor.model.audit import Audited, Fleet
+    from auditor.publish.outcome import Outcome
+
+_ISSUE: Final = "github-issue"
+_WEBHOOK: Final = "webhook"
+_API: Final = "https://api.github.com"
+_SERVER: Final = "https://github.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One `--notify`: what, and where to; "" where the audited repository says so itself."""
+
+    what: str
+    where: str
+
+
+def wishes(options: argparse.Namespace, environment: Environment) -> tuple[Wish, ...]:
+    """What is asked for, checked before any work is done. Raises UsageError."""
+    found = []
+    for text in options.notify:
+        what, _, where = text.partition("=")
+        if what == _WEBHOOK:
+            from auditor.publish.webhook import check_address
+
+            check_address(where, environment.variables)
+        elif what != _ISSUE:
+            raise UsageError(
+                f"--notify {what[:60]}: nobody of that name",
+                help="github-issue, github-issue=OWNER/REPO or webhook=URL",
+            )
+        elif where and not _is_project(where):
+            raise UsageError(f"--notify {_ISSUE}={where[:60]}: no repository", help="write OWNER/REPO")
+        found.append(Wish(what, where))
+    return tuple(found)
+
+
+def notify(wanted: tuple[Wish, ...], fleet: Fleet, exit_status: Exit, environment: Environment) -> None:
+    """Tell whoever is to be told."""
+    for wish in wanted:
+        for who, outcome in _told(wish, fleet, exit_status, environment):
+            if outcome.failed:
+                tell(f"{who}: {outcome}")
+                if outcome.help:
+                    tell(f"  help: {outcome.help}")
+
+
+def _told(wish: Wish, fleet: Fleet, exit_status: Exit, environment: Environment) -> Iterator[tuple[str, Outcome]]:
+    from auditor.publish import webhook
+    from auditor.publish.outcome import Post, failed
+    from auditor.registry.faults import Failed
+
+    if wish.what == _ISSUE:
+        yield from _issues(wish, fleet, environment)
+        return
+    try:
+        said = webhook.summary(fleet, exit_status)
+        yield "webhook", webhook.post(said, wish.where, environment.variables, DEFAULT, datetime.now(UTC))
+    except Failed as failure:
+        yield "webhook", failed(Post.WEBHOOK, failure)
+
+
+def _issues(wish: Wish, fleet: Fleet, environment: Environment) -> Iterator[tuple[str, Outcome]]:
+    from auditor.publish.api import Api
+    from auditor.publish.issues import keep_issue
+    from auditor.publish.outcome import Did, Outcome, Post, failed
+    from auditor.publish.target import Target, access, token_names
+    from auditor.registry.faults import Failed
+
+    variables = environment.variables
+    reached = access(Forge.GITHUB, variables.get("GITHUB_API_URL") or _API, variables, plain_http=False)
+    if not reached.headers:
+        why = "no token may open issues"
+        yield _ISSUE, Outcome(Post.ISSUE, Did.FAILED, why, f"set {token_names(Forge.GITHUB)}")
+        return
+    api = Api(reached, variables, DEFAULT)
+    for audited in fleet.repositories():
+        project = wish.where or _project(audited, variables.get("GITHUB_SERVER_URL") or _SERVER)
+        if project is None:
+            continue  # it is not on this forge
+        try:
+            yield (
+                audited.target.name,
+                keep_issue(api, Target(Forge.GITHUB, reached, project), audited, datetime.now(UTC)),
+            )
+        except Failed as failure:
+            yield audited.target.name, failed(Post.ISSUE, failure)
+
+
+def _project(audited: Audited, server: str) -> str | None:
+    """`owner/name` of a repository on that server; None for one that is elsewhere."""
+    parts, home = urlsplit(audited.target.address), urlsplit(server)
+    found = parts.path.strip("/").removesuffix(".git")
+    return found if parts.hostname == home.hostname and _is_project(found) else None
+
+
+def _is_project(text: str) -> bool:
+    from auditor.publish.ci.job import project
+
+    return bool(project(text)) and text.count("/") == 1

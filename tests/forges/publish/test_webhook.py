@@ -1,0 +1,153 @@
+"""The summary of an audit, posted: signed, bounded, to one address only, and no trouble of the audit's."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.errors import UsageError
+from auditor.model.evidence import FaultKind
+from auditor.model.report import Exit
+from auditor.publish.outcome import Did
+from auditor.publish.webhook import SECRET, check_address, post, signature, summary
+from auditor.registry.faults import Failed
+from fixtures.registry import OciRegistry
+from tests.cli.house import House, Images
+from tests.cli.test_audit import Estate
+from tests.support import fleets
+from tests.support.forges import HURRIED, NOW
+
+WORD = "a secret that both sides know"
+
+
+class Receiver:
+    """What somebody would run: it keeps what it takes, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
+                self.send_response(status)
+                for name, value in {"Content-Length": "0", **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_arguments: Any) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield receiver
+    receiver.server.shutdown()
+    thread.join()
+    receiver.server.server_close()
+
+
+def verified(headers: dict[str, str], body: bytes, now: float) -> bool:
+    """The receiver's side, as the documentation has it."""
+    stamp = headers["x-auditor-timestamp"]
+    wanted = "sha256=" + hmac.new(WORD.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return abs(now - int(stamp)) < 300 and hmac.compare_digest(wanted, headers["x-auditor-signature-256"])
+
+
+def send(receiver: Receiver, told: dict[str, Any] | None = None) -> Did:
+    return post(told or {"a": 1}, receiver.url, {SECRET: WORD}, HURRIED, NOW).did
+
+
+def test_it_is_signed(receiver: Receiver) -> None:
+    assert send(receiver) is Did.SENT
+    ((headers, body),) = receiver.taken
+    assert verified(headers, body, NOW.timestamp())
+    assert not verified(headers, body + b" ", NOW.timestamp())
+    assert not verified(headers, body, NOW.timestamp() + 301)
+    later = {**headers, "x-auditor-timestamp": str(int(NOW.timestamp()) + 200)}
+    assert not verified(later, body, NOW.timestamp() + 200), "the time is part of what is signed"
+    assert WORD not in str(receiver.taken)
+    assert signature(WORD, "1", b"x") != signature(WORD + "!", "1", b"x")
+
+
+def test_what_passes_is_tried_again_and_what_does_not_is_not(receiver: Receiver) -> None:
+    receiver.answers = [(503, {}), (429, {"Retry-After": "0"})]
+    assert send(receiver) is Did.SENT
+    assert len({headers["x-auditor-delivery"] for headers, _ in receiver.taken}) == 1
+    assert len(receiver.taken) == 3
+    receiver.taken.clear()
+    receiver.answers = [(401, {})]
+    with pytest.raises(Failed):
+        send(receiver)
+    assert len(receiver.taken) == 1
+
+
+def test_no_redirect_is_followed(receiver: Receiver) -> None:
+    receiver.answers = [(307, {"Location": receiver.url})]
+    with pytest.raises(Failed, match="307"):
+        send(receiver)
+    assert len(receiver.taken) == 1
+
+
+def test_nobody_answers(receiver: Receiver) -> None:
+    receiver.server.server_close()
+    with pytest.raises(Failed) as raised:
+        post({}, receiver.url, {SECRET: WORD}, HURRIED, NOW)
+    assert raised.value.fault.kind is FaultKind.REFUSED
+
+
+@pytest.mark.parametrize("url", ["http://hooks.acme.example/x", "ftp://x/", "hooks.acme.example", "", "https://"])
+def test_addresses_that_nothing_is_posted_to(url: str) -> None:
+    with pytest.raises(UsageError):
+        check_address(url, {SECRET: WORD})
+
+
+@pytest.mark.parametrize("environ", [{}, {SECRET: ""}, {SECRET: "short"}])
+def test_nothing_is_posted_unsigned(environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=SECRET):
+        check_address("https://hooks.acme.example/x", environ)
+    check_address("https://hooks.acme.example/x", {SECRET: WORD})
+
+
+def test_the_summary_is_bounded() -> None:
+    told = summary(fleets.Listed(fleets.run(), tuple(fleets.many(300, images=2))), Exit.FINDINGS)
+    assert told["repositories"] == 300
+    assert len(told["failing"]) <= 200
+    assert len(told["changed"]) <= 100
+    assert len(json.dumps(told)) < 200_000
+
+
+def test_an_audit_tells(receiver: Receiver, tmp_path: Path) -> None:
+    with OciRegistry() as registry:
+        folder = tmp_path / "estate"
+        folder.mkdir()
+        estate = Estate(House(tmp_path, Images(registry)), folder)
+        estate.own("apps", "api", "unsigned")
+        environ = {SECRET: WORD}
+        ran = estate.audit("apps", "--notify", f"webhook={receiver.url}", environ=environ, status=1)
+        ((_, body),) = receiver.taken
+        told = json.loads(body)
+        assert (told["exit"], [each["name"] for each in told["failing"]]) == (1, ["apps"])
+        receiver.answers = [(403, {})]
+        again = estate.audit("apps", "--notify", f"webhook={receiver.url}", environ=environ, status=1)
+        assert "webhook failed" in again.err
+        assert again.report["summary"] == ran.report["summary"]
+        for wrong in ("webhook=http://hooks.acme.example/", "pigeon", "github-issue=acme"):
+            assert estate.audit("apps", "--notify", wrong, environ=environ, status=2).out == ""
