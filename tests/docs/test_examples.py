@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
@@ -97,6 +98,17 @@ def test_pods_may_do_no_more_than_they_need(path: Path) -> None:
         text = yaml.safe_dump(document)
         assert "automountServiceAccountToken: false" in text
         assert "runAsNonRoot: true" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("kubernetes/*.yaml")), ids=lambda path: path.name)
+def test_objects_are_what_kubernetes_takes(path: Path) -> None:
+    version = kubernetes_validate.latest_version()
+    for document in documents(path):
+        kubernetes_validate.validate(document, version, strict=True)
+    broken = {**document, "spec": {**document["spec"], "podFailurePolice": {}}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, version, strict=True)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("kubernetes/*.yaml")), ids=lambda path: path.name)
