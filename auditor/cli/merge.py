@@ -13,7 +13,7 @@ from auditor.errors import UsageError
 from auditor.model.report import Exit
 
 if TYPE_CHECKING:
-    from auditor.model.audit import Fleet
+    from auditor.report.fleet.json_read import SavedFleet
 
 
 def add(commands: Any) -> None:
@@ -44,20 +44,21 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     wanted = fleet_reports.destinations(options)
     told = wishes(options, environment)
     with ExitStack() as stack:
-        parts = [(name, _read(name, stack)) for name in options.parts]
+        parts = [(name, stack.enter_context(opened(name))) for name in options.parts]
         history = Path(options.history) if options.history else None
-        opened = stack.enter_context(open_history(history, now=datetime.now(UTC)))
-        fleet = merge(parts, opened)
+        recorded = stack.enter_context(open_history(history, now=datetime.now(UTC)))
+        fleet = merge(parts, recorded)
         fleet_reports.deliver(fleet, wanted, options, environment)
         notify(told, fleet, fleet.exit, environment)
         return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet.exit
 
 
-def _read(name: str, stack: ExitStack) -> Fleet:
+def opened(name: str) -> SavedFleet:
+    """The saved result of an audit. Raises UsageError."""
     from auditor.report.fleet.json_read import InvalidReport, read_fleet
 
     try:
-        return stack.enter_context(read_fleet(Path(name)))
+        return read_fleet(Path(name))
     except InvalidReport as error:
         raise UsageError(
             f"{name} is no result of an audit: {error}", help="give what `-f json=FILE` has written"

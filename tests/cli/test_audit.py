@@ -255,3 +255,17 @@ def test_the_log_can_be_json_lines(estate: Estate) -> None:
     assert (over["repositories"], over["failed"], over["exit"]) == (2, 1, 3)
     wrong = estate.house.run("audit", "--log-format", "json", cwd=estate.folder)
     assert next(json.loads(line)["level"] for line in wrong.err.splitlines()) == "error"
+
+
+def test_a_saved_audit_in_other_formats(estate: Estate) -> None:
+    estate.own("good", "api")
+    estate.own("bad", "unsigned")
+    saved = estate.folder / "audit.json"
+    estate.audit("good", "bad", "-f", f"json={saved}", status=1)
+    site = estate.folder / "site"
+    ran = estate.house.run("report", str(saved), "-f", "json", "-f", f"html={site}", cwd=estate.folder)
+    assert (ran.status, ran.out) == (1, saved.read_text("utf-8"))
+    assert (site / "index.html").is_file()
+    saved.write_text(saved.read_text("utf-8").replace('"good"', '"bad"'), "utf-8")
+    ran = estate.house.run("report", str(saved), "-f", "json", cwd=estate.folder)
+    assert (ran.status, "no result of an audit" in ran.err) == (2, True)

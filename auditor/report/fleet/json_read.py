@@ -28,7 +28,7 @@ from auditor.report.fleet.spool import Spool, sort_key
 from auditor.report.json_read import read_finding, read_gap, read_image, read_instant, read_run, read_seconds
 from auditor.report.json_v1 import SCHEMA
 
-__all__ = ["InvalidReport", "SavedFleet", "read_fleet"]
+__all__ = ["InvalidReport", "SavedFleet", "is_audit", "read_fleet"]
 
 _LISTS: Final = ("repositories", "images", "findings", "skipped")
 """A repository comes before what is said of it."""
@@ -80,6 +80,17 @@ def read_fleet(path: Path, limits: Limits = DEFAULT) -> SavedFleet:
         spool.close()
         raise
     return SavedFleet(run, nights, spool)
+
+
+def is_audit(path: Path, limits: Limits = DEFAULT) -> bool:
+    """Whether a file says that it is the result of an audit. One that cannot be read, or is no JSON, is none."""
+    try:
+        with path.open("rb") as file:
+            found = members(file, (), {"run"}, limits.audit_entry_bytes)
+            run = next((value for _, value in found), None)
+    except (InvalidReport, OSError, ValueError):
+        return False
+    return isinstance(run, dict) and run.get("command") == "audit"
 
 
 def _fill(spool: Spool, path: Path, limits: Limits) -> tuple[AuditRun, tuple[Night, ...]]:
