@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import assert_never
 
 import pytest
 
 from auditor.model.evidence import KeySigned, Refused, Resolved, Signature, Signed
 from auditor.model.reference import Digest, Reference
-from auditor.registry.material import LegacyAttestation, Listing, Material
+from auditor.registry.material import BundleBytes, LegacyAttestation, Material, SimpleSigning
 from fixtures.registry import OciRegistry, Quirks
 from fixtures.registry.images import DSSE, SIMPLE_SIGNING, put_layers, tag_of
 from tests.registry.asking import client
@@ -84,7 +85,15 @@ def test_outcome_over_sockets(case: RealCase, listed: Listed) -> None:
 
 def _stored(material: Material) -> str:
     """What is stored of it; how a list of referrers calls it is the registry's word."""
-    return repr(replace(material, artifact_type=None) if not isinstance(material, LegacyAttestation) else material)
+    match material:
+        case BundleBytes():
+            return repr(replace(material, artifact_type=None, media_type=None))
+        case SimpleSigning():
+            return repr(replace(material, artifact_type=None))
+        case LegacyAttestation():
+            return repr(material)
+        case _:
+            assert_never(material)
 
 
 def _bytes(material: object) -> bytes:
