@@ -11,7 +11,7 @@ import pytest
 
 from auditor.model.evidence import KeySigned, Refused, Resolved, Signature, Signed
 from auditor.model.reference import Digest, Reference
-from auditor.registry.material import BundleBytes, LegacyAttestation, Material, SimpleSigning
+from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
 from fixtures.registry import OciRegistry, Quirks
 from fixtures.registry.images import DSSE, SIMPLE_SIGNING, put_layers, tag_of
 from tests.registry.asking import client
