@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 from auditor.errors import UsageError
 from auditor.fleet.shards import missing
@@ -11,7 +13,9 @@ from auditor.history.history import History
 from auditor.history.recording import RecordedFleet
 from auditor.model.audit import AuditRun, Fleet, Shard
 
-_SETTINGS = "merge"
+_SETTINGS: Final = "merge"
+_ONE_NIGHT: Final = timedelta(hours=12)
+"""How far apart the parts of one audit may begin: those of two nights begin a day apart."""
 
 
 def merge(parts: Sequence[tuple[str, Fleet]], history: History) -> RecordedFleet:
@@ -61,8 +65,10 @@ def _chosen(parts: Sequence[tuple[str, Fleet]]) -> dict[int, Fleet]:
 
 
 def _fits(one: AuditRun, other: AuditRun) -> bool:
+    """Whether two parts are of one audit. What is left over from the night before must not stand in for a part of tonight."""
     counts = {run.shard.count for run in (one, other) if run.shard}
-    return (one.targets, one.version) == (other.targets, other.version) and len(counts) == 1
+    same = (one.targets, one.version) == (other.targets, other.version) and len(counts) == 1
+    return same and abs(one.started - other.started) <= _ONE_NIGHT
 
 
 def _run(runs: list[AuditRun], absent: tuple[Shard, ...]) -> AuditRun:

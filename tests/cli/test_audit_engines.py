@@ -186,6 +186,14 @@ def test_parts_of_different_audits_are_not_merged(estate: Estate) -> None:
     two = part(estate, 2, 2)
     ran = estate.house.program("merge", str(one), str(two), cwd=estate.folder)
     assert (ran.status, "different audits" in ran.err) == (2, True)
+    yesterday = estate.folder / "yesterday.json"
+    mine = part(estate, 1, 2)
+    for section, member, value in (("run", "started", "2020-01-01T02:00:00Z"), ("tool", "version", "0.0.1")):
+        told = json.loads(two.read_text("utf-8"))
+        told[section][member] = value
+        yesterday.write_text(json.dumps(told), "utf-8")
+        ran = estate.house.program("merge", str(mine), str(yesterday), cwd=estate.folder)
+        assert (ran.status, "different audits" in ran.err) == (2, True), member
     whole = estate.folder / "whole.json"
     estate.house.program("audit", *names(estate), "--no-history", "-q", "-f", f"json={whole}", cwd=estate.folder)
     ran = estate.house.program("merge", str(whole), cwd=estate.folder)
