@@ -6,6 +6,7 @@ plain (worktrees, other ways to store references, broken files) is not told here
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,10 @@ _PACKED: Final = 4 * 1024 * 1024
 
 def head_commit(path: Path) -> str | None:
     """The full name of the commit that HEAD names in the repository at `path`, bare or not; None where git must be asked."""
-    folder = path / ".git" if (path / ".git").is_dir() else path
+    own = path / ".git"
+    if os.path.lexists(own) and not own.is_dir():
+        return None  # a worktree or submodule: a file HEAD beside it is of the tree, and says what its author likes
+    folder = own if own.is_dir() else path
     try:
         head = _read(folder / "HEAD", _LONG)
         if _COMMIT.fullmatch(head):
