@@ -23,6 +23,7 @@ from auditor.model.audit import Target
 from auditor.policies.versions import Kyverno, Versions
 from auditor.progress import SILENT, Progress
 from auditor.publish import organisations
+from auditor.registry.endpoint import origin_of
 from auditor.registry.material import Registry
 from auditor.registry.pace import Pace
 from auditor.registry.store import CacheSettings
@@ -178,7 +179,7 @@ class Workshop:
         """
         settings = rules.registries
         if not self.settings.config:
-            settings = {host: replace(each, anonymous=_is_steered(each)) for host, each in settings.items()}
+            settings = unsteered(settings)
         key = repr(sorted(settings.items()))
         with self._lock:
             if key not in self._registries:
@@ -198,6 +199,17 @@ class Workshop:
 def _holds(tree: Tree, folder: str) -> bool:
     """Whether a folder, or a file of this name, is in a tree: one that is misspelt would seem to deploy nothing."""
     return any(path == folder or path.startswith(f"{folder}/") for path in tree.entries())
+
+
+def unsteered(settings: Mapping[str, RegistrySettings]) -> Mapping[str, RegistrySettings]:
+    """The same, with no credential for a host that one of them steers, by whichever of its names (`ghcr.io:80`, Docker Hub's)."""
+    spoken_to = {host: origin_of(host, settings).authority for host in settings}
+    steered = {spoken_to[host] for host, each in settings.items() if _is_steered(each)}
+    silent = {host: RegistrySettings(host, anonymous=True) for host in steered}
+    return {
+        **silent,
+        **{host: replace(each, anonymous=bool({host, spoken_to[host]} & steered)) for host, each in settings.items()},
+    }
 
 
 def _is_steered(settings: RegistrySettings) -> bool:

@@ -35,8 +35,8 @@ def of_image(reference: Reference, settings: Mapping[str, RegistrySettings]) -> 
     own = settings.get(reference.host)
     if own is not None and own.mirror:
         host, _, prefix = own.mirror.partition("/")
-        return Endpoint(_origin(host, settings), f"{prefix.strip('/')}/{reference.path}".lstrip("/"))
-    return Endpoint(_origin(reference.host, settings), reference.path)
+        return Endpoint(origin_of(host, settings), f"{prefix.strip('/')}/{reference.path}".lstrip("/"))
+    return Endpoint(origin_of(reference.host, settings), reference.path)
 
 
 def of_signatures(reference: Reference, settings: Mapping[str, RegistrySettings]) -> Endpoint:
@@ -45,7 +45,7 @@ def of_signatures(reference: Reference, settings: Mapping[str, RegistrySettings]
     if own is None or not own.signatures:
         return of_image(reference, settings)
     host, _, repository = own.signatures.partition("/")
-    return Endpoint(_origin(host, settings), repository.strip("/"))
+    return Endpoint(origin_of(host, settings), repository.strip("/"))
 
 
 def by_authority(settings: Mapping[str, RegistrySettings]) -> Mapping[str, RegistrySettings]:
@@ -54,7 +54,8 @@ def by_authority(settings: Mapping[str, RegistrySettings]) -> Mapping[str, Regis
     return {_HUB_HOST: hub, **settings} if hub is not None else settings
 
 
-def _origin(host: str, settings: Mapping[str, RegistrySettings]) -> Origin:
+def origin_of(host: str, settings: Mapping[str, RegistrySettings]) -> Origin:
+    """Who is really spoken to where a reference or a setting names this host."""
     own = settings.get(host)
     spoken_to = _HUB_HOST if host == DOCKER_HUB else host
     secure = Origin.of(f"https://{spoken_to}")
