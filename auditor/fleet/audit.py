@@ -90,20 +90,20 @@ class Audit:
         places: dict[str, Place] = {}
         grounds: dict[str, Ground] = {}
         for job, outcome in self.engine.run(self._readings(waiting.values(), shelf)):
-            read = _read_outcome(outcome)
-            if isinstance(read, Failure):
-                recording.record(Audited(waiting[job.name], failure=read))
-                continue
             try:
+                read = _read_outcome(outcome)
+                if isinstance(read, Failure):
+                    recording.record(Audited(waiting[job.name], failure=read))
+                    continue
                 place = shelf.put(job.name, read)
+                wanted = place.wanted
+                if wanted.ground not in grounds:
+                    grounds[wanted.ground] = Ground(wanted.ground, shelf.extract(job.name).rules, wanted.policies)
             except wire.Garbled as error:
                 shelf.forget(job.name)  # so that the next run reads the tree anew
                 recording.record(Audited(waiting[job.name], failure=Failure(Stage.INTERNAL, error.message, error.help)))
                 continue
             places[job.name] = place
-            wanted = place.wanted
-            if wanted.ground not in grounds:
-                grounds[wanted.ground] = Ground(wanted.ground, shelf.extract(job.name).rules, wanted.policies)
             grounds[wanted.ground].asks.update(wanted.asks)
         return places, grounds
 

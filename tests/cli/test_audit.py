@@ -269,3 +269,14 @@ def test_a_saved_audit_in_other_formats(estate: Estate) -> None:
     saved.write_text(saved.read_text("utf-8").replace('"good"', '"bad"'), "utf-8")
     ran = estate.house.run("report", str(saved), "-f", "json", cwd=estate.folder)
     assert (ran.status, "no result of an audit" in ran.err) == (2, True)
+
+
+def test_what_was_kept_and_is_damaged_is_read_again(estate: Estate) -> None:
+    estate.own("apps", "unsigned")
+    first = estate.audit("apps", status=1).report
+    for what in ("extract", "wanted", "identity"):
+        with sqlite3.connect(estate.history) as database:
+            database.execute("UPDATE extractions SET content = x'00' WHERE key = ?", (f"{what}/apps",))
+        again = estate.audit("apps", status=1).report
+        assert of(again, "apps") == of(first, "apps")
+        assert again["repositories"][0]["failure"] is None
