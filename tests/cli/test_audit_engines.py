@@ -165,6 +165,7 @@ def part(estate: Estate, index: int, count: int) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_parts_that_are_merged(estate: Estate) -> None:
     alone = audit(estate)
     parts = [part(estate, index, 3) for index in range(1, 4)]
@@ -180,6 +181,7 @@ def test_a_part_without_repositories_is_written_all_the_same(estate: Estate) -> 
     assert (ran.status, ran.report["repositories"], ran.report["run"]["shard"]) == (0, [], "7/9999")
 
 
+@pytest.mark.slow
 def test_parts_of_different_audits_are_not_merged(estate: Estate) -> None:
     one = part(estate, 1, 2)
     estate.own("one-more", "api")

@@ -6,6 +6,7 @@ import json
 import posixpath
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +103,7 @@ def changes(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
     return base, head
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(change=changes())
 def test_what_gates_is_the_same(change: tuple[dict[str, str], dict[str, str]]) -> None:
