@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from auditor.config.rules import Rules
+from auditor.errors import UsageError
+from auditor.folders import cache_folder
 from auditor.manifests.render.tools import Renderers
 from auditor.world import World
+
+
+def charts_folder(renderers: Renderers | None) -> Path:
+    """Where fetched charts are kept. Raises UsageError where nothing would render them."""
+    if renderers is None or renderers.helm is None:
+        raise UsageError(
+            "--fetch-charts: there is no helm to render what is fetched",
+            help="install helm or the extra gitops-auditor[helm], and leave out --render never",
+        )
+    return cache_folder("charts")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from auditor.cli.options import (
     add_notify_option,
     add_render_option,
     age,
+    jobs,
 )
 from auditor.errors import UsageError
 from auditor.model.report import Exit
@@ -64,7 +65,7 @@ def add(commands: Any) -> None:
         "--max-time", type=age, default=None, metavar="AGE", help="end after so long, with what there is: 90s, 10m, 6h"
     )
     group.add_argument("--engine", choices=("threads", "dask"), default="threads", help="where the work is done")
-    group.add_argument("--workers", type=int, default=None, metavar="N", help="trees that are read at once")
+    group.add_argument("--workers", type=jobs, default=None, metavar="N", help="trees that are read at once")
     group.add_argument(
         "--scheduler", metavar="ADDRESS", help="of Dask's scheduler: tls://host:8786 (tcp:// on loopback only)"
     )
@@ -84,8 +85,8 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Audit, and report."""
     from auditor.cli import fleet_reports, fleet_targets
     from auditor.cli.ending import Ending
-    from auditor.cli.journal import tell_outcome
-    from auditor.cli.notify import notify, wishes
+    from auditor.cli.journal import close
+    from auditor.cli.notify import wishes
     from auditor.cli.output import tell_timings
     from auditor.fleet.audit import Audit
     from auditor.fleet.shards import read_shard
@@ -117,12 +118,9 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
             environment.progress.close()
             with world.watch.lap("reports"):
                 fleet_reports.deliver(fleet, wanted, options, environment)
-            notify(told, fleet, fleet.exit, environment)
-            if options.log_format == "json":
-                tell_outcome(fleet)
             if options.timings:
                 tell_timings(world.watch)
-            return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet.exit
+            return close(fleet, told, options, environment)
 
 
 def _settings(options: argparse.Namespace, environment: Environment) -> Settings:

@@ -37,7 +37,8 @@ def add(commands: Any) -> None:
 def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Merge, and report."""
     from auditor.cli import fleet_reports
-    from auditor.cli.notify import notify, wishes
+    from auditor.cli.journal import close
+    from auditor.cli.notify import wishes
     from auditor.fleet.merge import merge
     from auditor.history.history import open_history
 
@@ -49,8 +50,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         recorded = stack.enter_context(open_history(history, now=datetime.now(UTC)))
         fleet = merge(parts, recorded)
         fleet_reports.deliver(fleet, wanted, options, environment)
-        notify(told, fleet, fleet.exit, environment)
-        return Exit.CLEAN if options.exit_zero and not fleet.run.ended_early else fleet.exit
+        return close(fleet, told, options, environment)
 
 
 def opened(name: str) -> SavedFleet:

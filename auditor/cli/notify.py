@@ -81,6 +81,7 @@ def _told(wish: Wish, fleet: Fleet, exit_status: Exit, environment: Environment)
 
 def _issues(wish: Wish, fleet: Fleet, environment: Environment) -> Iterator[tuple[str, Outcome]]:
     from auditor.publish.api import Api
+    from auditor.publish.github import graphql_of, own_login
     from auditor.publish.issues import keep_issue
     from auditor.publish.outcome import Did, Outcome, Post, failed
     from auditor.publish.target import Target, access, token_names
@@ -93,15 +94,17 @@ def _issues(wish: Wish, fleet: Fleet, environment: Environment) -> Iterator[tupl
         yield _ISSUE, Outcome(Post.ISSUE, Did.FAILED, why, f"set {token_names(Forge.GITHUB)}")
         return
     api = Api(reached, variables, DEFAULT)
+    try:
+        login = own_login(api, graphql_of(Target(Forge.GITHUB, reached, wish.where)))
+    except Failed as failure:
+        yield _ISSUE, failed(Post.ISSUE, failure)
+        return
     for audited in fleet.repositories():
         project = wish.where or _project(audited, variables.get("GITHUB_SERVER_URL") or _SERVER)
         if project is None:
             continue  # it is not on this forge
         try:
-            yield (
-                audited.target.name,
-                keep_issue(api, Target(Forge.GITHUB, reached, project), audited, datetime.now(UTC)),
-            )
+            yield audited.target.name, keep_issue(api, login, project, audited, datetime.now(UTC))
         except Failed as failure:
             yield audited.target.name, failed(Post.ISSUE, failure)
 

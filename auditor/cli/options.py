@@ -257,7 +257,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="accept no bundle that sigstore-python can judge and refuses; `second-opinion: true` in the rules does it always",
     )
-    group.add_argument("--jobs", type=_jobs, default=None, metavar="N", help="requests under way at once (default 64)")
+    group.add_argument("--jobs", type=jobs, default=None, metavar="N", help="requests under way at once (default 64)")
     group.add_argument("--timings", action="store_true", help="say on standard error what took how long")
 
 
@@ -282,7 +282,8 @@ _LONGEST_AGE: Final = 6
 """Digits of an age."""
 
 
-def _jobs(text: str) -> int:
+def jobs(text: str) -> int:
+    """How much is under way at once."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
     return int(text)

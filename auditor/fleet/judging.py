@@ -18,7 +18,6 @@ from auditor.judge.judge import judge
 from auditor.model.audit import Target
 from auditor.model.evidence import Evidence
 from auditor.model.report import Report, Run
-from auditor.policies.versions import Kyverno, Versions
 from auditor.version import __version__
 
 
@@ -42,8 +41,7 @@ class Evidences:
 
 def judged(target: Target, found: Extract, rules: Rules, evidences: Evidences, settings: Settings) -> Report:
     """The report of one tree, judged whole. That it deploys nothing is said, and is nothing incomplete among many."""
-    versions = Versions(Kyverno(settings.kyverno)) if settings.kyverno else None
-    policies = enforced_by(policies_of(found, rules), rules, versions)
+    policies = enforced_by(policies_of(found, rules), rules, settings.versions)
     comparison = compare(None, found.uses, Governing(rules).label)
     evidence = evidences.evidence
     listings = evidences.listings(policies.repositories)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auditor.model.finding import Level
+from auditor.policies.versions import Kyverno, Versions
 from auditor.source.memory import Kept
 
 
@@ -25,7 +26,6 @@ class Settings:
     tag_seconds: float = 0.0
     listing_seconds: float = 0.0
     refresh: bool = False
-    cached: bool = True
     render: str = "auto"
     fetch_charts: bool = False
     kyverno: str | None = None
@@ -39,3 +39,8 @@ class Settings:
     def today(self) -> date:
         """The day (UTC) on which waivers are in force or not."""
         return self.started.date()
+
+    @property
+    def versions(self) -> Versions | None:
+        """Of the engines whose policies rule; None takes the newest that are read."""
+        return Versions(Kyverno(self.kyverno)) if self.kyverno else None

@@ -15,12 +15,12 @@ from typing import Final, Self
 from auditor.answers import registries
 from auditor.config.rules import RegistrySettings, Rules
 from auditor.errors import SourceError, UsageError
+from auditor.fetching import charts_folder
 from auditor.fleet.settings import Settings
 from auditor.folders import cache_folder
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests.render.tools import Renderers, find_renderers
+from auditor.manifests.render.tools import Renderers, renderers_for
 from auditor.model.audit import Target
-from auditor.policies.versions import Kyverno, Versions
 from auditor.progress import SILENT, Progress
 from auditor.publish import organisations
 from auditor.registry.endpoint import origin_of
@@ -41,7 +41,7 @@ _HEAD: Final = "HEAD"
 
 
 class Workshop:
-    """Thread-safe. A context manager: leaving it closes what it has opened.
+    """Thread-safe. A context manager: leaving it closes what it has opened. Raises UsageError for programs that are missing.
 
     `environ` is the environment of this very process: a worker on another machine has credentials of its own, and none of the
     `logins` that addresses on a command line held.
@@ -61,7 +61,8 @@ class Workshop:
         self._progress = progress
         self._limits = replace(limits, run_seconds=settings.seconds)
         self._pace = Pace(self._limits, progress)
-        self._renderers = _renderers(settings, environ)
+        self._renderers = renderers_for(settings.render, environ)
+        self._charts = charts_folder(self._renderers) if settings.fetch_charts else None
         self._open = ExitStack()
         self._lock = threading.Lock()
         self._all_by: Loaded | None = None
@@ -95,8 +96,8 @@ class Workshop:
             exit_zero=settings.exit_zero,
             cache=self._cache(),
             renderers=self._renderers and Renderers(self._renderers.kustomize, self._renderers.helm),
-            charts=cache_folder("charts") if settings.fetch_charts else None,
-            versions=Versions(Kyverno(settings.kyverno)) if settings.kyverno else None,
+            charts=self._charts,
+            versions=settings.versions,
         )
 
     @cached_property
@@ -187,10 +188,8 @@ class Workshop:
                 self._registries[key] = self._open.enter_context(opened)
             return self._registries[key]
 
-    def _cache(self) -> CacheSettings | None:
+    def _cache(self) -> CacheSettings:
         settings = self.settings
-        if not settings.cached:
-            return None
         return CacheSettings(
             cache_folder("registry"), settings.tag_seconds, settings.listing_seconds, refresh=settings.refresh
         )
@@ -215,7 +214,3 @@ def unsteered(settings: Mapping[str, RegistrySettings]) -> Mapping[str, Registry
 def _is_steered(settings: RegistrySettings) -> bool:
     """Whether a repository says where a credential for this host would go, or who may listen."""
     return settings.realm is not None or settings.plain_http or settings.ca_pem is not None
-
-
-def _renderers(settings: Settings, environ: Mapping[str, str]) -> Renderers | None:
-    return None if settings.render == "never" else find_renderers(environ)

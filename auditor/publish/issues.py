@@ -18,10 +18,9 @@ from auditor.model.audit import Audited
 from auditor.model.report import Exit
 from auditor.publish.api import Api, each_object
 from auditor.publish.ci.job import number
-from auditor.publish.github import graphql_of, is_by, own_login
+from auditor.publish.github import is_by
 from auditor.publish.outcome import Did, Outcome, Post
 from auditor.publish.sticky import Comment, stick
-from auditor.publish.target import Target
 from auditor.report.escape import cut
 from auditor.report.markdown import marker, render
 from auditor.report.options import RenderOptions
@@ -36,13 +35,13 @@ _CLOSED: Final = "\n<!-- closed -->"
 class IssueThread:
     """The issues that we keep about one audited repository, as comments are kept (`sticky.Thread`)."""
 
-    def __init__(self, api: Api, target: Target, title: str, mark: str) -> None:
-        """`mark`: the first line of the issue that is meant, which no other repository's has."""
+    def __init__(self, api: Api, login: str, project: str, audited: str, mark: str) -> None:
+        """`login`: whose token it is. `mark`: the first line of the issue that is meant, which no other repository's has."""
         self._api = api
-        self._issues = f"/repos/{target.project}/issues"
-        self._title = title
+        self._issues = f"/repos/{project}/issues"
+        self._title = cut(f"auditor: {audited}", _TITLE)
         self._mark = mark
-        self._login = own_login(api, graphql_of(target))
+        self._login = login
 
     def ours(self) -> list[Comment]:
         """The open ones; where none is, the one that was closed last."""
@@ -79,13 +78,13 @@ class IssueThread:
         return bool(open_)
 
 
-def keep_issue(api: Api, target: Target, audited: Audited, now: datetime) -> Outcome:
-    """Bring the issue of one audited repository up to date. Raises Refused or Failed."""
+def keep_issue(api: Api, login: str, project: str, audited: Audited, now: datetime) -> Outcome:
+    """Bring the issue of one audited repository, which is in `project`, up to date. Raises Refused or Failed."""
     if audited.report is None or audited.exit is Exit.INCOMPLETE:
         return Outcome(Post.ISSUE, Did.LEFT, "the repository could not be judged")
     name = audited.target.name
     key = f"audit-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
-    thread = IssueThread(api, target, cut(f"auditor: {name}", _TITLE), marker(key))
+    thread = IssueThread(api, login, project, name, marker(key))
     # The run is another every night; what it found often is not.
     report = replace(audited.report, run=replace(audited.report.run, notes=()))
     body = render(report, RenderOptions(key=key, budget=BODY))

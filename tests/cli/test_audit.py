@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sqlite3
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -280,3 +282,27 @@ def test_what_was_kept_and_is_damaged_is_read_again(estate: Estate) -> None:
         again = estate.audit("apps", status=1).report
         assert of(again, "apps") == of(first, "apps")
         assert again["repositories"][0]["failure"] is None
+
+
+def test_a_merge_logs_as_an_audit_does(estate: Estate) -> None:
+    estate.own("good", "api")
+    part = estate.folder / "part.json"
+    told = ("--no-history", "--shard", "1/1", "-q", "-f", f"json={part}")
+    assert estate.house.run("audit", "good", *told, cwd=estate.folder).status == 0
+    ran = estate.house.run("merge", str(part), "-q", "--log-format", "json", cwd=estate.folder)
+    (line,) = (json.loads(line) for line in ran.err.splitlines())
+    assert (ran.status, line["exit"], line["repositories"], line["failed"]) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--workers", "-1"), ("--workers", "many"), ("--render", "require"), ("--fetch-charts",)]
+)
+def test_what_cannot_be_done_is_refused_before_anything_is(estate: Estate, wrong: tuple[str, ...]) -> None:
+    estate.own("good", "api")
+    nothing = {
+        "PATH": str(Path(sys.executable).parent / "nothing") + os.pathsep + "/usr/bin",
+        "AUDITOR_HELM": "/nowhere",
+    }
+    ran = estate.audit("good", *wrong, environ=nothing, status=2)
+    assert (ran.out, wrong[0] in ran.err) == ("", True)
+    assert not estate.history.exists()

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from auditor.errors import UsageError
 from auditor.manifests.helm.wanted import Fetch
 from auditor.manifests.render.sandbox import Failed, run
 
@@ -90,6 +91,22 @@ def find_renderers(environ: Mapping[str, str]) -> Renderers:
     Without helm, the extra `helm` of this project, where it is installed.
     """
     return Renderers(_find("kustomize", environ), _find("helm", environ) or _library(environ))
+
+
+def renderers_for(render: str, environ: Mapping[str, str]) -> Renderers | None:
+    """The programs of a run by its `--render`; None for `never`. Raises UsageError where they are required and missing."""
+    if render == "never":
+        return None
+    found = find_renderers(environ)
+    missing = [
+        name for name, tool in (("kustomize (or kubectl)", found.kustomize), ("helm", found.helm)) if tool is None
+    ]
+    if render == "require" and missing:
+        raise UsageError(
+            f"--render require: {' and '.join(missing)} not on PATH",
+            help="install it, name it by AUDITOR_KUSTOMIZE or AUDITOR_HELM, or use --render auto",
+        )
+    return found
 
 
 def _library(environ: Mapping[str, str]) -> Tool | None:

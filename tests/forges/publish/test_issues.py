@@ -14,6 +14,7 @@ from auditor.model.finding import Finding, Level
 from auditor.model.forge import Forge as Kind
 from auditor.model.report import Report
 from auditor.publish.api import Api
+from auditor.publish.github import graphql_of, own_login
 from auditor.publish.issues import keep_issue
 from auditor.publish.outcome import Did
 from auditor.publish.target import TOKEN, access
@@ -39,7 +40,8 @@ def audited(*findings: Finding, name: str = "acme/gitops") -> Audited:
 
 def keep(forge: GitHubForge, what: Audited) -> Did:
     reached = access(Kind.GITHUB, forge.url, {TOKEN: forge.token}, plain_http=False)
-    return keep_issue(Api(reached, {}, HURRIED), Place(Kind.GITHUB, reached, "acme/gitops"), what, NOW).did
+    api, place = Api(reached, {}, HURRIED), Place(Kind.GITHUB, reached, "acme/gitops")
+    return keep_issue(api, own_login(api, graphql_of(place)), place.project, what, NOW).did
 
 
 def test_an_issue_lives_as_long_as_what_it_is_about(forge: GitHubForge) -> None:
