@@ -109,7 +109,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         with (
             ending.after(options.max_time),
             ending.on_termination(),
-            _engine(options, workshop) as engine,
+            _engine(options, workshop, environment) as engine,
             open_history(history, now=settings.started) as opened,
         ):
             world = workshop.world()
@@ -155,7 +155,7 @@ def _settings(options: argparse.Namespace, environment: Environment) -> Settings
 
 
 @contextmanager
-def _engine(options: argparse.Namespace, workshop: Workshop) -> Iterator[Engine]:
+def _engine(options: argparse.Namespace, workshop: Workshop, environment: Environment) -> Iterator[Engine]:
     """Where the work is done. Raises UsageError for a scheduler that may not be trusted, or does not answer."""
     if options.engine == "dask":
         from auditor.fleet.engines.workers import Certificates, workers
@@ -166,6 +166,12 @@ def _engine(options: argparse.Namespace, workshop: Workshop) -> Iterator[Engine]
         with workers(options.scheduler, certificates, workshop.settings) as engine:
             yield engine
         return
+    from auditor.fleet.engines.apart import Apart, is_worthwhile
     from auditor.fleet.engines.threads import Threads
 
-    yield Threads(workshop, options.workers)
+    if not is_worthwhile():
+        yield Threads(workshop, options.workers)
+        return
+    with Apart(workshop.settings, environment.variables, environment.progress) as apart:
+        workshop.when_stopped(apart.stop)
+        yield Threads(workshop, options.workers, apart)

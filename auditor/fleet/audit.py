@@ -2,7 +2,8 @@
 
 1. Every tree is read on its own; one that did not change since it was last read is not read again.
 2. The questions of all trees are put together: on one ground (trust roots, keys, registries) each is asked once.
-3. Every tree is judged by its own rules, with what differs from the last time, and written into the history.
+3. Every tree is judged by its own rules, with what differs from the last time, and written into the history: as soon as all
+   that it asks is answered, while others wait for the network.
 
 Whatever is done is in the history at once. A run that is killed goes on there, and nothing of what it holds is asked again.
 """
@@ -12,14 +13,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from auditor.errors import AuditorError
 from auditor.fleet import wire
 from auditor.fleet.engines.engine import Engine
-from auditor.fleet.grounds import Ground
+from auditor.fleet.grounds import Awaiting, Ground
 from auditor.fleet.judging import judged
 from auditor.fleet.settings import Settings
 from auditor.fleet.shards import Targets
@@ -64,13 +65,14 @@ class Audit:
         waiting = {each.name: each for each in self.targets.found if each.name not in done}
         with watch.lap("repositories"):
             places, grounds = self._read(waiting, recording)
+        bench = _Bench(recording, Shelf(recording), RulesShelf(self.settings.config_path, self.world), places, waiting)
         with watch.lap("registries and signatures"):
             for _, ground in sorted(grounds.items()):
-                self._ask(ground, recording)
+                self._ask(ground, bench)
         with watch.lap("judging"):
-            bench = _Bench(recording, Shelf(recording), RulesShelf(self.settings.config_path, self.world))
-            for name, place in sorted(places.items()):
-                recording.record(self._judged(waiting[name], place, grounds[place.wanted.ground], bench))
+            for name in sorted(places):
+                if name not in bench.judged:
+                    self._judge(name, grounds[places[name].wanted.ground], bench)
             notes = dict.fromkeys(note for _, ground in sorted(grounds.items()) for note in ground.notes)
             over = replace(
                 recording.run, seconds=watch.seconds, ended_early=self.over(), notes=(*self.targets.notes, *notes)
@@ -104,7 +106,8 @@ class Audit:
                 recording.record(Audited(waiting[job.name], failure=Failure(Stage.INTERNAL, error.message, error.help)))
                 continue
             places[job.name] = place
-            grounds[wanted.ground].asks.update(wanted.asks)
+        for _, place in sorted(places.items()):
+            grounds[place.wanted.ground].asks.update(dict.fromkeys(place.wanted.asks))
         return places, grounds
 
     def _readings(self, targets: Iterable[Target], shelf: Shelf) -> Iterator[Job]:
@@ -115,17 +118,28 @@ class Audit:
 
     # ── 2. each question once ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ask(self, ground: Ground, recording: Recording) -> None:
-        ground.answered.update(recording.answers(ground.key))
+    def _ask(self, ground: Ground, bench: _Bench) -> None:
+        """Ask what is open on a ground, and judge each tree whose last question is answered."""
+        ground.answered.update(bench.recording.answers(ground.key))
         if self.over() or not ground.open():
             return
-        for job, outcome in self.engine.run(ground.jobs(self.engine.batch, self.settings.config_path)):
+        wanted = ((name, place.wanted) for name, place in sorted(bench.places.items()))
+        trees = ((name, each.asks) for name, each in wanted if each.ground == ground.key)
+        awaiting = Awaiting(trees, ground.answered)
+        jobs = ground.jobs(self.engine.batch, self.settings.config_path, by_host=self.engine.by_host)
+        for job, outcome in self.engine.run(jobs):
             if self.over():  # what comes now may only be that nobody could be asked any more
                 return
             for question, answer in ground.take(job, outcome):
-                recording.answer(ground.key, question, answer)
+                bench.recording.answer(ground.key, question, answer)
+                for name in awaiting.answered(question):
+                    self._judge(name, ground, bench)
 
     # ── 3. every tree by its own rules ───────────────────────────────────────────────────────────────────────────────────
+
+    def _judge(self, name: str, ground: Ground, bench: _Bench) -> None:
+        bench.judged.add(name)
+        bench.recording.record(self._judged(bench.targets[name], bench.places[name], ground, bench))
 
     def _judged(self, target: Target, place: Place, ground: Ground, bench: _Bench) -> Audited:
         if ground.failure is not None:
@@ -151,11 +165,14 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """What judging a tree needs of the run."""
+    """What judging a tree needs of the run. `judged` are the names of those that are done."""
 
     recording: Recording
     shelf: Shelf
     rules: RulesShelf
+    places: Mapping[str, Place]
+    targets: Mapping[str, Target]
+    judged: set[str] = field(default_factory=set)
 
 
 def _read_outcome(outcome: bytes | Lost) -> ReadOutcome:

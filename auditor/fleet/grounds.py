@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
@@ -24,30 +24,33 @@ _JUDGED_BY: Final = ""
 class Ground:
     """Trees that ask by the same trust roots, keys and registries, and what was answered, as JSON by question as JSON.
 
-    `rules` are files of one of the trees: all say the same of these. `failure` is why nothing could be asked.
+    `rules` are files of one of the trees: all say the same of these. `asks` are in the order of the trees, so that one tree
+    after the other has its answers. `failure` is why nothing could be asked.
     """
 
     key: str
     rules: tuple[Kept, ...]
     policies: tuple[str, ...] | None
-    asks: set[Ask] = field(default_factory=set)
+    asks: dict[Ask, None] = field(default_factory=dict)
     answered: dict[str, bytes] = field(default_factory=dict)
     failure: Failure | None = None
 
     def open(self) -> list[Ask]:
-        """What is still to be asked, by host."""
-        waiting = (ask for ask in self.asks if question(ask) not in self.answered)
-        return sorted(waiting, key=lambda ask: (ask.reference.host, ask.text, ask.signatures, ask.platforms, ask.every))
+        """What is still to be asked."""
+        return [ask for ask in self.asks if question(ask) not in self.answered]
 
-    def jobs(self, batch: int, rules_path: str | None) -> Iterator[Job]:
-        """Few questions make one job; many make jobs by host, so that no two workers press the same one."""
+    def jobs(self, batch: int, rules_path: str | None, *, by_host: bool) -> Iterator[Job]:
+        """Few questions make one job; many make jobs `by_host` where no two workers may press the same one."""
         asks = self.open()
-        lanes = groupby(asks, key=lambda ask: ask.reference.host) if len(asks) > batch else [("", iter(asks))]
+        lanes: Iterable[tuple[str, Iterable[Ask]]] = [("", asks)]
+        if by_host and len(asks) > batch:
+            lanes = groupby(sorted(asks, key=_host), key=_host)
         for host, several in lanes:
             mine = tuple(several)
             for start in range(0, len(mine), batch):
-                asking = Asking(self.rules, rules_path, mine[start : start + batch], self.policies)
-                yield Job(f"{self.key}/{host}/{start}", Kind.ASK, wire.write(asking), host)
+                some = mine[start : start + batch]
+                asking = Asking(self.rules, rules_path, some, self.policies)
+                yield Job(f"{self.key}/{host}/{start}", Kind.ASK, wire.write(asking), host, len(some))
 
     def take(self, job: Job, outcome: bytes | Lost) -> Iterator[tuple[str, bytes]]:
         """Learn from an outcome; what of it to write down, question and answer. Where a worker is lost nobody could tell."""
@@ -63,7 +66,7 @@ class Ground:
                 if question(ask) not in self.answered:
                     yield question(ask), wire.write(Answered(ask, fault), AskOutcome)
             return
-        match ask_outcome(outcome):
+        match _outcome(outcome):
             case Answered() as answered:
                 yield question(answered.ask), outcome
             case Asked():
@@ -86,19 +89,48 @@ class Ground:
 
     def _judged_by(self) -> Asked:
         content = self.answered.get(_JUDGED_BY)
-        asked = ask_outcome(content) if content is not None else None
+        asked = _outcome(content) if content is not None else None
         return asked if isinstance(asked, Asked) else Asked()
 
 
+class Awaiting:
+    """Trees of one ground, by name with what each asks, that wait until all of it is answered."""
+
+    def __init__(self, trees: Iterable[tuple[str, tuple[Ask, ...]]], answered: Mapping[str, bytes]) -> None:
+        self._open: dict[str, int] = {}
+        self._waiting: dict[str, list[str]] = {}
+        for name, asks in trees:
+            left = {question(ask) for ask in asks} - answered.keys()
+            self._open[name] = len(left)
+            for each in left:
+                self._waiting.setdefault(each, []).append(name)
+
+    def answered(self, key: str) -> Iterator[str]:
+        """The trees that have all their answers now that this question has its own."""
+        for name in self._waiting.pop(key, ()):
+            self._open[name] -= 1
+            if not self._open[name]:
+                yield name
+
+
+@lru_cache(maxsize=16_384)
 def question(ask: Ask) -> str:
     """A question as a key."""
     return wire.write(ask).decode("ascii")
 
 
+def _host(ask: Ask) -> str:
+    return ask.reference.host
+
+
 @lru_cache(maxsize=4096)
+def _outcome(content: bytes) -> AskOutcome:
+    """Many trees of a fleet run the same images, and each answer is read when it comes and when it is used."""
+    return ask_outcome(content)
+
+
 def _answered(content: bytes) -> Answered:
-    """Many trees of a fleet run the same images."""
-    found = ask_outcome(content)
+    found = _outcome(content)
     if not isinstance(found, Answered):
         raise wire.Garbled("what was kept of an answer is none", help="run the audit without what it kept")
     return found

@@ -44,14 +44,14 @@ def judged(target: Target, found: Extract, rules: Rules, evidences: Evidences, s
     policies = enforced_by(policies_of(found, rules), rules, settings.versions)
     comparison = compare(None, found.uses, Governing(rules).label)
     evidence = evidences.evidence
-    listings = evidences.listings(policies.repositories)
+    table = policies.table(comparison.added, evidences.listings(policies.repositories), rules, settings.started)
     outcome = judge(
         comparison,
         evidence,
         rules,
         settings.today,
         gaps=found.gaps,
-        policies=policies.rule(comparison.added, evidence, listings, rules, settings.started),
+        policies=table.rows(evidence) if table else {},
         ignores=Ignores(found.comments, uses=comparison.added),
     )
     report = Report(

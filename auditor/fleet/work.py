@@ -49,12 +49,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A piece of work. `name` is unique in a run. Those of one `lane` go to one worker, one after the other."""
+    """A piece of work. `name` is unique in a run. Those of one `lane` go to one worker, one after the other.
+
+    `size` is how many trees are read, or questions asked.
+    """
 
     name: str
     kind: Kind
     content: bytes
     lane: str = ""
+    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All questions of a job are answered: the trust roots that judged, and what else is to be told."""
+    """The trust roots that judge, and what else is to be told. Comes before the first answer, and again after the last."""
 
     trust: tuple[TrustUsed, ...] = ()
     notes: tuple[str, ...] = ()
@@ -253,6 +257,7 @@ def _ask(asking: Asking, workshop: Workshop) -> Iterator[AskOutcome]:
     except AuditorError as error:
         yield Failure(Stage.READ, error.message, error.help)
         return
+    yield Asked(tuple(trusting.used), tuple(trusting.notes))
     listings = None if asking.policies is None else Listings(frozenset(asking.policies))
     progress = world.watch.progress
     answers = gather_each(

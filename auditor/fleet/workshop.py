@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -64,6 +64,7 @@ class Workshop:
         self._renderers = renderers_for(settings.render, environ)
         self._charts = charts_folder(self._renderers) if settings.fetch_charts else None
         self._open = ExitStack()
+        self._also_stopped: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._all_by: Loaded | None = None
         self._registries: dict[str, Registry] = {}
@@ -111,6 +112,12 @@ class Workshop:
     def stop(self) -> None:
         """Let no registry be asked any more."""
         self._pace.stop()
+        for also in self._also_stopped:
+            also()
+
+    def when_stopped(self, stop: Callable[[], None]) -> None:
+        """Have something else end with this."""
+        self._also_stopped.append(stop)
 
     @contextmanager
     def open(self, target: Target) -> Iterator[tuple[Change, RulesFile]]:

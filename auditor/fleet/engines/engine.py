@@ -23,6 +23,11 @@ class Engine(Protocol):
         """How many questions to registries make a job: as many as one worker may take away from the others."""
         ...
 
+    @property
+    def by_host(self) -> bool:
+        """Whether many questions are divided by the hosts that they go to: workers know nothing of each other's pace."""
+        ...
+
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Do the jobs. A job may give several outcomes."""
         ...

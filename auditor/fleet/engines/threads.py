@@ -1,4 +1,4 @@
-"""The engine that is always there: threads of this process."""
+"""The engine that is always there: threads of this process, and a process beside it that asks where much is to be asked."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from queue import Full, Queue
 from typing import Final
 
+from auditor.fleet.engines.apart import Apart
 from auditor.fleet.engines.engine import Outcome
-from auditor.fleet.work import Job, perform
+from auditor.fleet.work import Job, Kind, perform
 from auditor.fleet.workshop import Workshop
 
 _BATCH: Final = 20_000
 """Questions of one job: their answers come one by one, so that this bounds nothing but the list of them."""
+_MUCH: Final = 400
+"""Questions that are worth a process, which takes as long to start as some hundred of them."""
+_MANY: Final = 100
+"""Trees that will ask so much, so that it is started while they are read."""
 _WAITING: Final = 256
 """Outcomes that wait to be taken."""
 _LOOK: Final = 0.2
@@ -30,20 +35,22 @@ class _Over:
 
 
 class Threads:
-    """Work in threads that share one workshop."""
+    """Work in threads that share one workshop. What asks much is done `apart`; None: everything in this process."""
 
     batch: int = _BATCH
+    by_host: bool = False
 
-    def __init__(self, workshop: Workshop, count: int | None = None) -> None:
+    def __init__(self, workshop: Workshop, count: int | None = None, apart: Apart | None = None) -> None:
         """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network."""
         self._workshop = workshop
+        self._apart = apart
         self._count = count or min(2 * (os.cpu_count() or 1), 16)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """As `Engine.run`."""
         results: Queue[tuple[Job, Outcome | _Over]] = Queue(_WAITING)
         closed = threading.Event()
-        waiting = iter(jobs)
+        waiting = self._counted(jobs)
         running = 0
         pool = ThreadPoolExecutor(self._count, thread_name_prefix="auditor-fleet")
         try:
@@ -66,9 +73,26 @@ class Threads:
                 self._workshop.stop()
             pool.shutdown(cancel_futures=True)
 
+    def _counted(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """The jobs; where they are many trees, what will ask for them is made ready."""
+        for number, job in enumerate(jobs):
+            if self._apart is not None and job.kind is Kind.READ and number == _MANY:
+                self._apart.prepare()
+            yield job
+
+    def _performed(self, job: Job) -> Iterator[Outcome]:
+        """What comes of a job, wherever it is done."""
+        nothing = True
+        if self._apart is not None and job.kind is Kind.ASK and job.size >= _MUCH:
+            for outcome in self._apart.perform(job):
+                nothing = False
+                yield outcome
+        if nothing:
+            yield from perform(job, self._workshop)
+
     def _work(self, job: Job, results: Queue[tuple[Job, Outcome | _Over]], closed: threading.Event) -> None:
         error: BaseException | None = None
-        work = perform(job, self._workshop)
+        work = self._performed(job)
         try:
             for outcome in work:
                 if not _hand_over((job, outcome), results, closed):

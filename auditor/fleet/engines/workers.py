@@ -148,6 +148,7 @@ class Workers:
     """Work on the machines of a cluster."""
 
     batch: int = _BATCH
+    by_host: bool = True
 
     def __init__(self, client: Any, settings: Settings) -> None:
         """`client` is a `distributed.Client`, connected."""
