@@ -21,31 +21,34 @@ from auditor.world import World
 
 if TYPE_CHECKING:
     from auditor.gather import Listings
+    from auditor.policies.table import Table
     from auditor.registry.material import Registry
     from auditor.registry.pace import Pace
     from auditor.signatures.verify import Verifier
 
 
-def asks(comparison: Comparison, rules: Rules, *, whatever: bool = False, enforced: bool = False) -> list[Ask]:
+def asks(
+    comparison: Comparison, rules: Rules, *, whatever: bool = False, signed: bool = False, enforced: bool = False
+) -> list[Ask]:
     """The questions whose answers the judge will want to know.
 
-    `whatever`: about each reference, also where no rule needs to know. `enforced`: policies of the cluster rule too, on all
-    forms of signatures, wherever the host may be asked.
+    `whatever`: about each reference, also where no rule needs to know. `signed`: about each whose host may be asked, who
+    signed it in whatever form. `enforced`: policies of the cluster rule on these too, and want all forms of signatures as
+    they are.
     """
     hosts = Hosts(rules)
     asked = []
     for text, question in all_questions(comparison, rules).items():
         reference = parse(text)
+        every, judged = whatever or signed or enforced, whatever or signed
         match question:
             case Ask():
-                more = whatever or enforced
-                asked.append(replace(question, signatures=question.signatures or more, every=question.every or more))
-            case DontAsk() if whatever and isinstance(reference, Reference):
-                asked.append(Ask(text, reference, every=True))
-            case DontAsk(fault=None) if (
-                enforced and isinstance(reference, Reference) and not hosts.refusal(reference.host)
+                more = replace(question, signatures=question.signatures or judged, every=question.every or every)
+                asked.append(replace(more, listed=enforced))
+            case DontAsk(fault=fault) if isinstance(reference, Reference) and (
+                whatever or (every and fault is None and not hosts.refusal(reference.host))
             ):
-                asked.append(Ask(text, reference, every=True))
+                asked.append(Ask(text, reference, signatures=judged, every=True, listed=enforced))
             case DontAsk():
                 pass
             case _:
@@ -66,26 +69,35 @@ def ask(
     questions: list[Ask],
     rules: Rules,
     world: World,
+    *,
     layouts: Mapping[Reference, Registry] = MappingProxyType({}),
     listings: Listings | None = None,
+    table: Table | None = None,
 ) -> Answers:
-    """Ask the registries. `layouts`: references that are not asked for at one; `listings` takes the raw signatures."""
+    """Ask the registries. `layouts`: references that are not asked for at one; `listings` takes the raw signatures.
+
+    `table` hears of each answer as it comes, so that policies rule while the registries answer for others.
+    """
     if not questions:
         return Answers()
     # Only a run that asks needs these floors; an inventory, or a change that deploys nothing, starts without them.
-    from auditor.gather import gather  # noqa: PLC0415
+    from auditor.gather import gather_each  # noqa: PLC0415
     from auditor.registry.beside import Beside  # noqa: PLC0415
 
     trusting = Trusting(rules, world)
     with world.watch.lap("registries and signatures"), registries(rules, world) as registry:
-        evidence = gather(
+        evidence = {}
+        for question, answer in gather_each(
             questions,
             Beside(registry, layouts),
             trusting.verifier,
             jobs=world.jobs,
             listings=listings,
             progress=world.watch.progress,
-        )
+        ):
+            evidence[question.text] = answer
+            if table is not None:
+                table.answered(question.text, answer)
         return Answers(evidence, tuple(trusting.used), (*trusting.notes, *registry.notes()))
 
 

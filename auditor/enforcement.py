@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from auditor.config.rules import Rules, TrustSetting
 from auditor.gather import Listings
 from auditor.judge.findings.policy import gate_findings
 from auditor.judge.waivers import excuse
-from auditor.model.evidence import Evidence
 from auditor.model.finding import Level
 from auditor.model.report import Report
 from auditor.model.use import Use
 from auditor.policies.found import Found, find_policies
-from auditor.policies.ruling import Engine, Judgment, Policy
+from auditor.policies.ruling import Engine, Policy
 from auditor.source.differ import differing
 from auditor.source.tree import Tree
 
 if TYPE_CHECKING:
+    from auditor.policies.proofs import Proofs
+    from auditor.policies.table import Table
     from auditor.policies.versions import Versions
 
 _PUBLIC_GOOD: Final = "public-good"
@@ -62,21 +64,13 @@ class Enforced:
 
         return chart_uses(objects)
 
-    def rule(
-        self, uses: Iterable[Use], evidence: Mapping[str, Evidence], listings: Listings, rules: Rules, now: datetime
-    ) -> Mapping[str, tuple[Judgment, ...]]:
-        """What each policy says of each image, by the reference as written."""
+    def table(self, uses: Iterable[Use], listings: Listings, rules: Rules, now: datetime) -> Table | None:
+        """Where it is written down what each policy says of each image; None without policies."""
         if not self.policies:
-            return {}
-        # The arithmetic of signatures is loaded only where a policy rules.
-        from auditor.policies.proofs import Proofs  # noqa: PLC0415
-        from auditor.policies.table import table  # noqa: PLC0415
-        from auditor.signatures.trust import load_trust  # noqa: PLC0415
+            return None
+        from auditor.policies.table import Table  # noqa: PLC0415 - the arithmetic of signatures is loaded where a policy rules
 
-        public = next((each for each in rules.trust if each.kind == _PUBLIC_GOOD), None)
-        # Asked for by the rules it is at hand already; else the embedded copy does, and nobody is asked.
-        trust = load_trust((public or TrustSetting(_PUBLIC_GOOD, _PUBLIC_GOOD),), now=now, offline=True)
-        return table(self.policies, uses, evidence, listings.found, Proofs(trust.roots[0], now))
+        return Table(self.policies, uses, listings.found, partial(_proofs, rules, now))
 
     def gate(self, report: Report, rules: Rules, today: date) -> Report:
         """The report with what Rego (`package auditor`) says of it, read as JSON v1. Waivers hold for that as well."""
@@ -90,6 +84,16 @@ class Enforced:
             said = ask_gate(self.rego, document(report), rego)
         found = (excuse(each, rules, today) for each in (gate_findings(said, rules) if said is not None else ()))
         return replace(report, findings=(*report.findings, *(each for each in found if each.level is not Level.OFF)))
+
+
+def _proofs(rules: Rules, now: datetime) -> Proofs:
+    from auditor.policies.proofs import Proofs  # noqa: PLC0415 - as in `Enforced.table`
+    from auditor.signatures.trust import load_trust  # noqa: PLC0415
+
+    public = next((each for each in rules.trust if each.kind == _PUBLIC_GOOD), None)
+    # Asked for by the rules it is at hand already; else the embedded copy does, and nobody is asked.
+    trust = load_trust((public or TrustSetting(_PUBLIC_GOOD, _PUBLIC_GOOD),), now=now, offline=True)
+    return Proofs(trust.roots[0], now)
 
 
 def enforced(tree: Tree, rules: Rules, versions: Versions | None = None) -> Enforced:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar, assert_never
@@ -54,20 +54,6 @@ class Listings:
     found: dict[tuple[str, Digest], Listing] = field(default_factory=dict)
 
 
-def gather(
-    questions: Iterable[Ask],
-    registry: Registry,
-    verifier: Callable[[], Verifier],
-    *,
-    jobs: int,
-    listings: Listings | None = None,
-    progress: Progress = SILENT,
-) -> Mapping[str, Evidence]:
-    """Evidence by the text of the reference. As `gather_each`."""
-    found = gather_each(questions, registry, verifier, jobs=jobs, listings=listings, progress=progress)
-    return {ask.text: evidence for ask, evidence in found}
-
-
 def gather_each(
     questions: Iterable[Ask],
     registry: Registry,
@@ -77,11 +63,12 @@ def gather_each(
     listings: Listings | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[tuple[Ask, Evidence]]:
-    """Each question with its answer, as the answers come, with at most `jobs` questions under way at once.
+    """Each question with its evidence, as the answers come, with at most `jobs` questions under way at once.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
-    takes longer than a round trip. What it raises, this raises. `listings` takes the raw signatures on the way. Where this
-    raises (an interrupt, no trust roots) or is closed, what is under way is ended and nothing more is begun.
+    takes longer than a round trip. What it raises, this raises; where no signature is to be judged, it is not called.
+    `listings` takes the raw signatures on the way. Where this raises (an interrupt, no trust roots) or is closed, what is
+    under way is ended and nothing more is begun.
     """
     asked = tuple(questions)
     if not asked:
@@ -89,10 +76,11 @@ def gather_each(
     progress.expect(len(asked))
     pool = ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor")
     try:
-        loaded = pool.submit(verifier)
+        loaded = pool.submit(verifier) if any(ask.signatures or ask.platforms for ask in asked) else None
         work = _Gathering(registry, loaded, listings, progress)
         answers = {pool.submit(work.evidence, ask): ask for ask in asked}
-        loaded.result()
+        if loaded is not None:
+            loaded.result()
         for answer in as_completed(tuple(answers)):
             yield answers.pop(answer), answer.result()
     except BaseException as error:
@@ -108,13 +96,14 @@ class _Gathering:
     """One run's answers so far: each digest of each repository is listed and judged once."""
 
     def __init__(
-        self, registry: Registry, verifier: Future[Verifier], listings: Listings | None, progress: Progress
+        self, registry: Registry, loading: Future[Verifier] | None, listings: Listings | None, progress: Progress
     ) -> None:
         self._registry = registry
         self._progress = progress
         self._listings = listings
-        self._verifier = verifier
+        self._loading = loading
         self._resolved = _Once[Reference, Resolution]()
+        self._listed = _Once[tuple[str, Digest, bool], Listing]()
         self._judged = _Once[tuple[str, Digest, bool], tuple[Signature, ...]]()
 
     def evidence(self, ask: Ask) -> Evidence:
@@ -140,6 +129,8 @@ class _Gathering:
             case Absent() | Fault():
                 return Evidence(resolution)
             case Resolved(digest=digest):
+                if ask.listed:
+                    self._listing(ask, digest)
                 return Evidence(
                     resolution,
                     signatures=self._signatures(ask, digest) if ask.signatures else (),
@@ -153,24 +144,32 @@ class _Gathering:
         return self._judged.get(key, lambda: self._judge(ask, digest))
 
     def _judge(self, ask: Ask, digest: Digest) -> tuple[Signature, ...]:
-        listing: Listing = self._registry.signatures(ask.reference, digest, every=ask.every)
-        if self._listings is not None:
-            self._keep(self._listings, ask.reference.name, digest, listing)
+        listing = self._listing(ask, digest)
         if not listing.materials:
             return listing.faults
-        if self._verifier.exception() is not None:
+        if self._loading is None or self._loading.exception() is not None:
             # `gather` raises it, once; raised again by each thread, one exception would carry the traces of all of them.
             return (Unreadable(listing.materials[0].form, _NO_ROOTS), *listing.faults)
-        verifier = self._verifier.result()
+        verifier = self._loading.result()
         return (*(verifier.verify(material, digest) for material in listing.materials), *listing.faults)
 
-    def _keep(self, listings: Listings, name: str, digest: Digest, listing: Listing) -> None:
-        """Remember what was listed, and list the same digest where policies look for its signatures."""
+    def _listing(self, ask: Ask, digest: Digest) -> Listing:
+        """The raw signatures of a digest. They are held, and so listed once, only where somebody takes them."""
+        if self._listings is None:
+            return self._registry.signatures(ask.reference, digest, every=ask.every)
+        listings = self._listings
+        return self._listed.get((ask.reference.name, digest, ask.every), lambda: self._kept(listings, ask, digest))
+
+    def _kept(self, listings: Listings, ask: Ask, digest: Digest) -> Listing:
+        """What is listed in the image's repository, and the same digest where policies look for its signatures; remembered."""
+        name = ask.reference.name
+        listing = self._registry.signatures(ask.reference, digest, every=ask.every)
         listings.found[name, digest] = listing
         for repository in listings.repositories - {name}:
             listings.found[repository, digest] = self._registry.signatures(
                 Reference.parse(repository), digest, every=True
             )
+        return listing
 
     def _platforms(self, ask: Ask, digest: Digest) -> tuple[Platform, ...] | Fault:
         """Each platform manifest with its own signatures."""

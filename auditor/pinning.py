@@ -66,7 +66,7 @@ def pin(change: Change, rules_file: RulesFile, world: World, *, whatever: bool =
         with world.watch.lap("manifests"):
             found = _read(change.head, rules, shared, renderers)
         comparison = compare(None, _unpinned(found, change, rules))
-        answers = ask(asks(comparison, rules, enforced=whatever), rules, world)
+        answers = ask(asks(comparison, rules, signed=whatever), rules, world)
         judged = judge(comparison, answers.evidence, rules, world.today)
         wishes, left = _wishes(judged, comparison, whatever=whatever)
         with world.watch.lap("edits"):

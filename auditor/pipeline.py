@@ -61,8 +61,9 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
         listings = Listings(policies.repositories)
         comparison = reading.beside(policies.charts, change).compared(rules)
     asked = asks(comparison, rules, enforced=bool(policies.policies))
+    table = policies.table(comparison.added, listings, rules, world.now)
     # Raw signatures are half of what a run holds of an image: they are kept only for policies that examine them.
-    answers = ask(asked, rules, world, listings=listings if policies.policies else None)
+    answers = ask(asked, rules, world, listings=listings if table else None, table=table)
     with world.watch.lap("judging"):
         changed = reading.changed or frozenset()
         changes = (
@@ -80,7 +81,7 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
             gaps=reading.gaps,
             touched=reading.touched,
             others=(*rules.findings, *changes),
-            policies=policies.rule(comparison.added, answers.evidence, listings, rules, world.now),
+            policies=table.rows(answers.evidence) if table else {},
             ignores=reading.ignores(change, comparison),
         )
     report = replace(

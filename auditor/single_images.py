@@ -94,9 +94,11 @@ def _judge_references(
     uses = tuple(Use(text, COMMAND_LINE, via=Via.ARGUMENT) for text in dict.fromkeys(references))
     comparison = compare(None, uses)
     listings = Listings(policies.repositories if policies else frozenset())
-    answers = ask(asks(comparison, rules, whatever=whatever), rules, world, layouts, listings)
+    table = policies.table(uses, listings, rules, world.now) if policies else None
+    questions = asks(comparison, rules, whatever=whatever)
+    answers = ask(questions, rules, world, layouts=layouts, listings=listings if table else None, table=table)
     with world.watch.lap("judging"):
-        rows = policies.rule(uses, answers.evidence, listings, rules, world.now) if policies else {}
+        rows = table.rows(answers.evidence) if table else {}
         return judge(comparison, answers.evidence, rules, world.today, policies=rows), answers
 
 

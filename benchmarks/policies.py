@@ -25,7 +25,7 @@ from auditor.model.use import Use, Workload
 from auditor.policies.found import find_policies
 from auditor.policies.load import Loaded, load_policies
 from auditor.policies.proofs import Proofs
-from auditor.policies.table import table
+from auditor.policies.table import Table as Rows
 from auditor.registry.material import Listing
 from auditor.signatures.root import Root, parse_root
 from auditor.source.memory import MemoryTree
@@ -97,7 +97,7 @@ class Scene:
 
     def judge(self, loaded: Loaded, proofs: Proofs) -> int:
         """Judge every image by every policy; how many cells the table has."""
-        rows = table(loaded.policies, self.uses, self.evidence, self.listings, proofs)
+        rows = Rows(loaded.policies, self.uses, self.listings, lambda: proofs).rows(self.evidence)
         return sum(len(row) for row in rows.values())
 
 

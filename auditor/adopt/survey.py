@@ -69,7 +69,7 @@ def survey(
 
 def _questions(uses: list[Use], rules: Rules) -> list[Ask]:
     """All forms of signatures, wherever the host may be asked."""
-    return asks(compare(None, tuple(uses)), rules, enforced=True)
+    return asks(compare(None, tuple(uses)), rules, signed=True)
 
 
 def _sighting(

@@ -21,7 +21,8 @@ class Ask:
     """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`.
 
     `every`: all forms of them, because an attestation beside a signature may decide, or
-    reveal a revoked signer.
+    reveal a revoked signer. `listed`: they are wanted as bytes, for the policies of a cluster, which trust whom they
+    choose; whether anything in them holds for the rules is asked by `signatures` alone.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Ask:
     signatures: bool = True
     platforms: bool = False
     every: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ def _both(one: Question, other: Question) -> Question:
                 signatures=one.signatures or other.signatures,
                 platforms=one.platforms or other.platforms,
                 every=one.every or other.every,
+                listed=one.listed or other.listed,
             )
         case Ask(), DontAsk():
             return one

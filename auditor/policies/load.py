@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.objects import Object
 from auditor.model.place import Place
-from auditor.policies.clusterimagepolicy.load import load_clusterimagepolicies
-from auditor.policies.connaisseur.load import load_connaisseur
 from auditor.policies.cursor import Mistake
-from auditor.policies.flux import load_flux
-from auditor.policies.found import Found
-from auditor.policies.kyverno.load import load_kyverno
+from auditor.policies.found import Found, connaisseur_values
 from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Versions
 
@@ -28,7 +24,6 @@ class Loaded:
 
 
 _Load: TypeAlias = Callable[[Found, Versions], tuple[tuple[Policy, ...], tuple[Mistake, ...]]]
-_ENGINES: Final[tuple[_Load, ...]] = (load_kyverno, load_clusterimagepolicies, load_flux, load_connaisseur)
 """One for each engine: policies, and mistakes in them."""
 
 
@@ -40,11 +35,32 @@ def load_policies(found: Found, versions: Versions | None = None, limits: Limits
     policies.extend(
         NotReadable(Engine.UNKNOWN, f"Policy/{each.place.file}", each.place, each.message) for each in mistakes
     )
-    for load in _ENGINES:
+    for load in _engines(found):
         more, wrong = load(found, versions or Versions())
         policies.extend(more)
         mistakes.extend(wrong)
     return Loaded(tuple(policies), tuple(mistakes))
+
+
+def _engines(found: Found) -> Iterator[_Load]:
+    """Who reads what is there. The code of an engine is loaded where the tree holds a policy of it: few hold those of two."""
+    groups = {each.group for each in found.objects}
+    if groups & {"kyverno.io", "policies.kyverno.io"}:
+        from auditor.policies.kyverno.load import load_kyverno  # noqa: PLC0415 - as said above, here and below
+
+        yield load_kyverno
+    if "policy.sigstore.dev" in groups:
+        from auditor.policies.clusterimagepolicy.load import load_clusterimagepolicies  # noqa: PLC0415
+
+        yield load_clusterimagepolicies
+    if groups & {"source.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"}:
+        from auditor.policies.flux import load_flux  # noqa: PLC0415
+
+        yield load_flux
+    if any(connaisseur_values(each) for each in found.objects):
+        from auditor.policies.connaisseur.load import load_connaisseur  # noqa: PLC0415
+
+        yield load_connaisseur
 
 
 def _too_many(objects: tuple[Object, ...], limits: Limits) -> Iterator[Mistake]:

@@ -112,6 +112,7 @@ def _has_high_surrogate(text: str) -> bool:
 # ── JSON ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _JSON_UNSEEN: Final = re.compile(r"[^\x00-\x7e]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 def json_text(value: Any) -> str:
@@ -120,15 +121,19 @@ def json_text(value: Any) -> str:
     The escapes are JSON's own: a reader gets the same strings back. Only lone surrogates, which no UTF-8 can carry, are
     replaced by their escape as text.
     """
-    return _seen_json(json.dumps(_without_surrogates(value), ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+    return _dumped(value, indent=2) + "\n"
 
 
 def json_line(value: Any) -> str:
     """The same in one line without its end: an entry of a list that is written piece by piece."""
-    return _seen_json(json.dumps(_without_surrogates(value), ensure_ascii=False, allow_nan=False))
+    return _dumped(value)
 
 
-def _seen_json(text: str) -> str:
+def _dumped(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    # Hardly any document holds one: it is looked for in the text, and not in each value.
+    if _SURROGATE.search(text):
+        text = json.dumps(_without_surrogates(value), ensure_ascii=False, indent=indent, allow_nan=False)
     return _LOG_COMMAND.sub(r"#\\u0023", _JSON_UNSEEN.sub(_json_escape, text))
 
 

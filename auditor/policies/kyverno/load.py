@@ -10,7 +10,6 @@ from auditor.policies.cursor import Cursor, Mistake
 from auditor.policies.found import Found
 from auditor.policies.kyverno.names import DEFAULT_REGISTRY
 from auditor.policies.kyverno.read import read_policy, verifies_images
-from auditor.policies.kyverno.read_cel import read_cel_policy
 from auditor.policies.ruling import Policy
 from auditor.policies.versions import Versions
 
@@ -30,8 +29,13 @@ def load_kyverno(found: Found, versions: Versions) -> tuple[tuple[Policy, ...], 
         policy, wrong = read_policy(each, found, exceptions.get(known, ()), registry, versions.kyverno)
         policies.append(policy)
         mistakes.extend(wrong)
+    validating = tuple(found.of(_CEL, "ImageValidatingPolicy", "NamespacedImageValidatingPolicy"))
+    if not validating:
+        return tuple(policies), tuple(mistakes)
+    from auditor.policies.kyverno.read_cel import read_cel_policy  # noqa: PLC0415 - who has none of these needs no CEL
+
     exceptions = _by_policy(found.of(_CEL, "PolicyException"), "policyRefs", "name")
-    for each in found.of(_CEL, "ImageValidatingPolicy", "NamespacedImageValidatingPolicy"):
+    for each in validating:
         policy, wrong = read_cel_policy(each, exceptions.get(each.name, ()), versions.kyverno)
         policies.append(policy)
         mistakes.extend(wrong)

@@ -6,15 +6,17 @@ import threading
 import time
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from auditor.errors import UsageError
-from auditor.gather import gather
+from auditor.gather import Listings, Verifier, gather_each
 from auditor.judge.ask import Ask
 from auditor.model.evidence import (
     Absent,
+    Evidence,
     Fault,
     FaultKind,
     Form,
@@ -26,7 +28,7 @@ from auditor.model.evidence import (
     Step,
 )
 from auditor.model.reference import Digest, Reference
-from auditor.registry.material import BundleBytes, Listing, Material
+from auditor.registry.material import BundleBytes, Listing, Material, Registry
 
 DIGEST = Digest.of(b"image")
 BUNDLE = BundleBytes(b"{}", Digest.of(b"{}"))
@@ -88,6 +90,17 @@ class Judge:
 def ask(name: str, *, tag: str = "1", platforms: bool = False) -> Ask:
     text = f"ghcr.io/acme/{name}:{tag}"
     return Ask(text, Reference.parse(text), platforms=platforms)
+
+
+def gather(
+    asks: list[Ask],
+    registry: Registry,
+    verifier: Callable[[], Verifier],
+    *,
+    jobs: int,
+    listings: Listings | None = None,
+) -> Mapping[str, Evidence]:
+    return {ask.text: found for ask, found in gather_each(asks, registry, verifier, jobs=jobs, listings=listings)}
 
 
 def test_nothing_to_ask_loads_nothing() -> None:
@@ -167,3 +180,24 @@ def test_an_interrupt_ends_what_is_under_way() -> None:
     with pytest.raises(KeyboardInterrupt):
         gather([ask("signed")], shelf, Judge(), jobs=4)
     assert shelf.stopped.is_set()
+
+
+def test_what_is_only_listed_is_handed_over_and_judged_by_nobody() -> None:
+    shelf, judge, listings = Shelf(), Judge(), Listings()
+    raw = [replace(ask("signed", tag=str(number)), signatures=False, listed=True) for number in range(8)]
+    found = gather(raw, shelf, judge, jobs=4, listings=listings)
+    assert {evidence.signatures for evidence in found.values()} == {()}
+    assert listings.found["ghcr.io/acme/signed", DIGEST].materials == (BUNDLE,)
+    assert (judge.made, judge.judged) == (0, [])
+    assert shelf.asked[f"signatures ghcr.io/acme/signed {DIGEST}"] == 1
+
+
+def test_what_a_policy_lists_and_a_rule_judges_is_listed_once() -> None:
+    shelf, judge, listings = Shelf(), Judge(), Listings(frozenset({"registry.acme.example/signatures"}))
+    judged = replace(ask("signed"), listed=True)
+    listed = replace(ask("signed", tag="2"), signatures=False, listed=True)
+    found = gather([judged, listed], shelf, judge, jobs=4, listings=listings)
+    assert {text[-1]: each.signatures for text, each in found.items()} == {"1": (REFUSED,), "2": ()}
+    assert shelf.asked[f"signatures ghcr.io/acme/signed {DIGEST}"] == 1
+    assert shelf.asked[f"signatures registry.acme.example/signatures {DIGEST}"] == 1
+    assert set(listings.found) == {("ghcr.io/acme/signed", DIGEST), ("registry.acme.example/signatures", DIGEST)}

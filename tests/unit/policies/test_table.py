@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from auditor.model.evidence import Evidence, Fault, FaultKind, Resolved
 from auditor.model.place import Place
+from auditor.model.reference import Digest
 from auditor.model.report import PolicyVerdict
 from auditor.model.use import Use, Workload
 from auditor.policies.inspected import resource_of
 from auditor.policies.proofs import Proofs
-from auditor.policies.table import table
+from auditor.policies.table import Table
 from auditor.registry.material import Listing
 from fixtures.sigstore import Sigstore, github, sig_layer
 from fixtures.sigstore.material import as_material
@@ -50,8 +51,8 @@ def rows(uses: list[Use], listings: dict[str, Listing], *, more: str = "", evide
     known = {each.reference: evidence or Evidence(Resolved(DIGEST)) for each in uses}
     found = {(name, DIGEST): listing for name, listing in listings.items()}
     loaded = load_text(POLICY % more)
-    table_ = table(loaded.policies, uses, known, found, Proofs(made_root(STACK, "public-good"), NOW))
-    return {text: [each.ruling.verdict for each in row] for text, row in table_.items()}
+    table = Table(loaded.policies, uses, found, lambda: Proofs(made_root(STACK, "public-good"), NOW))
+    return {text: [each.ruling.verdict for each in row] for text, row in table.rows(known).items()}
 
 
 def test_one_row_for_each_reference_and_a_ruling_for_each_resource() -> None:
@@ -59,7 +60,7 @@ def test_one_row_for_each_reference_and_a_ruling_for_each_resource() -> None:
     loaded = load_text(POLICY % "")
     evidence = {IMAGE: Evidence(Resolved(DIGEST))}
     listings = {("ghcr.io/acme/shop", DIGEST): Listing()}
-    found = table(loaded.policies, [prod, system], evidence, listings, Proofs(made_root(STACK), NOW))
+    found = Table(loaded.policies, [prod, system], listings, lambda: Proofs(made_root(STACK), NOW)).rows(evidence)
     (judgment,) = found[IMAGE]
     assert judgment.on(resource_of(prod)).verdict is PolicyVerdict.FAIL
     assert judgment.on(resource_of(system)).verdict is PolicyVerdict.SKIP
@@ -84,3 +85,29 @@ def test_what_could_not_be_asked_is_not_told_and_what_is_not_meant_is_skipped() 
 
 def test_a_text_that_is_no_reference_has_no_row() -> None:
     assert rows([use("ghcr.io/acme/shop:${TAG}")], {}) == {}
+
+
+def test_a_row_is_written_when_its_answer_comes_and_the_table_keeps_the_order_of_the_uses() -> None:
+    proofs: list[Proofs] = []
+
+    def load() -> Proofs:
+        proofs.append(Proofs(made_root(STACK, "public-good"), NOW))
+        return proofs[-1]
+
+    signed, later, unasked = use(), use("ghcr.io/acme/shop:2"), use("ghcr.io/acme/shop:3")
+    listings: dict[tuple[str, Digest], Listing] = {}
+    table = Table(load_text(POLICY % "").policies, [signed, later, unasked], listings, load)
+    assert proofs == []
+    other = Digest.of(b"other")
+    listings["ghcr.io/acme/shop", other] = Listing()
+    table.answered("ghcr.io/acme/shop:2", Evidence(Resolved(other)))
+    table.answered("ghcr.io/acme/elsewhere:1", Evidence(Resolved(DIGEST)))
+    listings["ghcr.io/acme/shop", DIGEST] = SIGNED
+    table.answered(IMAGE, Evidence(Resolved(DIGEST)))
+    found = {text: [each.ruling.verdict for each in row] for text, row in table.rows({}).items()}
+    assert list(found.items()) == [
+        (IMAGE, [PolicyVerdict.PASS]),
+        ("ghcr.io/acme/shop:2", [PolicyVerdict.FAIL]),
+        ("ghcr.io/acme/shop:3", [PolicyVerdict.NOT_EVALUABLE]),
+    ]
+    assert len(proofs) == 1
