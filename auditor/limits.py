@@ -175,6 +175,12 @@ class Limits:
     """Pages of one listing of comments: 5,000 comments."""
     publish_seconds: float = 180.0
     """All requests to a forge, waits included: a job must not hang on its comment."""
+    notify_seconds: float = 3600.0
+    """All requests about the issues of an audit: a thousand of them, one change a second, and waits."""
+    issue_pages: int = 200
+    """Pages of our own issues in one repository: 20,000 of them."""
+    issue_pause_seconds: float = 1.0
+    """Between two changes to issues. GitHub ("Best practices for using the REST API"): at least one second."""
     annotations: int = 1000
     """Annotations of one report: Bitbucket takes no more, and nobody reads more on GitHub."""
     adopted_references: int = 8

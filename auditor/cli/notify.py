@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -28,14 +28,18 @@ _SERVER: Final = "https://github.com"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One `--notify`: what, and where to; "" where the audited repository says so itself."""
+    """One `--notify`: what, and where to; "" where the audited repository says so itself. `label`: what issues bear."""
 
     what: str
     where: str
+    label: str = ""
 
 
 def wishes(options: argparse.Namespace, environment: Environment) -> tuple[Wish, ...]:
     """What is asked for, checked before any work is done. Raises UsageError."""
+    from auditor.publish.label import check_label
+
+    check_label(options.issue_label)
     found = []
     for text in options.notify:
         what, _, where = text.partition("=")
@@ -50,7 +54,7 @@ def wishes(options: argparse.Namespace, environment: Environment) -> tuple[Wish,
             )
         elif where and not _is_project(where):
             raise UsageError(f"--notify {_ISSUE}={where[:60]}: no repository", help="write OWNER/REPO")
-        found.append(Wish(what, where))
+        found.append(Wish(what, where, options.issue_label))
     return tuple(found)
 
 
@@ -82,7 +86,7 @@ def _told(wish: Wish, fleet: Fleet, exit_status: Exit, environment: Environment)
 def _issues(wish: Wish, fleet: Fleet, environment: Environment) -> Iterator[tuple[str, Outcome]]:
     from auditor.publish.api import Api
     from auditor.publish.github import graphql_of, own_login
-    from auditor.publish.issues import keep_issue
+    from auditor.publish.issues import Issues
     from auditor.publish.outcome import Did, Outcome, Post, failed
     from auditor.publish.target import Target, access, token_names
     from auditor.registry.faults import Failed
@@ -93,20 +97,17 @@ def _issues(wish: Wish, fleet: Fleet, environment: Environment) -> Iterator[tupl
         why = "no token may open issues"
         yield _ISSUE, Outcome(Post.ISSUE, Did.FAILED, why, f"set {token_names(Forge.GITHUB)}")
         return
-    api = Api(reached, variables, DEFAULT)
+    api = Api(reached, variables, replace(DEFAULT, publish_seconds=DEFAULT.notify_seconds))
     try:
         login = own_login(api, graphql_of(Target(Forge.GITHUB, reached, wish.where)))
     except Failed as failure:
         yield _ISSUE, failed(Post.ISSUE, failure)
         return
+    issues = Issues(api, login, wish.label)
     for audited in fleet.repositories():
         project = wish.where or _project(audited, variables.get("GITHUB_SERVER_URL") or _SERVER)
-        if project is None:
-            continue  # it is not on this forge
-        try:
-            yield audited.target.name, keep_issue(api, login, project, audited, datetime.now(UTC))
-        except Failed as failure:
-            yield audited.target.name, failed(Post.ISSUE, failure)
+        if project is not None:  # it is on this forge
+            yield from ((audited.target.name, each) for each in issues.keep(project, audited, datetime.now(UTC)))
 
 
 def _project(audited: Audited, server: str) -> str | None:

@@ -199,6 +199,12 @@ def add_notify_option(parser: argparse.ArgumentParser) -> None:
         help="github-issue: an issue in each repository that fails, kept up to date and closed when it is clear; "
         "github-issue=OWNER/REPO: all of them there; webhook=URL: a signed summary; repeatable",
     )
+    parser.add_argument(
+        "--issue-label",
+        default="auditor",
+        metavar="NAME",
+        help="the label of these issues, made where it is missing (default auditor; '' for none)",
+    )
 
 
 def _add_report_options(parser: argparse.ArgumentParser, formats: str) -> None:

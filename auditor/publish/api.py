@@ -46,9 +46,9 @@ class Access:
 class Endless(Failed):
     """A listing that has no end. `items` is what it held so far."""
 
-    def __init__(self, host: str, items: list[Any]) -> None:
+    def __init__(self, host: str) -> None:
         super().__init__(FaultKind.TOO_MANY, f"{host} pages its answer without end", again=False)
-        self.items = items
+        self.items: list[Any] = []
 
 
 class Api:
@@ -77,17 +77,26 @@ class Api:
     def pages(self, path: str) -> list[Any]:
         """Every item of a listing, page after page. Raises Refused, Failed, or Endless with what was read."""
         items: list[Any] = []
+        try:
+            for page in self.each_page(path, self._limits.forge_pages):
+                items += page
+        except Endless as error:
+            error.items = items
+            raise
+        return items
+
+    def each_page(self, path: str, most: int) -> Iterator[list[Any]]:
+        """The pages of a listing, one after the other. Raises Refused, Failed, or Endless where there are more than `most`."""
         url: str | None = self._url(path)
         seen: set[str] = set()
         while url is not None:
-            if url in seen or len(seen) >= self._limits.forge_pages:
-                raise Endless(self.host, items)
+            if url in seen or len(seen) >= most:
+                raise Endless(self.host)
             seen.add(url)
             reply = self._reply("GET", url, None, again=True)
             page, following = next_page(reply, _json(reply, self.host))
-            items += page
+            yield page
             url = self._target(url, following) if following else None
-        return items
 
     def _url(self, path: str) -> str:
         return path if path.startswith(("https://", "http://")) else self._access.base.rstrip("/") + path

@@ -18,6 +18,7 @@ class Post(StrEnum):
     REPORT = "report"
     SUMMARY = "summary"
     ISSUE = "issue"
+    LABEL = "label"
     WEBHOOK = "webhook"
 
 

@@ -22,7 +22,7 @@ from tests.support import samples
 
 HEAD = samples.HEAD
 NOW = samples.STARTED + timedelta(minutes=1)
-HURRIED = replace(DEFAULT, attempts=3, publish_seconds=20.0)
+HURRIED = replace(DEFAULT, attempts=3, publish_seconds=20.0, issue_pause_seconds=0.0)
 NUMBER = 7
 
 
