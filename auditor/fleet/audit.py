@@ -150,10 +150,10 @@ class Audit:
             return Audited(target, place.commit, failure=Failure(Stage.TIME, why, _AGAIN))
         try:
             found = replace(bench.shelf.extract(target.name), commit=place.commit)
-            rules = bench.rules.load(found.rules)
-            report = judged(target, found, rules, evidences, self.settings)
+            governing = bench.rules.load(found.rules)
+            report = judged(target, found, governing, evidences, self.settings)
             before = bench.recording.before(target.name, report)
-            return Audited(target, place.commit, remembered(report, before, rules, self.settings.today))
+            return Audited(target, place.commit, remembered(report, before, governing.rules, self.settings.today))
         except Exception as error:  # noqa: BLE001 - one repository must not cost the others their report; it is logged
             bench.shelf.forget(target.name)
             _LOG.exception("unexpected error while judging %s", target.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from auditor.config.rules import Rules
 from auditor.enforcement import enforced_by
 from auditor.fleet.extract import Extract, policies_of
 from auditor.fleet.settings import Settings
@@ -39,10 +38,14 @@ class Evidences:
         return Listings(repositories, {(each.repository, each.digest): each.listing for each in held})
 
 
-def judged(target: Target, found: Extract, rules: Rules, evidences: Evidences, settings: Settings) -> Report:
-    """The report of one tree, judged whole. That it deploys nothing is said, and is nothing incomplete among many."""
+def judged(target: Target, found: Extract, governing: Governing, evidences: Evidences, settings: Settings) -> Report:
+    """The report of one tree, judged whole. That it deploys nothing is said, and is nothing incomplete among many.
+
+    `governing` is of its rules, and of this tree alone.
+    """
+    rules = governing.rules
     policies = enforced_by(policies_of(found, rules), rules, settings.versions)
-    comparison = compare(None, found.uses, Governing(rules).label)
+    comparison = compare(None, found.uses, governing.label)
     evidence = evidences.evidence
     table = policies.table(comparison.added, evidences.listings(policies.repositories), rules, settings.started)
     outcome = judge(
@@ -53,6 +56,7 @@ def judged(target: Target, found: Extract, rules: Rules, evidences: Evidences, s
         gaps=found.gaps,
         policies=table.rows(evidence) if table else {},
         ignores=Ignores(found.comments, uses=comparison.added),
+        governing=governing,
     )
     report = Report(
         _run(target, found, evidences.asked, settings, nothing=not comparison.added),

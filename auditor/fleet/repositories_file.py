@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from auditor.config.check import Checker
 from auditor.config.document import Problems, read_document
+from auditor.config.schema import record_schema
 from auditor.config.shape import Either, Fields, Key, Many, Record, Text, Word
 from auditor.errors import ConfigurationError, UsageError
 from auditor.fleet.targets import Wish, check
@@ -33,6 +34,11 @@ _TARGET: Final = Record(
 _FILE: Final = Record(
     "the file", {"repositories": Key(Many(Either(_TEXT, _TARGET)), "What to audit, each.", required=True)}
 )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of the file where it is YAML or JSON: what an editor can check. The loader checks more."""
+    return record_schema(_FILE, "auditor-repositories/v1", "the repositories of an audit")
 
 
 def read_repositories(path: Path, limits: Limits = DEFAULT) -> tuple[Wish, ...]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from auditor.config.load import load_rules
-from auditor.config.rules import Rules
 from auditor.fleet import wire
 from auditor.fleet.extract import Extract
 from auditor.fleet.work import Read, Reading, Same, Wanted
 from auditor.history.recording import Recording
+from auditor.judge.governing import Governing
 from auditor.model.audit import Target
 from auditor.source.memory import Kept, contents
 from auditor.world import World
@@ -75,20 +75,21 @@ class Shelf:
 
 
 class RulesShelf:
-    """Rules by the files that they are made of."""
+    """Rules by the files that they are made of, with what is known of the names that they govern."""
 
     def __init__(self, path: str | None, world: World) -> None:
         self._path = path
         self._world = world
-        self._loaded: dict[tuple[Kept, ...], Rules] = {}
+        self._loaded: dict[tuple[Kept, ...], Governing] = {}
 
-    def load(self, files: tuple[Kept, ...]) -> Rules:
-        """The rules. Raises ConfigurationError."""
+    def load(self, files: tuple[Kept, ...]) -> Governing:
+        """The rules, for one tree. Raises ConfigurationError."""
         found = self._loaded.get(files)
         if found is None:
             shared = self._world.shared_rules
-            found = load_rules(contents(files).get, self._path, today=self._world.today, fetch=shared.fetch)
+            rules = load_rules(contents(files).get, self._path, today=self._world.today, fetch=shared.fetch)
+            found = Governing(rules)
             if len(self._loaded) >= _RULES:
                 self._loaded.pop(next(iter(self._loaded)))
             self._loaded[files] = found
-        return found
+        return found.afresh()

@@ -75,10 +75,12 @@ def parse_targets(
 def check(wish: Wish) -> None:
     """Raise UsageError for what is no target, without asking anybody."""
     text, refs, paths = _split(wish)
-    if _forge(text) is None or wish.is_folder:
-        _place(text, wish)
-    else:
+    if _forge(text) is not None and not wish.is_folder:
         _owner(text)
+    elif is_address(text) and not wish.is_folder:
+        read_address(text)
+    else:
+        _check_folder(text)
     for ref in refs:
         _ref(ref)
     for path in paths:
@@ -205,10 +207,14 @@ def _remote(text: str) -> _Place:
     return _Place(address.url, address.path, address.host, ("remote", address.host, address.path))
 
 
-def _local(text: str, folder: Path) -> _Place:
-    """A folder of this machine: the top of its repository, and what is below that. Whether it is there, reading it tells."""
+def _check_folder(text: str) -> None:
     if "\0" in text:
         raise UsageError(f"{text!r} is no folder", help="name a folder, or an address such as https://HOST/OWNER/NAME")
+
+
+def _local(text: str, folder: Path) -> _Place:
+    """A folder of this machine: the top of its repository, and what is below that. Whether it is there, reading it tells."""
+    _check_folder(text)
     path = folder / text
     real = Path(os.path.realpath(path))
     top = next((each for each in (real, *real.parents) if os.path.lexists(each / ".git")), real)

@@ -14,7 +14,7 @@ from typing import Any
 
 from auditor.history.texts import plain
 from auditor.model.report import Report
-from auditor.report.json_read import InvalidReport, read_report
+from auditor.report.json_read import InvalidReport, read_members
 from auditor.report.json_v1 import document, instant
 
 
@@ -49,7 +49,7 @@ def read_document(content: bytes, started: datetime, commit: str | None, since: 
         members["run"].update(started=instant(started), seconds=0.0, head=commit)
         for trust in members["run"]["trust"]:
             trust["age_days"] = _age(trust["age_days"], started)
-        report = read_report(json.dumps(members))
+        report = read_members(members)
     except (InvalidReport, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return _aged(report, started, since)

@@ -38,6 +38,12 @@ class Governing:
         self._by_place: dict[tuple[str, str | None, str, tuple[str, ...]], tuple[ImageRule | None, ...]] = {}
         self._named: dict[str, bool] = {}
 
+    def afresh(self) -> Governing:
+        """For the uses of another tree: what is known of names stays, what is known of places does not."""
+        other = Governing(self.rules)
+        other._by_name, other._named = self._by_name, self._named
+        return other
+
     def entries(self, use: Use) -> tuple[ImageRule | None, ...]:
         """The entries that govern a use, at least one; None stands for a place that none covers, and counts too.
 

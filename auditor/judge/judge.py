@@ -56,16 +56,17 @@ def judge(
     others: tuple[Finding, ...] = (),
     policies: Mapping[str, tuple[Judgment, ...]] = MappingProxyType({}),
     ignores: Ignores | None = None,
+    governing: Governing | None = None,
 ) -> Judged:
     """Judge what a change newly deploys, or with a whole comparison everything.
 
     `evidence` is keyed by the reference as written (`ask.questions` says what is needed); `gaps` are head's, `touched` what
     the change touches (None: everything gates); `others` are findings of other floors, with their levels; `policies` is what
     the cluster's own policies say, by the reference as written (`policies.table.table`); `ignores` are the comments that ask
-    to ignore a finding.
+    to ignore a finding; `governing` is what is known already of which entries govern which uses.
     """
     ignores = ignores or Ignores()
-    bench = _Bench(rules, evidence)
+    bench = _Bench(rules, evidence, governing or Governing(rules))
     judged = {use: bench.known(use) for use in comparison.added}
     before = {use: bench.known(old)[0] for use, old in comparison.previous.items()}
     subjects = [
@@ -132,8 +133,8 @@ def _rank(each: Finding) -> tuple[bool, int, str, str, int, str]:
 class _Bench:
     """Each reference is decided once per entry, however many uses it has."""
 
-    def __init__(self, rules: Rules, evidence: Mapping[str, Evidence]) -> None:
-        self.governing = Governing(rules)
+    def __init__(self, rules: Rules, evidence: Mapping[str, Evidence], governing: Governing) -> None:
+        self.governing = governing
         self._rules = rules
         self._evidence = evidence
         self._asking = Asking(self.governing)

@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -40,10 +41,15 @@ class Origin:
     @classmethod
     def of(cls, url: str) -> Origin:
         """The origin of an http or https URL. Raises ValueError for anything else, user information included."""
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
-            raise ValueError("not an http or https URL")
-        return cls(parts.scheme, parts.hostname.rstrip("."), parts.port or _PORTS[parts.scheme])
+        return _origin_of(url)
+
+
+@lru_cache(maxsize=4096)  # whoever handles a request looks at its URL, four times in all
+def _origin_of(url: str) -> Origin:
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("not an http or https URL")
+    return Origin(parts.scheme, parts.hostname.rstrip("."), parts.port or _PORTS[parts.scheme])
 
 
 def literal(host: str) -> Address | None:

@@ -34,6 +34,9 @@ class Fields:
 
     def text(self, name: str, default: Any = _MISSING) -> str:
         """A string."""
+        value = self.members.get(name)
+        if isinstance(value, str):  # nearly always, a hundred times for each image of a report
+            return value
         value = self._get(name, default)
         if not isinstance(value, str):
             raise self._wrong(name, "a string")

@@ -10,6 +10,7 @@ import json
 import math
 from datetime import UTC, date, datetime
 from types import MappingProxyType
+from typing import Any
 
 from auditor.model.evidence import Fault, FaultKind, Form, KeySigned, Refused, Signature, Signed, Step, Unreadable
 from auditor.model.finding import Finding, Level, Waived
@@ -35,7 +36,7 @@ from auditor.model.verdict import Verdict
 from auditor.report.fields import Fields, InvalidReport
 from auditor.report.json_v1 import SCHEMA
 
-__all__ = ["InvalidReport", "read_report"]
+__all__ = ["InvalidReport", "read_members", "read_report"]
 
 
 def read_report(text: str) -> Report:
@@ -44,6 +45,11 @@ def read_report(text: str) -> Report:
         members = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidReport(f"not JSON: {error}") from None
+    return read_members(members)
+
+
+def read_members(members: Any) -> Report:
+    """The same of a document that is parsed already. Raises InvalidReport."""
     if not isinstance(members, dict):
         raise InvalidReport("not a JSON object")
     top = Fields(members, "report")
