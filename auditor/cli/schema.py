@@ -28,7 +28,7 @@ def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
     from auditor.report.escape import json_text
 
     if options.name is None:
-        print_out("".join(f"{name:10} {what}\n" for name, (what, _) in SCHEMAS.items()))
+        print_out("".join(f"{name:12} {what}\n" for name, (what, _) in SCHEMAS.items()))
     else:
         _, schema = SCHEMAS[options.name]
         print_out(json_text(schema()))
@@ -53,9 +53,23 @@ def _kinds() -> Any:
     return json.loads((folder("kinds") / "schema.json").read_text("utf-8"))
 
 
+def _webhook() -> Any:
+    from auditor.publish.webhook import SCHEMA_FILE
+
+    return json.loads(SCHEMA_FILE.read_text("utf-8"))
+
+
+def _repositories() -> Any:
+    from auditor.fleet.repositories_file import json_schema
+
+    return json_schema()
+
+
 SCHEMAS: Final[dict[str, tuple[str, Callable[[], Any]]]] = {
     "config": ("auditor.yaml", _config),
     "report": ("what -f json writes, and auditor report and publish read", _report),
     "kinds": ("tables of kinds that hold images: manifests.kinds", _kinds),
+    "repositories": ("the file of auditor audit --repos, written as YAML or JSON", _repositories),
+    "webhook": ("what --notify webhook=URL posts", _webhook),
 }
 """Name → what it describes, and where it comes from."""

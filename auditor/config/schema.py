@@ -15,13 +15,18 @@ SCHEMA_ID: Final = "auditor-config/v1"
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema (2020-12) of `auditor.yaml`: what an editor can check. The loader checks more."""
-    schema = _record(FILE)
+    schema = record_schema(FILE, SCHEMA_ID, "auditor.yaml")
     schema["properties"]["rules"]["propertyNames"] = {"enum": list(GRADED)}
+    return schema
+
+
+def record_schema(record: Record, name: str, title: str) -> dict[str, Any]:
+    """The JSON schema (2020-12) of a file that is one record."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:{SCHEMA_ID}",
-        "title": "auditor.yaml",
-        **schema,
+        "$id": f"urn:{name}",
+        "title": title,
+        **_record(record),
     }
 
 

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from auditor.errors import UsageError
@@ -31,6 +32,8 @@ from auditor.version import __version__
 
 SECRET: Final = "AUDITOR_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 SCHEMA: Final = "auditor-audit/v1"
+SCHEMA_FILE: Final = Path(__file__).with_name("webhook-v1.schema.json")
+"""The published JSON Schema (draft 2020-12) of what is posted, shipped beside this module."""
 _SHORTEST: Final = 16
 _REPOSITORIES: Final = 200
 _FINDINGS: Final = 100

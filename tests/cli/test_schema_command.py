@@ -11,9 +11,16 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from auditor.cli.schema import SCHEMAS
+from auditor.errors import ConfigurationError
+from auditor.fleet.repositories_file import read_repositories
+from auditor.model.audit import Audited, Failure, Stage, Target
+from auditor.model.finding import Finding, Level
+from auditor.model.report import Exit, Report
+from auditor.publish.webhook import summary
 from auditor.report.render import render
 from tests.cli.house import House
-from tests.support import samples
+from tests.support import fleets, samples
+from tests.support.schemas import closed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,3 +66,42 @@ def test_a_name_that_is_none_is_a_usage_error(house: House) -> None:
     ran = house.run("schema", "nope")
     assert ran.status == 2
     assert "config" in ran.err
+
+
+def test_the_schema_of_the_webhook_holds_for_what_is_posted_and_leaves_no_field_out(house: House) -> None:
+    validator = Draft202012Validator(closed(schema(house, "webhook")))
+    nothing = summary(fleets.Listed(fleets.run(), ()), Exit.CLEAN)
+    moved = Finding("tag-moved", Level.WARNING, "it names another image", "look", image="acme/api:1")
+    changed = Audited(Target("acme/api", "x"), "a" * 40, Report(samples.run("audit"), findings=(moved,)))
+    lost = Audited(Target("acme/lost", "x"), failure=Failure(Stage.FETCH, "it does not answer"))
+    fleet = fleets.Listed(fleets.run(), (*fleets.many(300, images=2), changed, lost))
+    for told in (nothing, summary(fleet, Exit.FINDINGS)):
+        validator.validate(json.loads(json.dumps(told)))
+    assert told["failing"]
+    assert told["changed"]
+    for field in told:
+        assert not validator.is_valid({key: value for key, value in told.items() if key != field}), field
+    assert not validator.is_valid(nothing | {"exit": 2})
+
+
+@pytest.mark.parametrize(
+    ("written", "fits"),
+    [
+        (["github:acme/apps", {"url": "https://git.acme.example/x", "ref": 1.5, "paths": ["a", "b"]}], True),
+        ([{"github": "acme", "reff": "main"}], False),
+        ([7], False),
+        ([], False),
+    ],
+    ids=["good", "misspelt", "number", "none"],
+)
+def test_the_schema_of_repositories_agrees_with_the_reader(
+    house: House, tmp_path: Path, written: list[Any], fits: bool
+) -> None:
+    assert Draft202012Validator(schema(house, "repositories")).is_valid({"repositories": written}) is fits
+    file = tmp_path / "repositories.json"
+    file.write_text(json.dumps({"repositories": written}))
+    if fits:
+        assert read_repositories(file)
+    else:
+        with pytest.raises(ConfigurationError):
+            read_repositories(file)

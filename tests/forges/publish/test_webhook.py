@@ -12,18 +12,20 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from auditor.errors import UsageError
 from auditor.model.evidence import FaultKind
 from auditor.model.report import Exit
 from auditor.publish.outcome import Did
-from auditor.publish.webhook import SECRET, check_address, post, signature, summary
+from auditor.publish.webhook import SCHEMA_FILE, SECRET, check_address, post, signature, summary
 from auditor.registry.faults import Failed
 from fixtures.registry import OciRegistry
 from tests.cli.house import House, Images
 from tests.cli.test_audit import Estate
 from tests.support import fleets
 from tests.support.forges import HURRIED, NOW
+from tests.support.schemas import closed
 
 WORD = "a secret that both sides know"
 
@@ -154,6 +156,7 @@ def test_an_audit_tells(receiver: Receiver, tmp_path: Path) -> None:
         ran = estate.audit("apps", "--notify", f"webhook={receiver.url}", environ=environ, status=1)
         ((_, body),) = receiver.taken
         told = json.loads(body)
+        Draft202012Validator(closed(json.loads(SCHEMA_FILE.read_text("utf-8")))).validate(told)
         assert (told["exit"], [each["name"] for each in told["failing"]]) == (1, ["apps"])
         receiver.answers = [(403, {})]
         again = estate.audit("apps", "--notify", f"webhook={receiver.url}", environ=environ, status=1)
