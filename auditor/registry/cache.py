@@ -35,6 +35,7 @@ _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
 """RFC 9110 §8.8.3, printable ASCII only: it is sent back as it came."""
 _FOUND: Final = 200
 _NOT_MODIFIED: Final = 304
+_MISSING: Final = 404
 _LEAVE: Final = {Keep.TAG: "--tag-ttl", Keep.LISTING: "--listing-ttl", Keep.NOT: "no circumstances"}
 """What allows answers that can move to be old."""
 _KEPT_STATUS: Final = frozenset({200, 404})
@@ -96,7 +97,7 @@ class CachedAsker:
             raise Failed(FaultKind.OFFLINE, f"{question.what}: this run is offline, and {why}")
         known = found[0] if found is not None and may_hold else None
         etag = _etag(known) if known is not None else None
-        answer = self._session.ask(question if etag is None else replace(question, etag=etag))
+        answer = _asked(self._session, question if etag is None else replace(question, etag=etag))
         if answer.status == _NOT_MODIFIED and etag is not None and known is not None:
             answer = known
             if age <= 0:
@@ -125,6 +126,15 @@ class CachedAsker:
 
     def _is_young(self, at: float, question: Question, age: float) -> bool:
         return question.keep is Keep.CONTENT or (age > 0 and 0 <= self._clock() - at <= age)
+
+
+def _asked(session: Asker, question: Question) -> Answer:
+    """The host's answer. What hardly ever is there, and was not kept, is looked for first: "no" has no body then."""
+    if question.rare and question.etag is None:
+        looked = session.ask(replace(question, method="HEAD", rare=False))
+        if looked.status == _MISSING:
+            return looked
+    return session.ask(question)
 
 
 def _etag(answer: Answer) -> str | None:

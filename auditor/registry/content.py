@@ -14,6 +14,8 @@ from auditor.registry.http import Answer, Keep, Question
 from auditor.registry.manifest import ACCEPT, MANIFEST_TYPES, Descriptor, Document, bare_type, parse
 
 _DIGEST_HEADER = "docker-content-digest"
+_RARE = ".att"
+"""The end of tags of which there are few: cosign's attestations, asked for where there is no signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Contents:
     def _ask(self, method: str, endpoint: Endpoint, wanted: str, what: str) -> Answer:
         url, bound = endpoint.url("manifests", wanted), self._limits.manifest_bytes
         keep = _keeping(method, wanted)
-        return self._session.ask(Question(method, url, endpoint.repository, what, ACCEPT, bound, keep))
+        rare = method == "GET" and wanted.endswith(_RARE)
+        return self._session.ask(Question(method, url, endpoint.repository, what, ACCEPT, bound, keep, rare=rare))
 
 
 def _keeping(method: str, wanted: str) -> Keep:

@@ -52,7 +52,7 @@ class Question:
 
     `hosts` are the only ones that a redirect may lead to, beside the asked one; None: every public one. `anonymous`: nobody's
     credentials are shown, whatever the answer is. `etag`: the validator of an answer at hand, which the host may say still holds
-    (304; RFC 9110 §13.1.2).
+    (304; RFC 9110 §13.1.2). `rare`: hardly ever there, so that HEAD, whose answer has no body, may ask first.
     """
 
     method: str
@@ -65,6 +65,7 @@ class Question:
     hosts: frozenset[str] | None = None
     anonymous: bool = False
     etag: str | None = None
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,3 +116,53 @@ def test_a_list_is_never_another_images(tmp_path: Path) -> None:
             asked = ask(opened, registry, registry.reference("acme/other", digest=str(Digest.parse(digest))))
     assert asked.found == []
     assert asked.kinds
+
+
+def attestations(registry: OciRegistry) -> list[tuple[str, int]]:
+    """What was asked about a list of attestations, and the status of each answer."""
+    return [(seen.method, seen.status) for seen in registry.requests if seen.path.endswith(".att")]
+
+
+def test_attestations_are_looked_for_without_a_body_until_there_are_some(tmp_path: Path) -> None:
+    """Hardly an image has them alone: "no" is answered to HEAD; one that appears is seen, and one that goes again too."""
+    with OciRegistry() as registry:
+        digest = registry.put_image("acme/api", "1")
+        reference = registry.reference("acme/api", "1")
+        store = registry.store.find("acme/api")
+        assert store is not None
+        expected = [
+            (None, [], [("HEAD", 404)]),
+            (b"envelope", ["LegacyAttestation"], [("HEAD", 200), ("GET", 200)]),
+            (b"envelope", ["LegacyAttestation"], [("GET", 304)]),
+            (b"another", ["LegacyAttestation"], [("GET", 200)]),
+            (None, [], [("GET", 404)]),
+        ]
+        for envelope, found, requests in expected:
+            for tag in [tag for tag in store.tags if tag.endswith(".att")]:
+                del store.tags[tag]
+            if envelope is not None:
+                registry.put_att("acme/api", digest, [(envelope, {"predicateType": "x"})])
+            with cached(tmp_path) as opened:
+                asked = ask(opened, registry, reference)
+            assert (asked.found, asked.kinds) == (found, set())
+            assert attestations(registry) == requests
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 501])
+def test_a_host_that_answers_no_head_is_asked_by_get(tmp_path: Path, status: int) -> None:
+    with OciRegistry() as registry:
+        digest = registry.put_image("acme/api", "1")
+        registry.put_att("acme/api", digest, [(b"envelope", {"predicateType": "x"})])
+        registry.faults.on(r"^HEAD .*\.att$|\.att$", Status(status), times=1)
+        with cached(tmp_path) as opened:
+            asked = ask(opened, registry, registry.reference("acme/api", "1"))
+        assert (asked.found, asked.kinds) == (["LegacyAttestation"], set())
+
+
+def test_a_host_that_cannot_be_asked_by_head_has_not_said_no(tmp_path: Path) -> None:
+    with OciRegistry() as registry:
+        registry.put_image("acme/api", "1")
+        registry.faults.on(r"\.att$", Status(500), share=1.0)
+        with cached(tmp_path) as opened:
+            asked = ask(opened, registry, registry.reference("acme/api", "1"))
+        assert asked.kinds, "nobody could tell"
