@@ -94,6 +94,7 @@ def bundles() -> list[tuple[str, bytes, Digest, Root]]:
     return [(name, each.content, digest, root) for name, each, digest, root in found if isinstance(each, BundleBytes)]
 
 
+@pytest.mark.slow
 def test_verdict_is_sigstore_pythons_wherever_it_can_judge() -> None:
     judged = {True: 0, False: 0}
     for name, content, digest, root in bundles():
