@@ -99,6 +99,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     shard = read_shard(options.shard) if options.shard else None
     if options.history and options.no_history:
         raise UsageError("--history and --no-history exclude each other", help="leave out one of them")
+    _check_engine(options)
     settings = _settings(options, environment)
     chosen = fleet_targets.asked(options, environment)
     asked = chosen.targets
@@ -121,6 +122,19 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
             if options.timings:
                 tell_timings(world.watch)
             return close(fleet, told, options, environment)
+
+
+def _check_engine(options: argparse.Namespace) -> None:
+    """Raise UsageError for a scheduler without Dask, or Dask without one: nobody may wait for workers that are not asked."""
+    if options.engine == "dask" and options.scheduler is None:
+        raise UsageError("--engine dask needs --scheduler", help="start `dask scheduler`, and give its address")
+    given = ("scheduler", "tls_ca", "tls_cert", "tls_key")
+    useless = next((name for name in given if options.engine != "dask" and getattr(options, name) is not None), None)
+    if useless is not None:
+        option = "--" + useless.replace("_", "-")
+        raise UsageError(
+            f"{option} is for workers, and this audit would work in this process alone", help="add --engine dask"
+        )
 
 
 def _settings(options: argparse.Namespace, environment: Environment) -> Settings:
@@ -160,8 +174,6 @@ def _engine(options: argparse.Namespace, workshop: Workshop, environment: Enviro
     if options.engine == "dask":
         from auditor.fleet.engines.workers import Certificates, workers
 
-        if options.scheduler is None:
-            raise UsageError("--engine dask needs --scheduler", help="start `dask scheduler`, and give its address")
         certificates = Certificates(options.tls_ca, options.tls_cert, options.tls_key)
         with workers(options.scheduler, certificates, workshop.settings) as engine:
             yield engine

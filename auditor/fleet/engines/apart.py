@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,9 +22,12 @@ from auditor.fleet import wire
 from auditor.fleet.engines.engine import Outcome
 from auditor.fleet.engines.frames import Kind, frame, frames
 from auditor.fleet.settings import Settings
-from auditor.fleet.work import Job, Lost
+from auditor.fleet.work import Answered, Asking, Job, Lost, ask_outcome
+from auditor.model.audit import Failure
 from auditor.progress import Progress
 
+_TRIES: Final = 3
+"""Processes that are asked one after the other: one may be killed by chance, one question may kill each that asks it."""
 _COMMAND: Final = ("-P", "-m", "auditor.fleet.engines.asking")
 """`-P`: the folder in which an audit is run is nowhere that programs are loaded from."""
 
@@ -59,35 +63,51 @@ class Apart:
                     )
 
     def perform(self, job: Job) -> Iterator[Outcome]:
-        """What comes of a job, as it comes. Nothing at all where no process can be started; `Lost` where it ended too early."""
-        with self._turn:
-            self.prepare()
-            process = self._process
-            if process is None:
-                return
-            try:
-                yield from self._outcomes(process, job)
-            finally:
-                self._end()
+        """What comes of a job, as it comes. Nothing at all where no process can be started.
 
-    def _outcomes(self, process: subprocess.Popen[bytes], job: Job) -> Iterator[Outcome]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        answers = frames(process.stdout)
-        if next(answers, None) is None:
-            return
-        self._progress.expect(job.size)
-        with contextlib.suppress(OSError), process.stdin as pipe:
-            pipe.write(frame(Kind.SETTINGS, wire.write(self._settings)) + frame(Kind.JOB, job.content))
-        for kind, content in answers:
-            match kind:
-                case Kind.OUTCOME:
-                    yield content
-                case Kind.DONE:
+        Where the process ends too early, another is asked what has no answer yet; what in the end has none is `Lost`.
+        """
+        with self._turn:
+            came: list[bytes] = []
+            left = job
+            for _ in range(_TRIES):
+                done = yield from self._tried(left, came)
+                more = _unanswered(left, came, self._settings.jobs) if done is False and not self._ended else None
+                if more is None:
                     return
-                case _:
+                left = more
+            yield Lost(f"the process that asks the registries has ended too early, {_TRIES} times")
+
+    def _tried(self, job: Job, came: list[bytes]) -> Generator[bytes, None, bool | None]:
+        """What one process answers, also added to `came`. Gives whether it did all of it; None where it cannot be started."""
+        self.prepare()
+        process = self._process
+        if process is None:
+            return None
+        try:
+            assert process.stdout is not None
+            answers = frames(process.stdout)
+            if next(answers, None) is None:
+                return None
+            if not came:
+                self._progress.expect(job.size)
+            self._hand_in(process, job)
+            for kind, content in answers:
+                if kind is Kind.OUTCOME:
+                    came.append(content)
+                    yield content
+                elif kind is not Kind.DONE:
                     self._tell(kind, content)
-        yield Lost("the process that asks the registries has ended too early")
+                else:
+                    return True
+            return False
+        finally:
+            self._end()
+
+    def _hand_in(self, process: subprocess.Popen[bytes], job: Job) -> None:
+        assert process.stdin is not None
+        with contextlib.suppress(OSError), process.stdin as pipe:  # where it is gone, its answers have ended too
+            pipe.write(frame(Kind.SETTINGS, wire.write(self._settings)) + frame(Kind.JOB, job.content))
 
     def _tell(self, kind: Kind, content: bytes) -> None:
         """Pass on what is no outcome."""
@@ -130,3 +150,19 @@ class Apart:
         self.stop()
         with self._turn:
             self._end()
+
+
+def _unanswered(job: Job, came: Iterable[bytes], at_once: int) -> Job | None:
+    """What is left of a job; None where all of it is answered, or nothing can be.
+
+    Those that were being asked come last: if one of them ends whoever asks it, the others have their answers by then.
+    """
+    asking: Asking = wire.read(job.content, Asking)
+    outcomes = [ask_outcome(outcome) for outcome in came]
+    answered = {outcome.ask for outcome in outcomes if isinstance(outcome, Answered)}
+    left = tuple(ask for ask in asking.asks if ask not in answered)
+    if not left or any(isinstance(outcome, Failure) for outcome in outcomes):
+        return None
+    suspects = at_once + 1
+    left = (*left[suspects:], *left[:suspects])
+    return replace(job, content=wire.write(replace(asking, asks=left)), size=len(left))

@@ -1,0 +1,175 @@
+"""An audit that asks much asks in a process of its own: the same comes of it, also where that process is killed or cannot start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.registry import OciRegistry
+from tests.cli.house import House, Images
+from tests.cli.test_audit import Estate
+
+_PATIENCE = 40.0
+"""Seconds for something to happen, on a machine that does much else."""
+_PROGRAM = """\
+import os, sys
+from auditor.fleet.engines import apart, threads
+threads._MUCH, threads._MANY = 1, 2
+apart.is_worthwhile = lambda: True
+{more}
+from auditor.cli.main import run
+run()
+"""
+_POISON = """\
+import os
+from auditor import gather
+evidence = gather._Gathering.evidence
+def poisoned(self, ask):
+    if "acme/wrong" in ask.text:
+        os._exit(9)
+    return evidence(self, ask)
+gather._Gathering.evidence = poisoned
+"""
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    with OciRegistry() as registry:
+        folder = tmp_path / "estate"
+        folder.mkdir()
+        estate = Estate(House(tmp_path, Images(registry)), folder)
+        for number, images in enumerate((("api",), ("web", "unsigned"), ("wrong", "attested"), ("api", "worker"))):
+            estate.own(f"team-{number}", *images)
+        yield estate
+
+
+def start(
+    estate: Estate, *options: str, more: str = "", environ: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """The program, as it is where every question is much."""
+    names = sorted(path.name for path in estate.folder.iterdir() if path.is_dir())
+    told = ["audit", *names, "-f", "json", *(options or ("--no-history",))]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _PROGRAM.format(more=more), *told],
+        cwd=estate.folder,
+        env=estate.house.process_environ(environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def ended(running: subprocess.Popen[bytes], status: int = 1) -> dict[str, Any]:
+    """Its result, as it is compared."""
+    out, err = running.communicate(timeout=100)
+    assert running.returncode == status, err.decode()
+    assert b"Traceback" not in err
+    report: dict[str, Any] = json.loads(out)
+    for run in (report["run"], *(each["run"] for each in report["repositories"] if each["run"])):
+        run["started"] = run["seconds"] = None
+    for night in report["nights"]:
+        night["started"] = None
+    return report
+
+
+def alone(estate: Estate) -> dict[str, Any]:
+    """The result of one process that does everything."""
+    return ended(start(estate, more="apart.is_worthwhile = lambda: False"))
+
+
+def asking(running: subprocess.Popen[bytes]) -> list[int]:
+    """The processes that ask for it, by their numbers."""
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not tell a process's children")
+    found = []
+    for pid in children.read_text().split():
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"auditor.fleet.engines.asking" in command:
+            found.append(int(pid))
+    return found
+
+
+def until(met: Callable[[], Any]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not met():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.02)
+
+
+def test_the_same_comes_of_it(estate: Estate) -> None:
+    running = start(estate)
+    until(lambda: asking(running))
+    assert ended(running) == alone(estate)
+
+
+def test_one_that_is_killed_is_followed_by_another(estate: Estate) -> None:
+    """What the first has answered is not asked again."""
+    expected = alone(estate)
+    registry = estate.house.images.registry
+    registry.latency = 0.3
+    registry.forget()
+    running = start(estate, "--no-history", "--jobs", "1", "--refresh")
+    until(lambda: [seen for seen in registry.requests if "/acme/attested/" in seen.path])
+    for pid in asking(running):
+        os.kill(pid, signal.SIGKILL)
+    assert ended(running) == expected
+    assert len([seen for seen in registry.requests if seen.path == "/v2/acme/api/manifests/1.0"]) == 1
+
+
+def test_a_question_that_kills_whoever_asks_it_is_not_judged(estate: Estate, tmp_path: Path) -> None:
+    """Never "unsigned", never left out; and all but what was asked beside it has its answer, before it and after."""
+    others = [f"other-{number}" for number in range(8)]
+    for name in others:
+        estate.house.images.push(name)
+    estate.own("team-9", *others)
+    (tmp_path / "poison").mkdir()
+    (tmp_path / "poison" / "sitecustomize.py").write_text(_POISON)
+    paths = f"{tmp_path / 'poison'}{os.pathsep}{estate.house.process_environ()['PYTHONPATH']}"
+    running = start(estate, "--no-history", "--jobs", "1", environ={"PYTHONPATH": paths})
+    report = ended(running)
+    verdicts = {image["reference"].rpartition("/")[2]: image["verdict"] for image in report["images"]}
+    assert verdicts["wrong:1.0"] == "unjudged"
+    assert (verdicts["api:1.0"], verdicts["worker:1.0"]) == ("verified", "verified")
+    assert [verdicts[f"{name}:1.0"] for name in others] == ["unsigned"] * len(others)
+    assert len([verdict for verdict in verdicts.values() if verdict == "unjudged"]) <= 3
+    (found,) = (image for image in report["images"] if "/wrong:" in image["reference"])
+    assert "ended too early" in found["reason"]
+    assert report["run"]["complete"] is False
+
+
+def test_where_none_can_be_started_everything_is_done_here(estate: Estate) -> None:
+    for more in ('apart._COMMAND = ("-c", "raise SystemExit(1)")', "sys.executable = '/nonexistent'"):
+        assert ended(start(estate, more=more)) == alone(estate)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["term", "int", "kill"])
+def test_it_ends_with_the_audit(estate: Estate, tmp_path: Path, number: int) -> None:
+    registry = estate.house.images.registry
+    registry.latency = 1.0
+    running = start(estate, "--history", str(tmp_path / "history.sqlite"), "--jobs", "1")
+    until(lambda: registry.requests)
+    pids = asking(running)
+    assert pids
+    running.send_signal(number)
+    out, _ = running.communicate(timeout=60)
+    if number == signal.SIGTERM:
+        assert "SIGTERM" in json.loads(out)["run"]["ended_early"]
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def test_folders_of_the_audit_are_no_place_for_programs(estate: Estate) -> None:
+    """Whoever may write where an audit is run must not decide what is run."""
+    (estate.folder / "json.py").write_text("import os; os._exit(7)")
+    assert ended(start(estate)) == alone(estate)
