@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.cli.notify import Wish, notify
 from auditor.cli.options import Environment
 from auditor.cli.streams import tell
 from auditor.model.report import Exit
+from auditor.report.json_v1 import finding_counts
 
 if TYPE_CHECKING:
     from auditor.history.recording import RecordedFleet
+    from auditor.model.audit import Audited
 
 
 def close(
@@ -26,14 +28,33 @@ def close(
 
 
 def _tell_outcome(fleet: RecordedFleet, status: Exit) -> None:
-    """One line for each repository that could not be audited, and one for the run."""
-    failed = seen = 0
+    """One line for each repository, and one for the run."""
+    failed = seen = images = 0
     for audited in fleet.repositories():
         seen += 1
-        if audited.failure is not None:
-            failed += 1
-            failure = audited.failure
-            tell(failure.why, "error", repository=audited.target.name, stage=failure.stage.value, help=failure.help)
+        failed += audited.failure is not None
+        images += len(audited.report.images) if audited.report else 0
+        _tell_repository(audited)
     run = fleet.run
-    ended = {"ended_early": run.ended_early} if run.ended_early else {}
-    tell("the audit is over", repositories=seen, failed=failed, seconds=round(run.seconds), exit=int(status), **ended)
+    tell(
+        "the audit is over",
+        event="end",
+        repositories=seen,
+        failed=failed,
+        images=images,
+        seconds=round(run.seconds, 3),
+        exit=int(status),
+        ended_early=run.ended_early,
+    )
+
+
+def _tell_repository(audited: Audited) -> None:
+    level, said, advice = "info", "audited", ""
+    more: dict[str, Any] = {"commit": audited.commit, "exit": int(audited.exit)}
+    if audited.failure is not None:
+        level, said, advice = "error", audited.failure.why, audited.failure.help
+        more |= {"stage": audited.failure.stage.value}
+    elif audited.report is not None:
+        report = audited.report
+        more |= {"images": len(report.images), "findings": finding_counts(report.findings)}
+    tell(said, level, help=advice, event="repository", repository=audited.target.name, **more)

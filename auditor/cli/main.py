@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from io import TextIOWrapper
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -36,6 +39,7 @@ _COMMANDS: Final = (
     "doctor",
 )
 """Each is a module beside this one, by the command's name, whose `add` puts it on the command line."""
+_FORMAT: Final = "--log-format"
 _SENTENCE: Final = 2000
 """Code points of one message: a mistake in a file may quote a line without end."""
 _GARBAGE: Final = 300_000
@@ -79,8 +83,37 @@ def _manual(_nothing: str) -> str:
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:
     """Run one command. Every failure is told on standard error with a next step."""
     commands = parser(argv[0] if argv else None)
-    commands.read_twins(environ)
-    options = commands.parse_args(argv)
+    with _telling(argv, environ):
+        commands.read_twins(environ)
+        options = commands.parse_args(argv)
+    return _executed(options, environ)
+
+
+def wants_json(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Whether JSON lines are asked for, as far as arguments tell that nobody has understood yet.
+
+    The variable speaks of the commands that have the option.
+    """
+    chosen = environ.get("AUDITOR_LOG_FORMAT", "") if {"audit", "merge"} & set(argv[:1]) else ""
+    for each, following in pairwise((*argv, "")):
+        if each == "--":
+            break
+        name, equals, value = each.partition("=")
+        if name == _FORMAT:
+            chosen = value if equals else following
+    return chosen == "json"
+
+
+def _telling(argv: Sequence[str], environ: Mapping[str, str]) -> AbstractContextManager[None]:
+    """For mistakes in arguments. A run without any has no need of what it takes to tell."""
+    if not wants_json(argv, environ):
+        return nullcontext()
+    from auditor.cli.streams import telling
+
+    return telling(as_json=True)
+
+
+def _executed(options: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     from auditor.cli.progress import watching
     from auditor.cli.streams import logging_to_stderr, telling
 
@@ -103,9 +136,7 @@ def _say(message: str, help_line: str) -> None:
     from auditor.cli.streams import tell
     from auditor.report.escape import cut
 
-    tell(cut(message, _SENTENCE), "error")
-    if help_line:
-        tell(f"  help: {cut(help_line, _SENTENCE)}")
+    tell(cut(message, _SENTENCE), "error", help=cut(help_line, _SENTENCE), event="error")
 
 
 def run() -> NoReturn:
@@ -120,7 +151,7 @@ def run() -> NoReturn:
     except Exception:  # noqa: BLE001 - the last net: an internal error must be exit 4, with a log to paste
         from auditor.cli.crash import write_crash_log
 
-        sys.stderr.write(write_crash_log(sys.argv[1:]))
+        _last_words(write_crash_log(sys.argv[1:]), "crash")
         status = Exit.INTERNAL
     sys.exit(int(status))
 
@@ -137,6 +168,17 @@ def _open_streams() -> None:
 
 def _interrupted() -> NoReturn:
     """End now. Threads that wait for a registry or a credential helper would keep an orderly exit waiting for them."""
-    sys.stderr.write("interrupted: the run is not complete\n")
+    _last_words("interrupted: the run is not complete\n", "interrupted")
     sys.stderr.flush()
     os._exit(int(Exit.INTERRUPTED))
+
+
+def _last_words(text: str, event: str) -> None:
+    """What is told where nothing runs any more: as it is, or as one JSON line."""
+    from auditor.cli.streams import tell, telling
+
+    if not wants_json(sys.argv[1:], os.environ):
+        sys.stderr.write(text)
+        return
+    with telling(as_json=True):
+        tell(text.strip(), "critical", event=event)

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from auditor.cli.options import Environment
-from auditor.cli.streams import tell
+from auditor.cli.streams import tell, tells_json
 from auditor.errors import UsageError
 from auditor.limits import DEFAULT
 from auditor.model.forge import Forge
@@ -62,10 +62,21 @@ def notify(wanted: tuple[Wish, ...], fleet: Fleet, exit_status: Exit, environmen
     """Tell whoever is to be told."""
     for wish in wanted:
         for who, outcome in _told(wish, fleet, exit_status, environment):
-            if outcome.failed:
-                tell(f"{who}: {outcome}")
-                if outcome.help:
-                    tell(f"  help: {outcome.help}")
+            if outcome.failed or tells_json():
+                _tell(wish, who, outcome)
+
+
+def _tell(wish: Wish, who: str, outcome: Outcome) -> None:
+    """What went wrong; and what went well, for those who read it as JSON."""
+    level = "warning" if outcome.failed else "info"
+    more: dict[str, Any] = {
+        "event": "notify",
+        "notify": wish.what,
+        "post": outcome.post.value,
+        "outcome": outcome.did.value,
+    }
+    repository = {"repository": who} if wish.what == _ISSUE and who != _ISSUE else {}
+    tell(f"{who}: {outcome}", level, help=outcome.help, **more, **repository)
 
 
 def _told(wish: Wish, fleet: Fleet, exit_status: Exit, environment: Environment) -> Iterator[tuple[str, Outcome]]:

@@ -24,8 +24,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Tell what is wrong and where to read on."""
+        from auditor.cli.streams import tell, tells_json
         from auditor.report.escape import terminal_text
 
+        if tells_json():
+            tell(message, "error", help=f"run '{self.prog} --help'", event="error")
+            self.exit(2)
         self.exit(2, f"error: {terminal_text(message)}\n  help: run '{self.prog} --help'\n")
 
     def options(self) -> Iterator[argparse.Action]:

@@ -68,7 +68,7 @@ def deliver(
 def tell_timings(watch: Stopwatch) -> None:
     """What took how long, on standard error."""
     for stage, seconds in {**watch.laps, "together": watch.seconds}.items():
-        tell(f"{seconds:8.3f} s  {stage}")
+        tell(f"{seconds:8.3f} s  {stage}", event="timing", phase=stage, seconds=round(seconds, 3))
 
 
 def _write(

@@ -38,7 +38,7 @@ def watching(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterato
 def _chosen(options: argparse.Namespace, environ: Mapping[str, str]) -> Progress:
     """With -v the log says more than a bar, and the two would write over each other."""
     if getattr(options, "log_format", "text") == "json":
-        return Lines()
+        return Records()
     if getattr(options, "quiet", False) or getattr(options, "verbose", False):
         return SILENT
     if sys.stderr.isatty() and environ.get("TERM") != "dumb":
@@ -84,6 +84,53 @@ class Lines:
 
     def close(self) -> None:
         """Every line is out."""
+
+
+class Records:
+    """For programs that read the log: a record for each phase, for each host that begins to make us wait, and of all its waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._images = 0
+        self._waits: dict[str, list[float]] = {}
+
+    def begin(self, phase: str) -> None:
+        """A record, so that a run that ends here has said where it was."""
+        tell(f"{phase} begins", event="begin", phase=phase)
+
+    def end(self, phase: str, seconds: float) -> None:
+        """How long it took, and how many images it was about."""
+        with self._lock:
+            images, self._images = self._images, 0
+        tell(f"{phase}: {seconds:.1f} s", event="phase", phase=phase, seconds=round(seconds, 3), images=images)
+
+    def expect(self, images: int) -> None:
+        """Added up: an audit asks in several steps."""
+        with self._lock:
+            self._images += images
+
+    def resolved(self) -> None:
+        """A log is no counter."""
+
+    def answered(self) -> None:
+        """A log is no counter."""
+
+    def waiting(self, host: str, seconds: float) -> None:
+        """Told once for each host; the others are added up."""
+        with self._lock:
+            waits = self._waits.setdefault(host, [])
+            waits.append(seconds)
+            first = len(waits) == 1
+        if first:
+            tell(f"{host} limits the rate of requests", event="waiting", host=host, seconds=round(seconds, 3))
+
+    def close(self) -> None:
+        """What was waited for each host, together; questions wait at the same time, so it may be more than the run took."""
+        with self._lock:
+            waits, self._waits = self._waits, {}
+        for host, each in sorted(waits.items()):
+            seconds, times = round(sum(each), 3), len(each)
+            tell(f"waited {times} times for {host}", event="waited", host=host, seconds=seconds, times=times)
 
 
 @dataclass(slots=True)

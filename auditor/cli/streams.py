@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -10,10 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from auditor.errors import UsageError
-from auditor.report.escape import terminal_line, terminal_text
+from auditor.report.escape import json_line, terminal_line, terminal_text
 
 
 def print_out(text: str) -> None:
@@ -51,13 +50,27 @@ def telling(*, as_json: bool) -> Iterator[None]:
         _AS_JSON.clear()
 
 
-def tell(message: str, level: str = "info", **more: str | int) -> None:
-    """One line to standard error; `more` is for those who read it as JSON."""
-    if not _AS_JSON.is_set():
-        sys.stderr.write(f"{terminal_line(terminal_text(message))}\n")
-        return
-    time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    sys.stderr.write(json.dumps({"time": time, "level": level, "message": message, **more}) + "\n")
+def tells_json() -> bool:
+    """Whether standard error takes JSON lines now."""
+    return _AS_JSON.is_set()
+
+
+def tell(message: str, level: str = "info", *, help: str = "", **more: Any) -> None:  # noqa: A002 - the field's name
+    """One line to standard error, a second one for the next step; `more` is for those who read it as JSON.
+
+    A log that takes nothing any more is no reason to lose what it is about.
+    """
+    if _AS_JSON.is_set():
+        time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        told = {"time": time, "level": level, "message": message, **({"help": help} if help else {}), **more}
+        text = json_line(told) + "\n"
+    else:
+        lines = (message, *([f"  help: {help}"] if help else []))
+        text = "".join(f"{terminal_line(terminal_text(line))}\n" for line in lines)
+    try:
+        sys.stderr.write(text)
+    except OSError:
+        _discard(sys.stderr)
 
 
 class _Lines(logging.Handler):
@@ -73,8 +86,11 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One record."""
         if self._shown:
-            level = record.levelname.lower()
-            for line in self.format(record).splitlines():
+            level, text = record.levelname.lower(), self.format(record)
+            if tells_json():
+                tell(text, level, event="log", logger=record.name)
+                return
+            for line in text.splitlines():
                 tell(line, level)
 
 

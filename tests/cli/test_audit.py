@@ -251,9 +251,9 @@ def test_the_log_can_be_json_lines(estate: Estate) -> None:
     ran = estate.audit("good", "broken", "--log-format", "json", "-v", "--timings", status=3)
     lines = [json.loads(line) for line in ran.err.splitlines()]
     assert all({"time", "level", "message"} <= set(line) for line in lines)
-    (failed,) = (line for line in lines if line.get("repository"))
+    (failed,) = (line for line in lines if line.get("stage"))
     assert (failed["repository"], failed["stage"], failed["level"]) == ("broken", "read", "error")
-    over = next(line for line in lines if "exit" in line)
+    over = lines[-1]
     assert (over["repositories"], over["failed"], over["exit"]) == (2, 1, 3)
     wrong = estate.house.run("audit", "--log-format", "json", cwd=estate.folder)
     assert next(json.loads(line)["level"] for line in wrong.err.splitlines()) == "error"
@@ -290,7 +290,8 @@ def test_a_merge_logs_as_an_audit_does(estate: Estate) -> None:
     told = ("--no-history", "--shard", "1/1", "-q", "-f", f"json={part}")
     assert estate.house.run("audit", "good", *told, cwd=estate.folder).status == 0
     ran = estate.house.run("merge", str(part), "-q", "--log-format", "json", cwd=estate.folder)
-    (line,) = (json.loads(line) for line in ran.err.splitlines())
+    repository, line = (json.loads(line) for line in ran.err.splitlines())
+    assert repository["repository"] == "good"
     assert (ran.status, line["exit"], line["repositories"], line["failed"]) == (0, 0, 1, 0)
 
 
