@@ -16,17 +16,10 @@ from auditor.model.evidence import Absent
 from auditor.model.place import Place
 from auditor.model.reference import Digest, InvalidReference
 from auditor.policies.clusterimagepolicy import names
-from auditor.policies.clusterimagepolicy.authorities import (
-    Court,
-    Footing,
-    Satisfied,
-    Unclear,
-    Unsatisfied,
-    ask,
-    evaluate,
-    footing_of,
-    repository_of,
-)
+from auditor.policies.clusterimagepolicy.answer import Satisfied, Unclear, Unsatisfied
+from auditor.policies.clusterimagepolicy.attested import evaluate
+from auditor.policies.clusterimagepolicy.authorities import Footing, ask, footing_of, repository_of
+from auditor.policies.clusterimagepolicy.held import Court
 from auditor.policies.clusterimagepolicy.policy import ClusterImagePolicy
 from auditor.policies.clusterimagepolicy.resources import matches
 from auditor.policies.clusterimagepolicy.trust_root import TrustRoot
