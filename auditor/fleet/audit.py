@@ -65,7 +65,7 @@ class Audit:
         waiting = {each.name: each for each in self.targets.found if each.name not in done}
         with watch.lap("repositories"):
             places, grounds = self._read(waiting, recording)
-        bench = _Bench(recording, Shelf(recording), RulesShelf(self.settings.config_path, self.world), places, waiting)
+        bench = _Bench(recording, Shelf(recording), RulesShelf(self.world), places, waiting)
         with watch.lap("registries and signatures"):
             for _, ground in sorted(grounds.items()):
                 self._ask(ground, bench)
@@ -100,7 +100,7 @@ class Audit:
                 place = shelf.put(job.name, read)
                 wanted = place.wanted
                 if wanted.ground not in grounds:
-                    grounds[wanted.ground] = Ground(wanted.ground, shelf.extract(job.name).rules, wanted.policies)
+                    grounds[wanted.ground] = self._ground(job.name, wanted, shelf)
             except wire.Garbled as error:
                 shelf.forget(job.name)  # so that the next run reads the tree anew
                 recording.record(Audited(waiting[job.name], failure=Failure(Stage.INTERNAL, error.message, error.help)))
@@ -109,6 +109,11 @@ class Audit:
         for _, place in sorted(places.items()):
             grounds[place.wanted.ground].asks.update(dict.fromkeys(place.wanted.asks))
         return places, grounds
+
+    def _ground(self, name: str, wanted: Wanted, shelf: Shelf) -> Ground:
+        ruling = self._ruling(name)
+        rules, path = shelf.extract(name).rules, ruling.path if ruling else None
+        return Ground(wanted.ground, rules, path, wanted.policies, given=ruling is not None)
 
     def _readings(self, targets: Iterable[Target], shelf: Shelf) -> Iterator[Job]:
         for target in targets:
@@ -126,7 +131,7 @@ class Audit:
         wanted = ((name, place.wanted) for name, place in sorted(bench.places.items()))
         trees = ((name, each.asks) for name, each in wanted if each.ground == ground.key)
         awaiting = Awaiting(trees, ground.answered)
-        jobs = ground.jobs(self.engine.batch, self.settings.config_path, by_host=self.engine.by_host)
+        jobs = ground.jobs(self.engine.batch, by_host=self.engine.by_host)
         for job, outcome in self.engine.run(jobs):
             if self.over():  # what comes now may only be that nobody could be asked any more
                 return

@@ -24,13 +24,16 @@ _JUDGED_BY: Final = ""
 class Ground:
     """Trees that ask by the same trust roots, keys and registries, and what was answered, as JSON by question as JSON.
 
-    `rules` are files of one of the trees: all say the same of these. `asks` are in the order of the trees, so that one tree
+    `rules` are files of one of the trees, `rules_path` the name of the rules file among them (None for the usual ones): all say
+    the same of these. `given`: by whoever runs the audit, for all of the trees. `asks` are in the order of the trees, so that one tree
     after the other has its answers. `failure` is why nothing could be asked.
     """
 
     key: str
     rules: tuple[Kept, ...]
+    rules_path: str | None
     policies: tuple[str, ...] | None
+    given: bool
     asks: dict[Ask, None] = field(default_factory=dict)
     answered: dict[str, bytes] = field(default_factory=dict)
     failure: Failure | None = None
@@ -39,7 +42,7 @@ class Ground:
         """What is still to be asked."""
         return [ask for ask in self.asks if question(ask) not in self.answered]
 
-    def jobs(self, batch: int, rules_path: str | None, *, by_host: bool) -> Iterator[Job]:
+    def jobs(self, batch: int, *, by_host: bool) -> Iterator[Job]:
         """Few questions make one job; many make jobs `by_host` where no two workers may press the same one."""
         asks = self.open()
         lanes: Iterable[tuple[str, Iterable[Ask]]] = [("", asks)]
@@ -49,7 +52,7 @@ class Ground:
             mine = tuple(several)
             for start in range(0, len(mine), batch):
                 some = mine[start : start + batch]
-                asking = Asking(self.rules, rules_path, some, self.policies)
+                asking = Asking(self.rules, self.rules_path, some, self.policies, self.given)
                 yield Job(f"{self.key}/{host}/{start}", Kind.ASK, wire.write(asking), host, len(some))
 
     def take(self, job: Job, outcome: bytes | Lost) -> Iterator[tuple[str, bytes]]:

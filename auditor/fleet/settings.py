@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,11 +12,22 @@ from auditor.source.memory import Kept
 
 
 @dataclass(frozen=True, slots=True)
+class Ruling:
+    """Rules that whoever runs the audit gives: `files`, and the `path` of the rules file among them.
+
+    `targets` are the names of those that they judge instead of their own; empty for all that no other ruling names.
+    """
+
+    path: str | None
+    files: tuple[Kept, ...]
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The options of a run. `started` in UTC is the time at which everything is judged.
 
-    `config` are the files of the one rules file that judges all repositories, `config_path` its name among them; empty where
-    each repository has rules of its own. `seconds` is how long the run may take in all. Credentials are not among these: a
+    `rulings` judge repositories instead of their own rules. `seconds` is how long the run may take in all. Credentials are not among these: a
     worker uses those of its own environment.
     """
 
@@ -32,8 +44,7 @@ class Settings:
     fail_on: Level = Level.ERROR
     exit_zero: bool = False
     seconds: float = 86_400.0
-    config: tuple[Kept, ...] = ()
-    config_path: str | None = None
+    rulings: tuple[Ruling, ...] = ()
 
     @property
     def today(self) -> date:
@@ -44,3 +55,15 @@ class Settings:
     def versions(self) -> Versions | None:
         """Of the engines whose policies rule; None takes the newest that are read."""
         return Versions(Kyverno(self.kyverno)) if self.kyverno else None
+
+
+class Rulings:
+    """Which rules judge a target."""
+
+    def __init__(self, rulings: tuple[Ruling, ...]) -> None:
+        self._all = next((each for each in rulings if not each.targets), None)
+        self._of: Mapping[str, Ruling] = {name: each for each in rulings for name in each.targets}
+
+    def of(self, target: str) -> Ruling | None:
+        """Those that were given for it; None where it has its own."""
+        return self._of.get(target, self._all)

@@ -77,19 +77,18 @@ class Shelf:
 class RulesShelf:
     """Rules by the files that they are made of, with what is known of the names that they govern."""
 
-    def __init__(self, path: str | None, world: World) -> None:
-        self._path = path
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._loaded: dict[tuple[Kept, ...], Governing] = {}
+        self._loaded: dict[tuple[str | None, tuple[Kept, ...]], Governing] = {}
 
-    def load(self, files: tuple[Kept, ...]) -> Governing:
-        """The rules, for one tree. Raises ConfigurationError."""
-        found = self._loaded.get(files)
+    def load(self, path: str | None, files: tuple[Kept, ...]) -> Governing:
+        """The rules in the file at `path` (None: at the usual names), for one tree. Raises ConfigurationError."""
+        found = self._loaded.get((path, files))
         if found is None:
             shared = self._world.shared_rules
-            rules = load_rules(contents(files).get, self._path, today=self._world.today, fetch=shared.fetch)
+            rules = load_rules(contents(files).get, path, today=self._world.today, fetch=shared.fetch)
             found = Governing(rules)
             if len(self._loaded) >= _RULES:
                 self._loaded.pop(next(iter(self._loaded)))
-            self._loaded[files] = found
+            self._loaded[path, files] = found
         return found.afresh()

@@ -82,7 +82,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Answer questions by the trust roots, keys and registries of these rules.
+    """Answer questions by the trust roots, keys and registries of these rules. `given`: not a repository's own.
 
     `policies` are other repositories in which the cluster's policies look for signatures; None where none of them rule.
     """
@@ -91,6 +91,7 @@ class Asking:
     rules_path: str | None
     asks: tuple[Ask, ...]
     policies: tuple[str, ...] | None = None
+    given: bool = False
 
 
 # ── what comes back ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,7 +199,9 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
             identity = _identity(change, settings)
             if identity and identity == reading.known:
                 return Same(change.head_commit)
-            return _extracted(change, workshop.loaded(rules_file), identity, workshop.world())
+            loaded = workshop.loaded(reading.target, rules_file)
+            given = workshop.rulings.of(reading.target.name) is not None
+            return _extracted(change, loaded, identity, workshop.world(), given=given)
     except ConfigurationError as error:
         told = "; ".join(str(problem) for problem in error.problems[:_TOLD])
         return Failure(stage, told, error.help)
@@ -209,13 +212,13 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
         return Failure(Stage.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}", "-v shows where")
 
 
-def _extracted(change: Change, loaded: Loaded, identity: str, world: World) -> Read:
+def _extracted(change: Change, loaded: Loaded, identity: str, world: World, *, given: bool) -> Read:
     found = extract(change, loaded, world)
     rules, policies = found.rules, found.policies
     comparison = compare(None, found.extract.uses, Governing(rules).label)
     asked = asks(comparison, rules, enforced=bool(policies.policies))
     others = tuple(sorted(policies.repositories)) if policies.policies else None
-    return Read(found.extract, Wanted(identity, _ground(rules, others), tuple(asked), others))
+    return Read(found.extract, Wanted(identity, _ground(rules, others, given=given), tuple(asked), others))
 
 
 def _settings(target: Target, workshop: Workshop) -> str:
@@ -223,7 +226,8 @@ def _settings(target: Target, workshop: Workshop) -> str:
     settings = workshop.settings
     if settings.fetch_charts:
         return ""
-    config = repr((settings.config_path, sorted((each.path, each.content) for each in settings.config)))
+    ruling = workshop.rulings.of(target.name)
+    config = repr(ruling and (ruling.path, sorted((each.path, each.content) for each in ruling.files)))
     return _hash(__version__, target.path, workshop.renders_by, settings.kyverno or "", config)
 
 
@@ -234,9 +238,10 @@ def _identity(change: Change, settings: str) -> str:
     return f"{settings}:{change.scope}:{change.repository.tree_id(change.head_commit)}"
 
 
-def _ground(rules: Rules, policies: tuple[str, ...] | None) -> str:
+def _ground(rules: Rules, policies: tuple[str, ...] | None, *, given: bool) -> str:
+    """Rules that are `given` may show credentials to whom they name: who has the same in a repository shares no answer."""
     told = (sorted(rules.registries.items()), rules.trust, sorted(rules.keys.items()), rules.second_opinion)
-    return _hash(repr(told), repr(policies))
+    return _hash(repr(told), repr(policies), repr(given))
 
 
 def _hash(*parts: str) -> str:
@@ -253,7 +258,7 @@ def _ask(asking: Asking, workshop: Workshop) -> Iterator[AskOutcome]:
         rules = load_rules(files.get, asking.rules_path, today=world.today, fetch=world.shared_rules.fetch)
         trusting = Trusting(rules, world)
         verifier = trusting.verifier()
-        registry = workshop.registry(rules)
+        registry = workshop.registry(rules, given=asking.given)
     except AuditorError as error:
         yield Failure(Stage.READ, error.message, error.help)
         return

@@ -16,7 +16,7 @@ from auditor.answers import registries
 from auditor.config.rules import RegistrySettings, Rules
 from auditor.errors import SourceError, UsageError
 from auditor.fetching import charts_folder
-from auditor.fleet.settings import Settings
+from auditor.fleet.settings import Rulings, Settings
 from auditor.folders import cache_folder
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.render.tools import Renderers, renderers_for
@@ -57,6 +57,7 @@ class Workshop:
         logins: Mapping[str, Login] | None = None,
     ) -> None:
         self.settings = settings
+        self.rulings = Rulings(settings.rulings)
         self._environ = environ
         self._progress = progress
         self._limits = replace(limits, run_seconds=settings.seconds)
@@ -66,7 +67,7 @@ class Workshop:
         self._open = ExitStack()
         self._also_stopped: list[Callable[[], None]] = []
         self._lock = threading.Lock()
-        self._all_by: Loaded | None = None
+        self._given: dict[int, Loaded] = {}
         self._registries: dict[str, Registry] = {}
         self._mirrors = Mirrors(
             cache_folder("mirrors"),
@@ -126,7 +127,7 @@ class Workshop:
             if target.path and not _holds(change.head, change.scope):
                 message = f"{target.path} is not in {target.address} at {target.ref or _HEAD}"
                 raise SourceError(message, help="name a folder that is there; one that was removed deploys nothing")
-            yield change, self._rules_file(change)
+            yield change, self._rules_file(target, change)
 
     def _change(self, target: Target) -> AbstractContextManager[Change]:
         return self._mirrored(target) if is_address(target.address) else self._at_hand(target)
@@ -163,31 +164,31 @@ class Workshop:
             change = open_change(path, None, None)  # a folder that belongs to no repository
         return replace(change, scope="/".join(part for part in (change.scope, target.path) if part))
 
-    def loaded(self, rules_file: RulesFile) -> Loaded:
-        """The rules of a tree, with their files. Those that judge all repositories are loaded once."""
+    def loaded(self, target: Target, rules_file: RulesFile) -> Loaded:
+        """The rules of a tree, with their files. Those that judge several repositories are loaded once."""
         world = self.world()
-        if not self.settings.config:
+        ruling = self.rulings.of(target.name)
+        if ruling is None:
             return rules_file.recorded(world.today, world.shared_rules)
         with self._lock:
-            if self._all_by is None:
-                self._all_by = rules_file.recorded(world.today, world.shared_rules)
-            return self._all_by
+            if id(ruling) not in self._given:
+                self._given[id(ruling)] = rules_file.recorded(world.today, world.shared_rules)
+            return self._given[id(ruling)]
 
-    def _rules_file(self, change: Change) -> RulesFile:
-        settings = self.settings
-        if settings.config:
-            return RulesFile(contents(settings.config).get, settings.config_path)
+    def _rules_file(self, target: Target, change: Change) -> RulesFile:
+        ruling = self.rulings.of(target.name)
+        if ruling is not None:
+            return RulesFile(contents(ruling.files).get, ruling.path)
         return RulesFile(partial(read_rules, change.head))
 
-    def registry(self, rules: Rules) -> Registry:
+    def registry(self, rules: Rules, *, given: bool) -> Registry:
         """The registries as the rules have them: one client for all rules that have them alike.
 
         To a host that a repository's own rules say how to speak to, no credential is shown: they are this process's own, and
-        whoever may write in one of a thousand repositories must not be able to send them somewhere.
+        whoever may write in one of a thousand repositories must not be able to send them somewhere. Rules that were `given`
+        are those of whoever runs the audit.
         """
-        settings = rules.registries
-        if not self.settings.config:
-            settings = unsteered(settings)
+        settings = rules.registries if given else unsteered(rules.registries)
         key = repr(sorted(settings.items()))
         with self._lock:
             if key not in self._registries:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 from fixtures.registry import OciRegistry
 from fixtures.registry.faults import Status
 from fixtures.registry.tls import authority
+from tests.cli import house
 from tests.cli.house import House, Images
 from tests.cli.test_audit import Estate
 from tests.support import repositories
@@ -304,6 +306,55 @@ def test_what_kills_every_worker_costs_one_repository(estate: Estate, tmp_path: 
     assert [name for name, each in found.items() if each["failure"]] == ["broken", "team-3"]
 
 
+_ONE_BY_ONE = """\
+from auditor.fleet.engines import workers
+workers.Workers.batch = 1
+from auditor.cli.main import run
+run()
+"""
+"""The program; each question is a job of its own."""
+
+
+@pytest.mark.slow
+def test_no_two_workers_ask_one_registry_at_once(estate: Estate, tmp_path: Path) -> None:
+    """Two registries are asked side by side, each by one worker at a time: all together are no harder on it than one."""
+    images = estate.house.images
+    with OciRegistry() as second:
+        covered = images.rules(images=f"  - {{match: '{second.host}/acme/**', signed-by: release, pinned: ignore}}\n")
+        for number in range(4):
+            second.put_image(f"acme/other-{number}", "1.0")
+            images.push(f"more-{number}")
+            pod = house.pod(f"other-{number}", f"{second.host}/acme/other-{number}:1.0")
+            estate.own(f"more-{number}", f"more-{number}", more={"others.yaml": pod, "auditor.yaml": covered})
+        alone = audit(estate)
+        for registry in (images.registry, second):
+            registry.latency = 0.1
+            registry.forget()
+        told = [sys.executable, "-c", _ONE_BY_ONE, "audit", *names(estate), "--no-history", "--refresh", "-f", "json"]
+        with cluster(tmp_path, estate.house.process_environ()) as workers:
+            done = subprocess.run(
+                [*told, *workers.engine],
+                cwd=estate.folder,
+                env=estate.house.process_environ(),
+                capture_output=True,
+                timeout=120,
+                check=False,
+            )
+        assert done.returncode == 1, done.stderr.decode()
+        assert comparable(json.loads(done.stdout)) == alone
+        turns = [_turns(registry) for registry in (images.registry, second)]
+    for asked in turns:
+        assert len(asked) == len(set(asked)), "one image after the other"
+    assert set(turns[1]) == {f"other-{number}" for number in range(4)}
+
+
+def _turns(registry: OciRegistry) -> list[str]:
+    """The images that a registry was asked about, one after the other."""
+    seen = sorted(registry.requests, key=lambda each: each.at)
+    images = [each.path.split("/")[3] for each in seen if each.path.startswith("/v2/acme/")]
+    return [image for image, _ in groupby(images)]
+
+
 def test_jobs_travel_between_machines_over_tls_only(estate: Estate) -> None:
     for address in ("tcp://10.0.0.1:8786", "tcp://scheduler.acme.example:8786", "inproc://x", "10.0.0.1:8786"):
         ran = estate.house.program("audit", "team-0", "--engine", "dask", "--scheduler", address, cwd=estate.folder)
@@ -336,6 +387,66 @@ def test_a_run_that_is_killed_goes_on_where_it_was(estate: Estate) -> None:
     report = comparable(json.loads(done.stdout))
     assert report["repositories"] == alone["repositories"]
     assert report["images"] == alone["images"]
+
+
+_WATCHED = """\
+import os, time
+from auditor.fleet import work
+extracted = work._extracted
+def watched(change, *more):
+    name = os.path.basename(str(change.repository.top))
+    with open({log!r}, "a") as log:
+        log.write(name + chr(10))
+    if name == {last!r}:
+        time.sleep(60)
+    return extracted(change, *more)
+work._extracted = watched
+from auditor.cli.main import run
+run()
+"""
+"""The program; it notes down each tree that it reads, and reads one for a minute."""
+
+
+def read_trees(history: Path) -> set[str]:
+    """The repositories whose tree is kept."""
+    with closing(sqlite3.connect(f"file:{history}?mode=ro", uri=True)) as database:
+        try:
+            rows = database.execute("SELECT key FROM extractions WHERE key LIKE 'commit/%'").fetchall()
+        except sqlite3.OperationalError:  # not made yet
+            return set()
+    return {key.removeprefix("commit/") for (key,) in rows}
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_while_it_reads_goes_on_there(estate: Estate, tmp_path: Path) -> None:
+    """What was read is not read again, and nothing was asked twice."""
+    alone = audit(estate)
+    history, log = tmp_path / "history.sqlite", tmp_path / "read.txt"
+    told = ["audit", *names(estate), "--history", str(history), "-f", "json"]
+
+    def begun(last: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", _WATCHED.format(log=str(log), last=last), *told],
+            cwd=estate.folder,
+            env=estate.house.process_environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    estate.house.images.registry.forget()
+    running = begun("team-5")
+    others = {name for name in names(estate) if name not in {"team-5", "broken"}}
+    _until(lambda: history.is_file() and read_trees(history) >= others)
+    running.kill()
+    running.communicate()
+    assert estate.house.images.registry.requests == []
+    log.unlink()
+    done = begun("")
+    out, err = done.communicate(timeout=100)
+    assert done.returncode == 1, err.decode()
+    assert log.read_text().split() == ["team-5"]
+    report = comparable(json.loads(out))
+    assert (report["repositories"], report["images"]) == (alone["repositories"], alone["images"])
 
 
 @pytest.mark.slow
@@ -391,3 +502,12 @@ def test_one_audit_at_a_time_writes_a_history(estate: Estate) -> None:
         ran = estate.house.program("audit", "team-0", "--history", str(history), cwd=estate.folder)
     assert ran.status == 2
     assert "help:" in ran.err
+
+
+@pytest.mark.parametrize("option", ["--scheduler", "--tls-ca", "--tls-cert", "--tls-key"])
+def test_what_is_for_workers_needs_their_engine(estate: Estate, option: str) -> None:
+    """Whoever names a scheduler and forgets the engine would wait all night for one machine."""
+    ran = estate.house.run("audit", "team-0", option, "x", cwd=estate.folder)
+    assert (ran.status, "--engine dask" in ran.err, option in ran.err) == (2, True, True)
+    ran = estate.house.run("audit", "team-0", "--engine", "dask", cwd=estate.folder)
+    assert (ran.status, "needs --scheduler" in ran.err) == (2, True)

@@ -28,6 +28,8 @@ from auditor.progress import Progress
 
 _TRIES: Final = 3
 """Processes that are asked one after the other: one may be killed by chance, one question may kill each that asks it."""
+_ANSWERED_LATE: Final = 8
+"""Answers that may not have been told yet when a process ends, beside as many as it asks at once."""
 _COMMAND: Final = ("-P", "-m", "auditor.fleet.engines.asking")
 """`-P`: the folder in which an audit is run is nowhere that programs are loaded from."""
 
@@ -155,7 +157,8 @@ class Apart:
 def _unanswered(job: Job, came: Iterable[bytes], at_once: int) -> Job | None:
     """What is left of a job; None where all of it is answered, or nothing can be.
 
-    Those that were being asked come last: if one of them ends whoever asks it, the others have their answers by then.
+    Those that may have been under way come last: if one of them ends whoever asks it, the others have their answers by then. Where
+    there are no others, what came last comes first.
     """
     asking: Asking = wire.read(job.content, Asking)
     outcomes = [ask_outcome(outcome) for outcome in came]
@@ -163,6 +166,6 @@ def _unanswered(job: Job, came: Iterable[bytes], at_once: int) -> Job | None:
     left = tuple(ask for ask in asking.asks if ask not in answered)
     if not left or any(isinstance(outcome, Failure) for outcome in outcomes):
         return None
-    suspects = at_once + 1
-    left = (*left[suspects:], *left[:suspects])
+    suspects = _ANSWERED_LATE + 2 * at_once
+    left = (*left[suspects:], *left[:suspects]) if len(left) > suspects else left[::-1]
     return replace(job, content=wire.write(replace(asking, asks=left)), size=len(left))
