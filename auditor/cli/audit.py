@@ -104,6 +104,8 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     chosen = fleet_targets.asked(options, environment)
     asked = chosen.targets
     part = asked.part(shard)
+    given = fleet_targets.rulings(chosen, settings.today, environment, offline=options.offline)
+    settings = replace(settings, rulings=(*settings.rulings, *given))
     history = None if options.no_history or (shard and not options.history) else Path(options.history or history_file())
     with Workshop(settings, environment.variables, environment.progress, logins=chosen.logins) as workshop:
         ending = Ending(workshop.stop)
@@ -140,7 +142,7 @@ def _check_engine(options: argparse.Namespace) -> None:
 def _settings(options: argparse.Namespace, environment: Environment) -> Settings:
     from auditor.cli.sources import outside
     from auditor.extending import SharedRules
-    from auditor.fleet.settings import Settings
+    from auditor.fleet.settings import Ruling, Settings
     from auditor.limits import DEFAULT
 
     if options.offline and options.refresh:
@@ -165,7 +167,7 @@ def _settings(options: argparse.Namespace, environment: Environment) -> Settings
     rules_file = outside(Path(options.config))
     shared = SharedRules(environment.variables, offline=options.offline)
     loaded = rules_file.recorded(settings.today, shared)
-    return replace(settings, config=loaded.files, config_path=rules_file.path)
+    return replace(settings, rulings=(Ruling(rules_file.path, loaded.files),))
 
 
 @contextmanager

@@ -22,10 +22,10 @@ from auditor.fleet import wire
 from auditor.fleet.engines.engine import Engine
 from auditor.fleet.grounds import Awaiting, Ground
 from auditor.fleet.judging import judged
-from auditor.fleet.settings import Settings
+from auditor.fleet.settings import Rulings, Settings
 from auditor.fleet.shards import Targets
 from auditor.fleet.shelf import Place, RulesShelf, Shelf
-from auditor.fleet.work import Job, Kind, Lost, ReadOutcome, read_outcome
+from auditor.fleet.work import Job, Kind, Lost, ReadOutcome, Wanted, read_outcome
 from auditor.history.drift import remembered
 from auditor.history.history import History
 from auditor.history.recording import RecordedFleet, Recording
@@ -51,6 +51,10 @@ class Audit:
     world: World
     shard: Shard | None = None
     over: Callable[[], str] = lambda: ""
+    rulings: Rulings = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rulings", Rulings(self.settings.rulings))
 
     def run(self, history: History) -> RecordedFleet:
         """Audit every target, and give what reports are written from."""
@@ -111,7 +115,7 @@ class Audit:
         return places, grounds
 
     def _ground(self, name: str, wanted: Wanted, shelf: Shelf) -> Ground:
-        ruling = self._ruling(name)
+        ruling = self.rulings.of(name)
         rules, path = shelf.extract(name).rules, ruling.path if ruling else None
         return Ground(wanted.ground, rules, path, wanted.policies, given=ruling is not None)
 
@@ -155,7 +159,8 @@ class Audit:
             return Audited(target, place.commit, failure=Failure(Stage.TIME, why, _AGAIN))
         try:
             found = replace(bench.shelf.extract(target.name), commit=place.commit)
-            governing = bench.rules.load(found.rules)
+            ruling = self.rulings.of(target.name)
+            governing = bench.rules.load(ruling.path if ruling else None, found.rules)
             report = judged(target, found, governing, evidences, self.settings)
             before = bench.recording.before(target.name, report)
             return Audited(target, place.commit, remembered(report, before, governing.rules, self.settings.today))

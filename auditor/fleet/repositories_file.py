@@ -29,6 +29,9 @@ _TARGET: Final = Record(
         "ref": Key(Text(loose=True), "A branch, a tag or a commit."),
         "refs": Key(Many(Text(loose=True)), "Several of them."),
         "paths": Key(Many(_TEXT), "Several folders below the top."),
+        "config": Key(
+            _TEXT, "A rules file of this machine that judges it instead of its own, and instead of `--config`."
+        ),
     },
 )
 _FILE: Final = Record(
@@ -119,4 +122,5 @@ def _wish(item: Fields, path: Path, checker: Checker) -> Wish | None:
         paths = (item.text("path"),)
     refs = tuple(word.text for word in item.words("refs")) or ((item.text("ref"),) if "ref" in item else ())
     prefix = f"{source}:" if source in {"github", "gitlab"} else ""
-    return Wish(prefix + item.text(source), item.text("name"), refs, paths, path.parent, is_folder=source == "path")
+    config = path.parent / item.text("config") if "config" in item else None
+    return Wish(prefix + item.text(source), item.text("name"), refs, paths, path.parent, source == "path", config)

@@ -34,7 +34,10 @@ _HELP_PATH: Final = "write it as it is below the top of the repository, such as 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One target as it was written. `folder` is what a relative path starts from; `name` what it is to be called."""
+    """One target as it was written. `folder` is what a relative path starts from; `name` what it is to be called.
+
+    `config`: the rules file of this machine that judges it instead of its own.
+    """
 
     text: str
     name: str = ""
@@ -42,13 +45,15 @@ class Wish:
     paths: tuple[str, ...] = ()
     folder: Path = Path()
     is_folder: bool = False
+    config: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Targets, and the logins that their addresses held, by address."""
+    """Targets; the logins that their addresses held, by address; by name the rules files that judge them instead of their own."""
 
     targets: Targets
+    configs: Mapping[str, Path] = field(default_factory=dict)
     logins: Mapping[str, Login] = field(default_factory=dict, repr=False)
 
 
@@ -61,6 +66,16 @@ class _Place:
     host: str = ""
     identity: tuple[str, ...] = ()
     path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A target, the rules file that judges it, and whether it was listed with all of its organisation."""
+
+    place: _Place
+    target: Target
+    config: Path | None
+    is_listed: bool
 
 
 def parse_targets(
@@ -85,6 +100,37 @@ def check(wish: Wish) -> None:
         _ref(ref)
     for path in paths:
         _below(path)
+    if wish.config is not None and not wish.config.is_file():
+        raise UsageError(
+            f"there is no rules file {wish.config}", help="name a file of this machine: no address, no folder"
+        )
+
+
+def _is_organisation(wish: Wish) -> bool:
+    forge = None if wish.is_folder else _forge(wish.text)
+    return forge is Forge.GITLAB or (forge is Forge.GITHUB and "/" not in wish.text.partition("#")[0])
+
+
+def _config(wish: Wish, target: Target) -> Path | None:
+    """The rules file of a target. Raises UsageError for one that the audited folder itself holds: it would judge itself."""
+    if wish.config is None or is_address(target.address):
+        return wish.config
+    real, top = Path(os.path.realpath(wish.config)), Path(os.path.realpath(target.address))
+    if real.is_relative_to(top):
+        raise UsageError(
+            f"config {wish.config} is inside of {target.address}, which it would judge",
+            help="leave `config` out, so that the rules at HEAD judge it, or keep the file elsewhere",
+        )
+    return wish.config
+
+
+def _either(one: _Found, other: _Found) -> _Found:
+    """Of what is named twice the first; what is named on its own over what was listed. Raises UsageError for two rules files."""
+    if one.config == other.config or other.is_listed != one.is_listed:
+        return other if one.is_listed and not other.is_listed else one
+    raise UsageError(
+        f"{one.target.name} is named twice, and not with the same `config`", help="name it once, or with one rules file"
+    )
 
 
 class _Parsing:
@@ -101,14 +147,18 @@ class _Parsing:
         forges = {forge for wish in wishes if (forge := _forge(wish.text)) is not None and not wish.is_folder}
         if len(forges) > 1:  # a token that does not say whose it is would go to both
             self._variables = {name: value for name, value in self._variables.items() if name != TOKEN}
-        found: dict[tuple[object, ...], tuple[_Place, Target]] = {}
+        found: dict[tuple[object, ...], _Found] = {}
         for wish in wishes:
             for place, target in self._of(wish):
-                found.setdefault((place.identity, target.ref, target.path), (place, target))
+                one = _Found(place, target, _config(wish, target), is_listed=_is_organisation(wish))
+                key = place.identity, target.ref, target.path
+                found[key] = _either(found.get(key, one), one)
             if len(found) > self._limits.repositories:
                 raise UsageError(f"more than {self._limits.repositories:,} targets", help="audit them in several runs")
-        targets = _named(list(found.values()))
-        return Chosen(Targets(targets, tuple(self._failed), tuple(dict.fromkeys(self._notes))), self._logins)
+        named = _named([(each.place, each.target) for each in found.values()])
+        pairs = zip(named, found.values(), strict=True)
+        configs = {target.name: each.config for target, each in pairs if each.config is not None}
+        return Chosen(Targets(named, tuple(self._failed), tuple(dict.fromkeys(self._notes))), configs, self._logins)
 
     def _of(self, wish: Wish) -> Iterator[tuple[_Place, Target]]:
         text, refs, paths = _split(wish)
