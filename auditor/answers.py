@@ -20,6 +20,7 @@ from auditor.model.report import TrustUsed
 from auditor.world import World
 
 if TYPE_CHECKING:
+    from auditor.enforcement import Enforced
     from auditor.gather import Listings
     from auditor.policies.table import Table
     from auditor.registry.material import Registry
@@ -28,27 +29,32 @@ if TYPE_CHECKING:
 
 
 def asks(
-    comparison: Comparison, rules: Rules, *, whatever: bool = False, signed: bool = False, enforced: bool = False
+    comparison: Comparison,
+    rules: Rules,
+    *,
+    whatever: bool = False,
+    signed: bool = False,
+    enforced: Enforced | None = None,
 ) -> list[Ask]:
     """The questions whose answers the judge will want to know.
 
     `whatever`: about each reference, also where no rule needs to know. `signed`: about each whose host may be asked, who
-    signed it in whatever form. `enforced`: policies of the cluster rule on these too, and want all forms of signatures as
-    they are.
+    signed it in whatever form. `enforced`: what policies of the cluster rule on these by, too.
     """
     hosts = Hosts(rules)
+    judged, listed = whatever or signed, enforced is not None and bool(enforced.policies)
+    every = judged or (enforced is not None and enforced.attested)
     asked = []
     for text, question in all_questions(comparison, rules).items():
         reference = parse(text)
-        every, judged = whatever or signed or enforced, whatever or signed
         match question:
-            case Ask():
-                more = replace(question, signatures=question.signatures or judged, every=question.every or every)
-                asked.append(replace(more, listed=enforced))
+            case Ask(signatures=signatures):
+                more = replace(question, signatures=signatures or judged, every=question.every or every, listed=listed)
+                asked.append(more)
             case DontAsk(fault=fault) if isinstance(reference, Reference) and (
-                whatever or (every and fault is None and not hosts.refusal(reference.host))
+                whatever or ((judged or listed) and fault is None and not hosts.refusal(reference.host))
             ):
-                asked.append(Ask(text, reference, signatures=judged, every=True, listed=enforced))
+                asked.append(Ask(text, reference, signatures=judged, every=every, listed=listed))
             case DontAsk():
                 pass
             case _:

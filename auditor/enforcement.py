@@ -44,6 +44,11 @@ class Enforced:
         return frozenset().union(*(policy.repositories for policy in self.policies))
 
     @property
+    def attested(self) -> bool:
+        """Whether one of them asks for attestations beside the signatures."""
+        return any(policy.attested for policy in self.policies)
+
+    @property
     def files(self) -> frozenset[str]:
         """Files that hold policies over workloads. Flux's verify what they themselves fetch, and change with every version."""
         own = frozenset(policy.place.file for policy in self.policies if policy.engine is not Engine.FLUX)

@@ -167,7 +167,7 @@ class _Gathering:
         listings.found[name, digest] = listing
         for repository in listings.repositories - {name}:
             listings.found[repository, digest] = self._registry.signatures(
-                Reference.parse(repository), digest, every=True
+                Reference.parse(repository), digest, every=ask.every
             )
         return listing
 

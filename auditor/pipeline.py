@@ -60,7 +60,7 @@ def check(change: Change, rules_file: RulesFile, world: World, *, changed_only: 
         policies = enforced(change.base or change.head, rules, world.versions)
         listings = Listings(policies.repositories)
         comparison = reading.beside(policies.charts, change).compared(rules)
-    asked = asks(comparison, rules, enforced=bool(policies.policies))
+    asked = asks(comparison, rules, enforced=policies)
     table = policies.table(comparison.added, listings, rules, world.now)
     # Raw signatures are half of what a run holds of an image: they are kept only for policies that examine them.
     answers = ask(asked, rules, world, listings=listings if table else None, table=table)

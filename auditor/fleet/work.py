@@ -19,6 +19,7 @@ from auditor.config.rules import Rules
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.fleet import wire
 from auditor.fleet.extract import Extract, extract
+from auditor.fleet.settings import Ruling
 from auditor.fleet.workshop import Workshop
 from auditor.gather import Listings, gather_each
 from auditor.judge.ask import Ask
@@ -199,9 +200,8 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
             identity = _identity(change, settings)
             if identity and identity == reading.known:
                 return Same(change.head_commit)
-            loaded = workshop.loaded(reading.target, rules_file)
-            given = workshop.rulings.of(reading.target.name) is not None
-            return _extracted(change, loaded, identity, workshop.world(), given=given)
+            loaded, ruling = workshop.loaded(reading.target, rules_file), workshop.rulings.of(reading.target.name)
+            return _extracted(change, loaded, identity, workshop.world(), ruling)
     except ConfigurationError as error:
         told = "; ".join(str(problem) for problem in error.problems[:_TOLD])
         return Failure(stage, told, error.help)
@@ -212,13 +212,13 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
         return Failure(Stage.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}", "-v shows where")
 
 
-def _extracted(change: Change, loaded: Loaded, identity: str, world: World, *, given: bool) -> Read:
+def _extracted(change: Change, loaded: Loaded, identity: str, world: World, ruling: Ruling | None) -> Read:
     found = extract(change, loaded, world)
     rules, policies = found.rules, found.policies
     comparison = compare(None, found.extract.uses, Governing(rules).label)
-    asked = asks(comparison, rules, enforced=bool(policies.policies))
+    asked = asks(comparison, rules, enforced=policies)
     others = tuple(sorted(policies.repositories)) if policies.policies else None
-    return Read(found.extract, Wanted(identity, _ground(rules, others, given=given), tuple(asked), others))
+    return Read(found.extract, Wanted(identity, _ground(rules, others, given=ruling is not None), tuple(asked), others))
 
 
 def _settings(target: Target, workshop: Workshop) -> str:

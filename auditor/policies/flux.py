@@ -76,6 +76,11 @@ class FluxPolicy:
         """None: Flux looks beside the artifact."""
         return frozenset()
 
+    @property
+    def attested(self) -> bool:
+        """No: Flux looks for signatures."""
+        return False
+
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """Whether Flux would take the artifact that this very object fetches."""
         elsewhere = self.namespace and resource.namespace and self.namespace != resource.namespace

@@ -120,6 +120,11 @@ class Policy(Protocol):
         """Other repositories whose signatures it asks for, normalised; their listings are wanted in `Inspected.elsewhere`."""
         ...
 
+    @property
+    def attested(self) -> bool:
+        """Whether it asks for attestations as well, which registries may hold apart from the signatures."""
+        ...
+
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """What the engine would say of the image when this resource is admitted."""
         ...
@@ -134,6 +139,7 @@ class NotReadable:
     place: Place
     why: str
     repositories: frozenset[str] = frozenset()
+    attested: bool = False
 
     @property
     def ruling(self) -> Ruling:

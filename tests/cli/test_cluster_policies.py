@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+import pytest
+
 from tests.cli.house import House
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -66,6 +68,35 @@ def test_a_change_cannot_loosen_the_policy_that_judges_it(house: House) -> None:
     assert ran.status == 1
     assert {"policy-failed", "rules-changed"} <= set(ran.rules)
     assert ran.finding("rules-changed")["file"] == "policy.yaml"
+
+
+ATTESTED = """\
+      attestations:
+      - type: https://slsa.dev/provenance/v1
+        attestors: [{entries: [{keyless: {issuer: "https://a.example", subject: "*", rekor: {url: "https://rekor.a.example"}}}]}]
+"""
+
+
+@pytest.mark.parametrize("attestations", ["", ATTESTED], ids=["signatures", "attestations"])
+def test_attestations_are_asked_for_where_a_policy_wants_them(house: House, attestations: str) -> None:
+    house.commit_base({"policy.yaml": kyverno(house, "https://github.com/acme/*") + attestations})
+    house.commit({"worker.yaml": house.images.pod("worker")})
+    house.check()
+    asked = [seen.path for seen in house.images.registry.requests if "/acme/worker/" in seen.path]
+    assert any(path.endswith(".sig") for path in asked)
+    assert any(path.endswith(".att") for path in asked) == bool(attestations)
+
+
+def test_what_only_a_policy_asks_about_needs_no_trust_root_of_ours(house: House) -> None:
+    host = house.images.registry.host
+    rules = f"version: 1\nimages: [{{match: '{host}/**', unsigned: allow, reason: policies judge, pinned: ignore}}]\n"
+    house.commit_base({"policy.yaml": kyverno(house, "https://github.com/other/*"), "auditor.yaml": rules})
+    house.commit({"worker.yaml": house.images.pod("worker")})
+    ran = house.check()
+    (image,) = (image for image in ran.report["images"] if image["verdict"])
+    assert (image["verdict"], image["signatures"], ran.report["run"]["trust"]) == ("exempt", [], [])
+    assert [policy["verdict"] for policy in image["policies"]] == ["fail"]
+    assert ran.status == 1
 
 
 def test_rego_of_base_judges_the_whole_run(house: House) -> None:

@@ -22,6 +22,7 @@ class Stated:
     name: str = "ClusterPolicy/signed"
     place: Place = _PLACE
     repositories: frozenset[str] = frozenset()
+    attested: bool = False
 
     def rule(self, _image: Inspected, _resource: Resource, _proofs: Proofs) -> Ruling:
         return self.ruling

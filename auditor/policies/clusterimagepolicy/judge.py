@@ -64,6 +64,11 @@ class CipPolicy:
         """Other repositories that it takes signatures from."""
         return frozenset(name for each in self.policy.authorities if (name := repository_of(each)))
 
+    @property
+    def attested(self) -> bool:
+        """Whether an authority wants attestations."""
+        return any(each.attestations for each in self.policy.authorities)
+
     def matches(self, image: Inspected, resource: Resource) -> bool | None:
         """Whether the policy speaks about the image when this resource is admitted; None where nobody can tell."""
         name = seen(image)
@@ -148,6 +153,11 @@ class NoMatch:
     def repositories(self) -> frozenset[str]:
         """None: it asks for no signatures."""
         return frozenset()
+
+    @property
+    def attested(self) -> bool:
+        """No: it asks for nothing."""
+        return False
 
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:  # noqa: ARG002 - the protocol's shape
         """What the controller would say."""

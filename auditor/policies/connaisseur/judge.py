@@ -108,6 +108,11 @@ class ConnaisseurPolicy:
         """None: Connaisseur looks beside the image."""
         return frozenset()
 
+    @property
+    def attested(self) -> bool:
+        """No: Connaisseur looks for signatures."""
+        return False
+
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """What Connaisseur would say; it asks about pods and what makes them."""
         if resource.named and not resource.lists:

@@ -126,6 +126,11 @@ class ClusterPolicy:
         """Where signatures live, if elsewhere."""
         return frozenset(name for rule in self.rules for each in rule.verifications for name in each.repositories())
 
+    @property
+    def attested(self) -> bool:
+        """Whether an entry wants attestations."""
+        return any(each.attestations for rule in self.rules for each in rule.verifications)
+
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """What Kyverno would say of the image when the resource is admitted."""
         try:

@@ -98,6 +98,11 @@ class ImageValidatingPolicy:
         """Where signatures live, if elsewhere."""
         return frozenset(each.repository for each in self.attestors if each.repository is not None)
 
+    @property
+    def attested(self) -> bool:
+        """Whether it declares attestations: its expressions can ask for no others."""
+        return bool(self.attestations)
+
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """What Kyverno would say of the image when the resource is admitted."""
         try:
