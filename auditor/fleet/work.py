@@ -33,6 +33,7 @@ from auditor.registry.material import Listing
 from auditor.rules_file import Loaded
 from auditor.source.change import Change
 from auditor.source.memory import Kept, contents
+from auditor.source.remote_faults import FetchStopped
 from auditor.version import __version__
 from auditor.world import World
 
@@ -202,6 +203,8 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
                 return Same(change.head_commit)
             loaded, ruling = workshop.loaded(reading.target, rules_file), workshop.rulings.of(reading.target.name)
             return _extracted(change, loaded, identity, workshop.world(), ruling)
+    except FetchStopped as error:
+        return Failure(Stage.TIME, error.message, error.help)
     except ConfigurationError as error:
         told = "; ".join(str(problem) for problem in error.problems[:_TOLD])
         return Failure(stage, told, error.help)

@@ -111,7 +111,8 @@ class Workshop:
         return "|".join((found.identity, *(tool.version() for tool in (found.kustomize, found.helm) if tool)))
 
     def stop(self) -> None:
-        """Let no registry be asked any more."""
+        """Let no registry be asked any more, and no repository be fetched."""
+        self._mirrors.stop()
         self._pace.stop()
         for also in self._also_stopped:
             also()

@@ -26,7 +26,14 @@ from auditor.source.identity import SHA1
 from auditor.source.mirror_folder import OTHER, MirrorFolder
 from auditor.source.missing import Missing
 from auditor.source.remote import Remote
-from auditor.source.remote_faults import has_other_format, is_of_the_remote, names_no_ref, refuses_object, unreachable
+from auditor.source.remote_faults import (
+    ended,
+    has_other_format,
+    is_of_the_remote,
+    names_no_ref,
+    refuses_object,
+    unreachable,
+)
 from auditor.source.transfer import Ended
 from auditor.source.tree import Tree
 
@@ -87,6 +94,7 @@ class Mirrors:
         self._logins = logins or {}
         self._plain_http = plain_http
         self._offline = offline
+        self._stop = threading.Event()
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str | None], str] = {}
 
@@ -98,7 +106,8 @@ class Mirrors:
         where = read_address(address, plain_http=self._plain_http)
         if ref is not None and not _REF.fullmatch(ref):
             raise SourceError(f"{ref!r} is no name of a branch, tag or commit", help="write it as `git branch -a` does")
-        opening = _Opening(self._folder, where, self._login(where), ref, self._limits)
+        folder = MirrorFolder(self._folder, where.url, self._stop)
+        opening = _Opening(folder, where, self._login(where), ref, self._limits)
         with opening.folder.fetching(self._limits.fetch_seconds):
             with self._lock:
                 seen = self._seen.get((where.url, ref))
@@ -106,6 +115,10 @@ class Mirrors:
             with self._lock:
                 self._seen[where.url, ref] = commit
             return opening.mirrored(commit, offline=self._offline)
+
+    def stop(self) -> None:
+        """End every fetch, now and later: each raises FetchStopped."""
+        self._stop.set()
 
     def _login(self, address: Address) -> Login | None:
         return address.login or self._logins.get(address.url) or self._logins.get(address.origin)
@@ -119,8 +132,10 @@ def _likely(tree: Tree) -> Iterable[str]:
 class _Opening:
     """One mirror, one ref."""
 
-    def __init__(self, folder: Path, address: Address, login: Login | None, ref: str | None, limits: Limits) -> None:
-        self.folder = MirrorFolder(folder, address.url)
+    def __init__(
+        self, folder: MirrorFolder, address: Address, login: Login | None, ref: str | None, limits: Limits
+    ) -> None:
+        self.folder = folder
         self._address = address
         self._login = login
         self._ref = ref
@@ -144,9 +159,7 @@ class _Opening:
         except GitFailed as error:
             raise self._failure(error) from error
         except Ended as error:
-            raise SourceError(
-                f"{self._address.url} cannot be fetched: {error}", help="run again, or audit a clone of it"
-            ) from error
+            raise ended(self._address.url, error) from error
 
     def mirrored(self, commit: str, *, offline: bool) -> Mirrored:
         """The mirror, for reading."""
@@ -221,12 +234,10 @@ class _Opening:
         except GitFailed as error:
             raise self._failure(error) from error
         except Ended as error:
-            raise SourceError(
-                f"{self._address.url} cannot be fetched: {error}", help="run again, or audit a clone of it"
-            ) from error
+            raise ended(self._address.url, error) from error
 
     def _remote(self) -> Remote:
-        return Remote(self._address, self._login, self.folder.path, self._limits)
+        return Remote(self._address, self._login, self.folder.path, self._limits, self.folder.stop)
 
     @property
     def _is_commit(self) -> bool:

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,8 @@ from auditor.errors import SourceError
 from auditor.source.commands import Commands, GitFailed, Network
 from auditor.source.identity import SHA1
 from auditor.source.remote import PARTIAL
-from auditor.source.transfer import Bounds, Ended, transfer
+from auditor.source.remote_faults import ended
+from auditor.source.transfer import Bounds, Ended, Stopped, transfer
 
 _WAIT_SECONDS: Final = 0.1
 _PACKED_BYTES: Final = 1 << 40
@@ -32,7 +34,9 @@ _WHOLE: Final = "auditor-whole"
 class MirrorFolder:
     """Where the mirror of one address is. `path` is the repository, which may not be there yet."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, stop: threading.Event) -> None:
+        """`stop`: once it is set, whoever waits here or fetches is to end."""
+        self.stop = stop
         self._key = hashlib.sha256(url.encode()).hexdigest()
         self._folder = folder
         self._url = url
@@ -45,6 +49,8 @@ class MirrorFolder:
         with _opened(self._beside("lock")) as descriptor:
             until = time.monotonic() + seconds
             while not _locked(descriptor, fcntl.LOCK_EX):
+                if self.stop.is_set():
+                    raise ended(self._url, Stopped())
                 if time.monotonic() > until:
                     raise SourceError(f"{self._url} is being fetched by another process", help="wait for it to end")
                 time.sleep(_WAIT_SECONDS)
@@ -94,7 +100,7 @@ class MirrorFolder:
             return
         with _opened(self._beside("used")) as descriptor:
             if _locked(descriptor, fcntl.LOCK_EX):
-                command, bounds = ("gc", "--quiet", "--prune=now"), Bounds(self.path, seconds, _PACKED_BYTES)
+                command, bounds = ("gc", "--quiet", "--prune=now"), Bounds(self.path, seconds, _PACKED_BYTES, self.stop)
                 with suppress(GitFailed, Ended):  # it is tried again the next time; what is there can be read as it is
                     transfer(self.commands(), command, Network((), PARTIAL), bounds)
 

@@ -6,12 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from auditor.errors import SourceError
 from auditor.limits import Limits
 from auditor.source.commands import Commands, GitFailed
 from auditor.source.mirror_folder import MirrorFolder
 from auditor.source.remote import Remote
-from auditor.source.remote_faults import refuses_object, unreachable
+from auditor.source.remote_faults import ended, refuses_object, unreachable
 from auditor.source.transfer import Ended, TooLarge
 
 _ASKED: Final = 256
@@ -66,7 +65,7 @@ class Missing:
                 raise unreachable(self._remote.url, error.message) from error
             self._everything()
         except Ended as error:
-            raise SourceError(f"{self._remote.url}: {error}", help="run again, or audit a clone of it") from error
+            raise ended(self._remote.url, error) from error
 
     def _some(self, names: Sequence[str], most: int) -> None:
         """All of these; where they are too large together, each half. One that is too large alone is left out."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -61,12 +62,15 @@ _HELPER: Final = (
 class Remote:
     """The remote of one mirror. Raises GitFailed where git says why, and Ended at a bound."""
 
-    def __init__(self, address: Address, login: Login | None, folder: Path, limits: Limits) -> None:
+    def __init__(
+        self, address: Address, login: Login | None, folder: Path, limits: Limits, stop: threading.Event
+    ) -> None:
         self.url = address.url
         self._origin = (address.protocol, address.host)
         self._login = login
         self._folder = folder
         self._limits = limits
+        self._stop = stop
         self._commands = Commands(folder, is_git_directory=True)
         self._environment = {**self._login_environment(), **self._ssh_environment()}
 
@@ -94,7 +98,7 @@ class Remote:
         self, arguments: tuple[str, ...], settings: tuple[str, ...], *, stdin: bytes = b"", most: int | None = None
     ) -> bytes:
         limits = self._limits
-        bounds = Bounds(self._folder, limits.fetch_seconds, limits.fetch_bytes if most is None else most)
+        bounds = Bounds(self._folder, limits.fetch_seconds, limits.fetch_bytes if most is None else most, self._stop)
         for _ in range(limits.redirects + 1):
             try:
                 return transfer(self._commands, arguments, self._network(settings), bounds, stdin)
@@ -134,7 +138,7 @@ class Remote:
         with tempfile.TemporaryDirectory() as folder:
             trace = Path(folder) / "trace"
             tracing = {"GIT_TRACE_CURL": str(trace), "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
-            bounds = Bounds(self._folder, self._limits.fetch_seconds, self._limits.fetch_bytes)
+            bounds = Bounds(self._folder, self._limits.fetch_seconds, self._limits.fetch_bytes, self._stop)
             try:
                 asked = ("ls-remote", "--quiet", "--heads", NAME)
                 transfer(self._commands, asked, self._network((), **tracing), bounds)

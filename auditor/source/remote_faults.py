@@ -11,6 +11,7 @@ from typing import Final
 
 from auditor.errors import SourceError
 from auditor.source.addresses import redacted
+from auditor.source.transfer import Ended, Stopped
 
 _NO_REF: Final = "couldn't find remote ref"
 _REFUSED_OBJECT: Final = ("not our ref", "unadvertised object")
@@ -110,6 +111,17 @@ def unreachable(url: str, message: str) -> SourceError:
         if any(word in message for word in words):
             return SourceError(f"{url} {what}{_said(message)}", help=advice)
     return SourceError(f"{url} cannot be fetched{_said(message)}", help=f"try `git ls-remote {url}`")
+
+
+class FetchStopped(SourceError):  # noqa: N818 - named for the thing
+    """A fetch that was ended because the run must end: nothing is said of the repository by it."""
+
+
+def ended(url: str, error: Ended) -> SourceError:
+    """The error for a fetch that was ended at a bound."""
+    if isinstance(error, Stopped):
+        return FetchStopped(f"{url} was being fetched when the run had to end", help="run the audit again")
+    return SourceError(f"{url} cannot be fetched: {error}", help="run again, or audit a clone of it")
 
 
 def _said(message: str) -> str:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -25,13 +25,18 @@ class TooLarge(Ended):
     """A command that wrote more than it may."""
 
 
+class Stopped(Ended):
+    """A command that was ended because whoever waits for it must end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long a command may take, and by how many bytes it may make a folder larger."""
+    """How long a command may take, and by how many bytes it may make a folder larger. Once `stop` is set, it is ended."""
 
     folder: Path
     seconds: float
     bytes: int
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 def transfer(
@@ -66,7 +71,9 @@ class _Watch:
     def run(self) -> None:
         """Look until it is over."""
         while not self.over.wait(_LOOK_SECONDS):
-            if time.monotonic() > self._until:
+            if self._bounds.stop.is_set():
+                self.reason = Stopped("the run must end")
+            elif time.monotonic() > self._until:
                 self.reason = Ended(f"no end after {self._bounds.seconds:g} seconds")
             elif folder_bytes(self._bounds.folder) > self._most:
                 self.reason = TooLarge(f"more than {self._bounds.bytes:,} bytes")

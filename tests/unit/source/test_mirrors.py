@@ -15,6 +15,7 @@ from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT
 from auditor.source.addresses import Login
 from auditor.source.mirror import EmptyRepository, Mirrors
+from auditor.source.remote_faults import FetchStopped
 from auditor.source.tree import Unreadable, expect
 from tests.support.git_servers import GitServer, served
 from tests.support.repositories import ENVIRONMENT, commit, git, new
@@ -557,3 +558,20 @@ exec sh -c "$(echo "$command" | sed 's|/acme/apps|{apps}|')"
     monkeypatch.setenv("GIT_SSH_COMMAND", f"{program} -i key-of-the-user")
     assert len(read_yaml(again(tmp_path), "ssh://git@git.acme.example/acme/apps")) == 50
     assert "-i key-of-the-user" in log.read_text()
+
+
+def test_fetches_end_when_they_are_stopped(server: GitServer, apps: Path, tmp_path: Path) -> None:
+    """One that hangs, and one that comes later; the next run is not kept from it."""
+    mirrors = again(tmp_path)
+    server.hangs.set()
+    timer = threading.Timer(1, mirrors.stop)
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(FetchStopped, match="when the run had to end"):
+        mirrors.open(server.address("apps.git"))
+    assert time.monotonic() - started < 10
+    server.hangs.clear()
+    with pytest.raises(FetchStopped):
+        mirrors.open(server.address("apps.git"))
+    with again(tmp_path).open(server.address("apps.git")):
+        pass
