@@ -193,6 +193,8 @@ class Limits:
     """One fetch from a repository, and the wait for another process that fetches from it: a commit of a large monorepo."""
     fetch_bytes: int = 2 * 1024 * 1024 * 1024
     """What one fetch may write: a commit of the largest monorepos, all files included."""
+    fetch_memory_bytes: int = 2 * 1024**3
+    """Data of one process of git that fetches: it keeps whole what a server says without end, and unpacks files of 512 MiB."""
     fetch_stalled_seconds: int = 30
     """How long a server may send less than 1 KiB a second."""
     fetched_alone: int = 64

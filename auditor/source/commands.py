@@ -20,6 +20,7 @@ from subprocess import PIPE
 from typing import IO, TYPE_CHECKING, Final
 
 from auditor.errors import SourceError
+from auditor.limits import DEFAULT
 
 if TYPE_CHECKING:
     from git import Git
@@ -51,6 +52,8 @@ _UNATTENDED: Final = {
     "SSH_ASKPASS_REQUIRE": "force",
 }
 """Nobody is there to be asked: what needs an answer fails."""
+_BOUNDED: Final = ("sh", "-c", 'ulimit -d "$0" 2>/dev/null; exec "$@"', str(DEFAULT.fetch_memory_bytes >> 10))
+"""In front of a command that hears what a server says. Where the bound cannot be set, a lower one is set already."""
 _CHUNK: Final = 1 << 16
 _ERROR_BYTES: Final = 4096
 _SMALL: Final = 1 << 20
@@ -169,7 +172,8 @@ class Commands:
         settings = [part for setting in (*_SETTINGS, *_more(network)) for part in ("-c", setting)]
         # -C, and not GitPython's own working directory: it falls back to the current one where that cannot be entered.
         git = ["git", "-C", self._directory, *self._where, "--no-pager"]
-        return Process(self._git, ["env", *scrubbed, *git, *settings, *arguments], network)
+        bounded = _BOUNDED if network is not None else ()
+        return Process(self._git, [*bounded, "env", *scrubbed, *git, *settings, *arguments], network)
 
     @contextmanager
     def running(self, *arguments: str, network: Network | None = None) -> Iterator[Process]:

@@ -49,6 +49,11 @@ _BY_WORDS: Final = (
         "look for `url.….insteadOf` in the configuration of git",
     ),
     (
+        ("Out of memory", "out of memory"),
+        "says more than git may keep in memory",
+        "look at what answers there",
+    ),
+    (
         ("SSL", "certificate"),
         "cannot be trusted: its certificate was refused",
         "name the authority in `http.sslCAInfo` of git's configuration",
