@@ -1,6 +1,7 @@
 """An audit on one page: targets → trees → questions → evidence → reports, each step for all repositories.
 
-1. Every tree is read on its own; one that did not change since it was last read is not read again.
+1. Every tree is read on its own; one that did not change since it was last read is not read again. Those that did are read
+   while the questions of the others are asked.
 2. The questions of all trees are put together: on one ground (trust roots, keys, registries) each is asked once.
 3. Every tree is judged by its own rules, with what differs from the last time, and written into the history: as soon as all
    that it asks is answered, while others wait for the network.
@@ -15,6 +16,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 from auditor.errors import AuditorError
@@ -25,7 +27,7 @@ from auditor.fleet.judging import judged
 from auditor.fleet.settings import Rulings, Settings
 from auditor.fleet.shards import Targets
 from auditor.fleet.shelf import Place, RulesShelf, Shelf
-from auditor.fleet.work import Job, Kind, Lost, ReadOutcome, Wanted, read_outcome
+from auditor.fleet.work import Job, Kind, Lost, Other, ReadOutcome, Wanted, read_outcome
 from auditor.history.drift import remembered
 from auditor.history.history import History
 from auditor.history.recording import RecordedFleet, Recording
@@ -67,17 +69,21 @@ class Audit:
             recording.record(failed)
         done = recording.done()
         waiting = {each.name: each for each in self.targets.found if each.name not in done}
+        bench = _Bench(recording, Shelf(recording), RulesShelf(self.world), waiting)
         with watch.lap("repositories"):
-            places, grounds = self._read(waiting, recording)
-        bench = _Bench(recording, Shelf(recording), RulesShelf(self.world), places, waiting)
+            self._read(self._readings(waiting.values(), bench.shelf, glance=True), bench)
         with watch.lap("registries and signatures"):
-            for _, ground in sorted(grounds.items()):
-                self._ask(ground, bench)
+            readings = self._readings(tuple(bench.changed), bench.shelf)
+            for _, ground in sorted(bench.grounds.items()):
+                self._ask(ground, bench, readings)
+            self._read(readings, bench)
+            for _, ground in sorted(bench.grounds.items()):
+                self._ask(ground, bench, readings)
         with watch.lap("judging"):
-            for name in sorted(places):
+            for name, place in sorted(bench.places.items()):
                 if name not in bench.judged:
-                    self._judge(name, grounds[places[name].wanted.ground], bench)
-            notes = dict.fromkeys(note for _, ground in sorted(grounds.items()) for note in ground.notes)
+                    self._judge(name, bench.grounds[place.wanted.ground], bench)
+            notes = dict.fromkeys(note for _, ground in sorted(bench.grounds.items()) for note in ground.notes)
             over = replace(
                 recording.run, seconds=watch.seconds, ended_early=self.over(), notes=(*self.targets.notes, *notes)
             )
@@ -91,52 +97,62 @@ class Audit:
 
     # ── 1. every tree on its own ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _read(self, waiting: Mapping[str, Target], recording: Recording) -> tuple[dict[str, Place], dict[str, Ground]]:
-        shelf = Shelf(recording)
-        places: dict[str, Place] = {}
-        grounds: dict[str, Ground] = {}
-        for job, outcome in self.engine.run(self._readings(waiting.values(), shelf)):
-            try:
-                read = _read_outcome(outcome)
-                if isinstance(read, Failure):
-                    recording.record(Audited(waiting[job.name], failure=read))
-                    continue
-                place = shelf.put(job.name, read)
-                wanted = place.wanted
-                if wanted.ground not in grounds:
-                    grounds[wanted.ground] = self._ground(job.name, wanted, shelf)
-            except wire.Garbled as error:
-                shelf.forget(job.name)  # so that the next run reads the tree anew
-                recording.record(Audited(waiting[job.name], failure=Failure(Stage.INTERNAL, error.message, error.help)))
-                continue
-            places[job.name] = place
-        for _, place in sorted(places.items()):
-            grounds[place.wanted.ground].asks.update(dict.fromkeys(place.wanted.asks))
-        return places, grounds
+    def _read(self, readings: Iterator[Job], bench: _Bench) -> None:
+        for job, outcome in self.engine.run(readings):
+            self._take(job.name, outcome, bench)
 
-    def _ground(self, name: str, wanted: Wanted, shelf: Shelf) -> Ground:
+    def _take(self, name: str, outcome: bytes | Lost, bench: _Bench) -> None:
+        """Keep what was read of a tree, and put its questions to those of its ground; of one that has changed, that it has."""
+        target = bench.targets[name]
+        try:
+            read = _read_outcome(outcome)
+            if isinstance(read, Failure):
+                bench.recording.record(Audited(target, failure=read))
+                return
+            if isinstance(read, Other):
+                bench.changed.append(target)
+                return
+            place = bench.shelf.put(name, read)
+            wanted = place.wanted
+            if wanted.ground not in bench.grounds:
+                bench.grounds[wanted.ground] = self._ground(name, wanted, bench)
+        except wire.Garbled as error:
+            bench.shelf.forget(name)  # so that the next run reads the tree anew
+            bench.recording.record(Audited(target, failure=Failure(Stage.INTERNAL, error.message, error.help)))
+            return
+        bench.places[name] = place
+        bench.grounds[wanted.ground].asks.update(dict.fromkeys(wanted.asks))
+
+    def _ground(self, name: str, wanted: Wanted, bench: _Bench) -> Ground:
         ruling = self.rulings.of(name)
-        rules, path = shelf.extract(name).rules, ruling.path if ruling else None
-        return Ground(wanted.ground, rules, path, wanted.policies, given=ruling is not None)
+        rules, path = bench.shelf.extract(name).rules, ruling.path if ruling else None
+        ground = Ground(wanted.ground, rules, path, wanted.policies, given=ruling is not None)
+        ground.answered.update(bench.recording.answers(ground.key))
+        return ground
 
-    def _readings(self, targets: Iterable[Target], shelf: Shelf) -> Iterator[Job]:
+    def _readings(self, targets: Iterable[Target], shelf: Shelf, *, glance: bool = False) -> Iterator[Job]:
+        """What is to be read. With `glance`, of trees that are known only whether they are still the same."""
         for target in targets:
             if self.over():
                 return
-            yield Job(target.name, Kind.READ, wire.write(shelf.reading(target)))
+            reading = shelf.reading(target)
+            reading = replace(reading, glance=glance and reading.known is not None)
+            yield Job(target.name, Kind.READ, wire.write(reading))
 
     # ── 2. each question once ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ask(self, ground: Ground, bench: _Bench) -> None:
-        """Ask what is open on a ground, and judge each tree whose last question is answered."""
-        ground.answered.update(bench.recording.answers(ground.key))
-        if self.over() or not ground.open():
+    def _ask(self, ground: Ground, bench: _Bench, readings: Iterator[Job]) -> None:
+        """Ask what is open on a ground, and judge each tree whose last question is answered. Meanwhile trees are read."""
+        if self.over() or ground.failure is not None or not ground.open():
             return
         wanted = ((name, place.wanted) for name, place in sorted(bench.places.items()))
         trees = ((name, each.asks) for name, each in wanted if each.ground == ground.key)
         awaiting = Awaiting(trees, ground.answered)
         jobs = ground.jobs(self.engine.batch, by_host=self.engine.by_host)
-        for job, outcome in self.engine.run(jobs):
+        for job, outcome in self.engine.run(chain(jobs, readings)):
+            if job.kind is Kind.READ:
+                self._take(job.name, outcome, bench)
+                continue
             if self.over():  # what comes now may only be that nobody could be asked any more
                 return
             for question, answer in ground.take(job, outcome):
@@ -175,13 +191,18 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """What judging a tree needs of the run. `judged` are the names of those that are done."""
+    """What a run has at hand: its targets by name; of those that are read their places, and the grounds that they ask on.
+
+    `changed` are those that are to be read anew, `judged` the names of those that are done.
+    """
 
     recording: Recording
     shelf: Shelf
     rules: RulesShelf
-    places: Mapping[str, Place]
     targets: Mapping[str, Target]
+    changed: list[Target] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    grounds: dict[str, Ground] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
 
 

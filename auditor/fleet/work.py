@@ -75,11 +75,15 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Read the tree of a target, unless it is the one that `known` names (`Wanted.identity`), last seen at `commit`."""
+    """Read the tree of a target, unless it is the one that `known` names (`Wanted.identity`), last seen at `commit`.
+
+    `glance`: only say whether it is that one.
+    """
 
     target: Target
     known: str | None = None
     commit: str | None = None
+    glance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,11 @@ class Same:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """The tree is another one than is known, and was not read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What has to be asked to judge a tree. `identity` names settings and tree, "" for what changes unseen.
 
@@ -127,7 +136,7 @@ class Read:
     wanted: Wanted
 
 
-ReadOutcome: TypeAlias = Same | Read | Failure
+ReadOutcome: TypeAlias = Same | Other | Read | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,8 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
             identity = _identity(change, settings)
             if identity and identity == reading.known:
                 return Same(change.head_commit)
+            if reading.glance:
+                return Other()
             loaded, ruling = workshop.loaded(reading.target, rules_file), workshop.rulings.of(reading.target.name)
             return _extracted(change, loaded, identity, workshop.world(), ruling)
     except FetchStopped as error:
