@@ -174,6 +174,38 @@ def _kept(history: Path) -> list[tuple[str, bytes]]:
         return sorted(database.execute("SELECT key, content FROM extractions WHERE key LIKE 'extract/%'"))
 
 
+def test_what_has_changed_is_read_while_others_are_asked_about(estate: Estate) -> None:
+    """Nothing is asked twice, and what the changed trees ask beyond the others is asked too, on their own ground as well."""
+    images = estate.house.images
+    changed = [estate.own(f"changed-{number}", "api") for number in range(3)]
+    estate.own("same", "api", "web")
+    broken = estate.own("breaks", "api")
+    names = (*(each.name for each in (*changed, broken)), "same")
+    estate.audit(*names, status=0)
+    repositories.commit(changed[0], {"more.yaml": images.pod("unsigned"), "web.yaml": images.pod("web")})
+    repositories.commit(changed[1], {"auditor.yaml": images.rules("second-opinion: true\n")})
+    repositories.commit(changed[2], {"pods.yaml": "kind: List\napiVersion: v1\nitems: []\n"})
+    repositories.commit(broken, {"auditor.yaml": "version: 1\nsigners: [\n"})
+    images.registry.forget()
+    ran = estate.audit(*names, status=1)
+    found = {each["name"]: each for each in ran.report["repositories"]}
+    assert found["breaks"]["failure"]["stage"] == "read"
+    assert found["changed-2"]["summary"]["images"] == 0
+    seen = {
+        (image["repository"], image["reference"].rpartition("/")[2]): image["verdict"] for image in ran.report["images"]
+    }
+    assert seen == {
+        ("changed-0", "api:1.0"): "verified",
+        ("changed-0", "web:1.0"): "verified",
+        ("changed-0", "unsigned:1.0"): "unsigned",
+        ("changed-1", "api:1.0"): "verified",
+        ("same", "api:1.0"): "verified",
+        ("same", "web:1.0"): "verified",
+    }
+    heads = [each.path for each in images.registry.requests if each.path.endswith("/manifests/1.0")]
+    assert sorted(heads) == [f"/v2/acme/{name}/manifests/1.0" for name in ("api", "api", "unsigned", "web")]
+
+
 def test_what_was_read_by_other_settings_is_read_again(estate: Estate) -> None:
     """Two rules files that share a history cannot vouch for each other."""
     estate.own("first", "unsigned")
