@@ -12,6 +12,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
@@ -52,6 +53,10 @@ _SETTINGS: Final = (
 _NO_HAVES: Final = "fetch.negotiationAlgorithm=noop"
 _SERVICE: Final = "/info/refs?service=git-upload-pack"
 _LOCATION: Final = re.compile(r"<= Recv header: location: (\S{1,2000})", re.IGNORECASE)
+_SPEAKS_GIT: Final = re.compile(
+    r"<= Recv header: content-type: application/x-git-upload-pack-advertisement", re.IGNORECASE
+)
+"""gitprotocol-http(5), "Smart Server Response"."""
 _TRACE_BYTES: Final = 1 << 20
 _SSH: Final = "ssh -oBatchMode=yes -oConnectTimeout=20"
 _HELPER: Final = (
@@ -91,8 +96,18 @@ class Remote:
         return {fields[1]: fields[0] for fields in listed if len(fields) == 2 and fields[1] in names}
 
     def is_empty(self) -> bool:
-        """Whether it has neither a branch nor a tag."""
-        return not self._run(("ls-remote", "--quiet", "--heads", "--tags", NAME), ())
+        """Whether it has neither a branch nor a tag. Raises SourceError for a web server that does not speak git.
+
+        Git takes a page of HTML, or an empty one, for a repository of the dumb protocol that has nothing.
+        """
+        if self._run(("ls-remote", "--quiet", "--heads", "--tags", NAME), ()):
+            return False
+        if self._origin[0] in {"http", "https"} and not _SPEAKS_GIT.search(self._traced()):
+            raise SourceError(
+                f"{self.url} does not speak git's smart protocol",
+                help="look at what answers there: a page to sign in at, or a proxy",
+            )
+        return True
 
     def _run(
         self, arguments: tuple[str, ...], settings: tuple[str, ...], *, stdin: bytes = b"", most: int | None = None
@@ -135,23 +150,25 @@ class Remote:
 
     def _location(self, failure: GitFailed) -> str:
         """Where the repository has moved to, if it is on the same host: git is made to tell where it was sent."""
+        found = _LOCATION.search(self._traced())
+        if found is None:
+            raise unreachable(self.url, failure.message)
+        return self._same_host(urljoin(self.url + _SERVICE, found[1]))
+
+    def _traced(self) -> str:
+        """What git tells of its exchange with the server when it asks for branches."""
         with tempfile.TemporaryDirectory() as folder:
             trace = Path(folder) / "trace"
             tracing = {"GIT_TRACE_CURL": str(trace), "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
             bounds = Bounds(self._folder, self._limits.fetch_seconds, self._limits.fetch_bytes, self._stop)
-            try:
+            with suppress(GitFailed, Ended):  # it redirects, as before
                 asked = ("ls-remote", "--quiet", "--heads", NAME)
                 transfer(self._commands, asked, self._network((), **tracing), bounds)
-            except (GitFailed, Ended):
-                pass  # it redirects, as before
             try:
                 with trace.open("rb") as file:
-                    found = _LOCATION.search(file.read(_TRACE_BYTES).decode("utf-8", "replace"))
+                    return file.read(_TRACE_BYTES).decode("utf-8", "replace")
             except OSError:
-                found = None
-        if found is None:
-            raise unreachable(self.url, failure.message)
-        return self._same_host(urljoin(self.url + _SERVICE, found[1]))
+                return ""
 
     def _same_host(self, location: str) -> str:
         if location.endswith(_SERVICE):
