@@ -13,13 +13,11 @@ import pytest
 
 from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT
-from auditor.source import commands
 from auditor.source.addresses import Login
 from auditor.source.mirror import EmptyRepository, Mirrors
 from auditor.source.remote_faults import FetchStopped
 from auditor.source.tree import Unreadable, expect
 from tests.support.git_servers import GitServer, served
-from tests.support.hostile_git import ENDLESS, HostileGit
 from tests.support.repositories import ENVIRONMENT, commit, git, new
 
 FILES = {f"apps/a{n:02}.yaml": f"image: ghcr.io/acme/a{n}:1\n# {n * 7919}\n" for n in range(50)}
@@ -577,45 +575,3 @@ def test_fetches_end_when_they_are_stopped(server: GitServer, apps: Path, tmp_pa
         mirrors.open(server.address("apps.git"))
     with again(tmp_path).open(server.address("apps.git")):
         pass
-
-
-@pytest.mark.parametrize("kind", ENDLESS)
-def test_what_a_server_says_without_end_is_not_kept_without_end(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Git keeps it in memory: there it meets its bound, long before the time is over."""
-    *bounded, _ = commands._BOUNDED
-    monkeypatch.setattr(commands, "_BOUNDED", (*bounded, str(192 << 10)))
-    with HostileGit(kind) as server, pytest.raises(SourceError, match="more than git may keep in memory") as raised:
-        again(tmp_path).open(server.url)
-    assert "Out of memory" in raised.value.message
-
-
-def test_the_dumb_protocol_leads_nowhere(tmp_path: Path, mirrors: Mirrors) -> None:
-    """It could name other servers, for their objects: nobody is asked there."""
-    with HostileGit("garbage") as victim, HostileGit("dumb", victim.url) as server:
-        for ref in (None, "main", "1" * 40):
-            with pytest.raises(SourceError):
-                mirrors.open(server.url, ref)
-        assert server.asked
-        assert victim.asked == []
-
-
-@pytest.mark.parametrize("kind", ["garbage", "nothing", "dumb-nothing"])
-def test_a_server_that_does_not_speak_git_is_no_empty_repository(kind: str, mirrors: Mirrors) -> None:
-    """Git takes its page for a repository without branches: it would deploy nothing, and be clean."""
-    with HostileGit(kind) as server:
-        for ref in (None, "main"):
-            with pytest.raises(SourceError) as raised:
-                mirrors.open(server.url, ref)
-            assert not isinstance(raised.value, EmptyRepository)
-        with pytest.raises(SourceError, match="smart protocol"):
-            mirrors.open(server.url)
-
-
-def test_a_drip_ends_with_the_time(tmp_path: Path) -> None:
-    limits = replace(DEFAULT, fetch_seconds=2.0)
-    started = time.monotonic()
-    with HostileGit("drip") as server, pytest.raises(SourceError, match="no end after 2 seconds"):
-        again(tmp_path, limits=limits).open(server.url)
-    assert time.monotonic() - started < 15
