@@ -188,7 +188,7 @@ def rendering(
         end = time.monotonic() + reader.limits.render_seconds_together
         served = (kube_version, api_versions)
         helm = Helm(reader, renderers, stage, folder, end, *served) if renderers.helm else None
-        kustomize = Kustomize(reader, renderers, stage, folder, end) if renderers.kustomize else None
+        kustomize = Kustomize(reader, renderers, stage, folder, end, *served) if renderers.kustomize else None
         remote = Remote(reader, helm, renderers.fetch) if helm and renderers.fetch else None
         yield Rendering(reader, Charts(reader, helm, remote, changed), kustomize, changed, renderers)
 

@@ -13,6 +13,7 @@ from auditor.manifests.charts import charts_of
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import MISSING, Absent, first, nested, typed
+from auditor.manifests.helm.terms import Terms, terms
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
@@ -46,6 +47,12 @@ class Source:
         helm = self.node.mapping("helm")
         space = helm.text("namespace") or self.spec.mapping("destination").text("namespace")
         return helm.text("releaseName") or self.item.name, space or "default"
+
+    @property
+    def terms(self) -> Terms:
+        """For which cluster it is rendered. Argo CD takes the CRDs of a chart unless it is told not to."""
+        helm = self.node.mapping("helm")
+        return terms(helm, crds=helm.text("skipCrds") != "true")
 
     def layers(self, reader: Reader) -> Iterator[Mapping | Absent]:
         """Its values, the strongest last, and what of them is not in the tree."""

@@ -15,6 +15,7 @@ from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.helm.settings import settings
 from auditor.manifests.helm.sources import of_argo, of_repository
+from auditor.manifests.helm.terms import terms
 from auditor.manifests.helm.wanted import Unfetched, Wanted
 from auditor.manifests.kustomize.gaps import chart_gap, unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
@@ -82,7 +83,7 @@ class Charts:
                 continue
             gap = unrendered(each.place, "helm chart", f"{each.title}: its images are unknown")
             layers, absent = _parted(each.layers)
-            release = Release(each.directory, each.place, each.name, each.namespace, layers)
+            release = Release(each.directory, each.place, each.name, each.namespace, layers, terms=each.terms)
             if each.chosen is not None:
                 yield each.root, self._fetched("", Foreign(each.chosen, release), absent, gap)
             elif self.helm is None or not self._is_chart(each.directory):
@@ -101,7 +102,8 @@ class Charts:
         if entry.text("valuesMerge") == "merge":
             layers.reverse()
         space = entry.text("namespace") or kustomization.node.text("namespace") or "default"
-        release = Release(directory, place, entry.text("releaseName") or name, space, tuple(layers))
+        asked = terms(entry, crds=entry.text("includeCRDs") == "true")
+        release = Release(directory, place, entry.text("releaseName") or name, space, tuple(layers), terms=asked)
         if self._is_chart(directory):
             made = self._rendered("", release, absent, gap)
         else:
@@ -122,13 +124,13 @@ class Charts:
         layers, absent = _parted(flux.layers(item, lookup))
         if path is None:
             chosen = self.remote.sources.of_release(item) if self.remote else Unfetched("")
-            release = Release("", gap.place, name, space, layers)
+            release = Release("", gap.place, name, space, layers, terms=flux.terms(item))
             made = self._fetched("", Foreign(chosen, release, flux.values_files(item)), absent, gap)
         elif self.helm is None or not self._is_chart(path):
             return Deployed("", (), (gap,))
         else:
             own, missing = flux.defaults(item, self.reader)
-            release = Release(path, gap.place, name, space, layers, own)
+            release = Release(path, gap.place, name, space, layers, own, flux.terms(item))
             made = self._rendered("", release, (*missing, *absent), gap)
         return replace(made, objects=tuple(flux.PostRenderer(item).on(list(made.objects))))
 
@@ -138,7 +140,7 @@ class Charts:
         for source, gap in argo.with_charts(item):
             if gap is not None:
                 layers, absent = _parted(source.layers(self.reader))
-                release = Release("", gap.place, *source.named, layers)
+                release = Release("", gap.place, *source.named, layers, terms=source.terms)
                 yield self._fetched(item.name, Foreign(of_argo(source.node), release), absent, gap)
                 continue
             if source.is_templated:
@@ -148,7 +150,8 @@ class Charts:
             elif (path := source.path) is not None and self._is_chart(path):
                 own = self._gap(item, source, path)
                 layers, absent = _parted(source.layers(self.reader))
-                yield self._rendered(item.name, Release(path, own.place, *source.named, layers), absent, own)
+                release = Release(path, own.place, *source.named, layers, terms=source.terms)
+                yield self._rendered(item.name, release, absent, own)
 
     def _gap(self, item: Object, source: argo.Source, path: str) -> Gap:
         return release_gap(item, source.node.scalar("path"), f"{item.kind} {item.name}", path, "")

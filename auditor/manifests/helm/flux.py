@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import MISSING, Absent, Lookup, first, nested
+from auditor.manifests.helm.terms import Terms
 from auditor.manifests.helm.values import merged
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.kustomization import join
@@ -37,6 +38,13 @@ def named(item: Object) -> tuple[str, str]:
     target = spec.text("targetNamespace")
     name = spec.text("releaseName") or (f"{target}-{item.name}" if target else item.name)
     return name, target or item.namespace or "default"
+
+
+def terms(item: Object) -> Terms:
+    """Flux asks the cluster what it serves. It takes the CRDs of a chart unless neither installing nor upgrading does."""
+    spec = item.node.mapping("spec")
+    install, upgrade = spec.mapping("install").text("crds") or "Create", spec.mapping("upgrade").text("crds") or "Skip"
+    return Terms(crds=not install == upgrade == "Skip")
 
 
 def layers(item: Object, lookup: Lookup) -> Iterator[Mapping | Absent]:

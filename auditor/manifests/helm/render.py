@@ -17,6 +17,7 @@ from auditor.manifests.contents import read_contents
 from auditor.manifests.extract import extract
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.chart import Chart, defaults, read_chart
+from auditor.manifests.helm.terms import USUAL, Terms
 from auditor.manifests.helm.trace import DEPLOYS, Sources, Tracer, opened
 from auditor.manifests.helm.values import leaves, mark, merged, pruned, written
 from auditor.manifests.kustomize.kustomization import join
@@ -50,6 +51,7 @@ class Release:
     layers: tuple[Mapping, ...] = ()
     defaults: Mapping | None = None
     """What stands for the chart's own values.yaml: Flux writes `valuesFiles` there."""
+    terms: Terms = USUAL
 
 
 @dataclass(slots=True)
@@ -156,9 +158,7 @@ class Helm:
                 release.name if _NAME.fullmatch(release.name) else "release",
                 str(self.stage.place(chart.place)),
                 f"--namespace={release.namespace or 'default'}",
-                f"--kube-version={self.kube_version}",
-                *(f"--api-versions={each}" for each in self.api_versions),
-                "--include-crds",
+                *release.terms.arguments(self.kube_version, self.api_versions),
                 *(f"--values={self.folder / name}" for name, _ in files),
             ],
             self.folder / "home",

@@ -14,6 +14,7 @@ from typing import Final
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import Absent, first, nested, typed
 from auditor.manifests.helm.sources import of_helmfile, of_repository
+from auditor.manifests.helm.terms import USUAL, Terms, terms
 from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import join
@@ -40,6 +41,7 @@ class Setting:
     root: str
     chosen: Wanted | Unfetched | None = None
     """Where the chart is to be had; None where it is in the tree."""
+    terms: Terms = USUAL
 
 
 def settings(reader: Reader, path: str) -> Iterator[Setting | Gap]:
@@ -130,7 +132,17 @@ def _helmfile(reader: Reader, path: str, document: Mapping) -> Iterator[Setting 
             tuple(_release_values(reader, directory, release)),
             directory,
             None if local else of_helmfile(document, chart.text, release.text("version")),
+            _helmfile_terms(document, release),
         )
+
+
+def _helmfile_terms(document: Mapping, release: Mapping) -> Terms:
+    """What a release says of the cluster, else what the file says of it. `skipCRDs` is of `helmDefaults` too."""
+    own, all_ = terms(release), terms(document)
+    skips = release.text("skipCRDs") or document.mapping("helmDefaults").text("skipCRDs")
+    return Terms(
+        own.kube_version or all_.kube_version, own.api_versions or all_.api_versions, skips != "true", own.tests
+    )
 
 
 def _release_values(reader: Reader, directory: str, release: Mapping) -> Iterator[Mapping | Absent]:

@@ -29,7 +29,7 @@ from auditor.manifests.nodes import Scalar, expanded, scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.render.sandbox import Failed, run
 from auditor.manifests.render.stage import Stage
-from auditor.manifests.render.tools import Renderers
+from auditor.manifests.render.tools import Renderers, Tool
 from auditor.manifests.skeleton import Pruner
 from auditor.manifests.text import prefilter
 from auditor.model.use import Via
@@ -63,6 +63,9 @@ class Kustomize:
     stage: Stage
     folder: Path
     end: float
+    kube_version: str
+    api_versions: tuple[str, ...] = ()
+    """The cluster that charts are rendered for, as `helm template` takes it; what an entry says of it counts instead."""
     _count: int = field(default=0)
 
     def render(
@@ -128,9 +131,12 @@ class Kustomize:
         (wrapper / "kustomization.yaml").write_text(_WRAPPER.format(root=_quoted(named)))
         self.renderers.note("kustomize", tool)
         build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
-        helm = self.renderers.helm
-        charts = ["--enable-helm", f"--helm-command={helm.path}"] if inflates and helm else []
+        charts = self._charts(self.renderers.helm) if inflates and self.renderers.helm else ()
         return run([*tool.command, *build, *charts], self.folder / "home", self.reader.limits)
+
+    def _charts(self, helm: Tool) -> Iterator[str]:
+        yield from ("--enable-helm", f"--helm-command={helm.path}", f"--helm-kube-version={self.kube_version}")
+        yield from (f"--helm-api-versions={each}" for each in self.api_versions)
 
 
 def _without_crds(output: bytes) -> bytes:

@@ -50,6 +50,8 @@ def run(command: Sequence[str], folder: Path, limits: Limits = DEFAULT) -> bytes
         )
     except OSError as error:
         raise Failed(f"{command[0]} cannot be started: {error.strerror}") from error
+    except ValueError as error:  # a NUL, or half of a surrogate pair, in what a tree names
+        raise Failed(f"{command[0]} cannot be started: {error}") from error
     try:
         _bound(process.pid, limits)
         printed, complaint = _listen(process, limits)
