@@ -27,9 +27,11 @@ class SharedData(BuildHookInterface):  # type: ignore[type-arg]
             return
         sys.path.insert(0, self.root)
         from auditor.cli.completion import SHELLS
+        from auditor.cli.main import parser
         from auditor.cli.man import man
 
-        texts = {place: SHELLS[shell]() for shell, place in _PLACES.items()} | {"share/man/man1/auditor.1": man()}
+        top = parser()
+        texts = {place: SHELLS[shell](top) for shell, place in _PLACES.items()} | {"share/man/man1/auditor.1": man(top)}
         for place, text in texts.items():
             file = self._scratch / place
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from auditor.cli.main import parser
 from auditor.cli.options import Parser
 
 _FILES: Final = frozenset({"PATH", "FILE", "FILE|DIGEST", "RESULT.json", "CASES.yaml", "NAME[=FILE]"})
@@ -41,9 +40,9 @@ class Word:
     """Of its positional arguments, where they are a choice."""
 
 
-def words(top: Parser | None = None) -> tuple[Word, ...]:
+def words(top: Parser) -> tuple[Word, ...]:
     """Every command, the program itself first."""
-    return tuple(_words("", top or parser()))
+    return tuple(_words("", top))
 
 
 def _words(path: str, command: Parser) -> Iterator[Word]:
@@ -99,9 +98,9 @@ complete -o filenames -F _auditor auditor
 """
 
 
-def bash() -> str:
+def bash(top: Parser) -> str:
     """A script for `~/.local/share/bash-completion/completions/auditor`."""
-    every = words()
+    every = words(top)
     paths = [f'            "{_above(each.path)} {_last(each.path)}") path="{each.path}" ;;' for each in every[1:]]
     values = [
         f'        "{each.path} {name}") {_bash_values(option)} return ;;'
@@ -146,9 +145,9 @@ fi
 """Found in `$fpath` the script is the function; sourced, it says whose it is."""
 
 
-def zsh() -> str:
+def zsh(top: Parser) -> str:
     """A script for a folder of `$fpath`, named `_auditor`."""
-    functions = "\n".join(_zsh_function(word) for word in words())
+    functions = "\n".join(_zsh_function(word) for word in words(top))
     return f"#compdef auditor\n# written by `auditor --completion zsh`\n\n{functions}\n{_ZSH_END}"
 
 
@@ -199,10 +198,10 @@ def _function(path: str) -> str:
 # ── fish ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fish() -> str:
+def fish(top: Parser) -> str:
     """A script for `~/.config/fish/completions/auditor.fish`."""
     lines = ["# written by `auditor --completion fish`"]
-    for word in words():
+    for word in words(top):
         where = f" -n {_single(_fish_condition(word))}"
         lines += [f"complete -c auditor -f{where} -a {name} -d {_single(_plain(text))}" for name, text in word.inner]
         lines += [f"complete -c auditor -f{where} -a {_single(value)}" for value in word.values]
@@ -241,4 +240,4 @@ def _plain(text: str) -> str:
     return line.replace(":", ";")
 
 
-SHELLS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType({"bash": bash, "zsh": zsh, "fish": fish})
+SHELLS: Final[Mapping[str, Callable[[Parser], str]]] = MappingProxyType({"bash": bash, "zsh": zsh, "fish": fish})

@@ -68,16 +68,16 @@ def parser(only: str | None = None) -> Parser:
     return top
 
 
-def _completion(shell: str) -> str:
+def _completion(shell: str, top: Parser) -> str:
     from auditor.cli.completion import SHELLS
 
-    return SHELLS[shell]()
+    return SHELLS[shell](top)
 
 
-def _manual(_nothing: str) -> str:
+def _manual(_nothing: str, top: Parser) -> str:
     from auditor.cli.man import man
 
-    return man()
+    return man(top)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:

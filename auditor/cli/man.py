@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
-from auditor.cli.main import parser
 from auditor.cli.options import Parser, has_twin, twin
 from auditor.model.report import Exit
 from auditor.version import __version__
@@ -28,9 +27,8 @@ _FILES: Final = {
 }
 
 
-def man() -> str:
+def man(top: Parser) -> str:
     """The whole page."""
-    top = parser()
     return "\n".join(_page(top)) + "\n"
 
 

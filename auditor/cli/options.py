@@ -78,9 +78,9 @@ class Listed(list[str]):
 
 
 class Printed(argparse.Action):
-    """An option that prints a text made from its value, and ends the program with 0, like `--version`."""
+    """An option that prints a text made from its value and the command line, and ends the program with 0, like `--version`."""
 
-    def __init__(self, *arguments: Any, text: Callable[[str], str], **options: Any) -> None:
+    def __init__(self, *arguments: Any, text: Callable[[str, Parser], str], **options: Any) -> None:
         super().__init__(*arguments, **{**options, "default": argparse.SUPPRESS})
         self._text = text
 
@@ -94,7 +94,8 @@ class Printed(argparse.Action):
         """Print, and end."""
         from auditor.cli.streams import print_out
 
-        print_out(self._text(values if isinstance(values, str) else ""))
+        assert isinstance(parser, Parser)
+        print_out(self._text(values if isinstance(values, str) else "", parser))
         parser.exit(0)
 
 

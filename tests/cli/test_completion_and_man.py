@@ -25,7 +25,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 def scripts(tmp_path: Path) -> Path:
     """A script for each shell, in a folder where no file gets in the way."""
     for shell, script in SHELLS.items():
-        (tmp_path / f"auditor.{shell}").write_text(script())
+        (tmp_path / f"auditor.{shell}").write_text(script(parser()))
     return tmp_path
 
 
@@ -43,7 +43,7 @@ def bash(scripts: Path, *line: str) -> list[str]:
 
 
 def test_bash_knows_every_command_and_every_option(scripts: Path) -> None:
-    for word in words():
+    for word in words(parser()):
         offered = bash(scripts, *word.path.split(), "-")
         assert set(offered) == {name for option in word.options for name in option.names}
         if word.inner:
@@ -98,7 +98,7 @@ def test_zsh_takes_the_script(scripts: Path) -> None:
 
 
 def test_the_manual_names_every_command_and_option() -> None:
-    page = man()
+    page = man(parser())
     for name, command in parser().commands().items():
         assert f'.SS "auditor {name}"' in page
         for option in command.options():
@@ -108,7 +108,7 @@ def test_the_manual_names_every_command_and_option() -> None:
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="there is no mandoc here")
 def test_mandoc_has_nothing_to_say_against_the_manual(tmp_path: Path) -> None:
     page = tmp_path / "auditor.1"
-    page.write_text(man())
+    page.write_text(man(parser()))
     said = subprocess.run(
         ["mandoc", "-Tlint", "-Wwarning", str(page)], capture_output=True, text=True, timeout=60, check=False
     )
@@ -120,17 +120,17 @@ def test_the_program_prints_completion(shell: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as end:
         main(["--completion", shell], {})
     assert end.value.code == 0
-    assert capsys.readouterr().out == SHELLS[shell]()
+    assert capsys.readouterr().out == SHELLS[shell](parser())
 
 
 def test_the_program_prints_its_manual(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--man"], {})
     assert end.value.code == 0
-    assert capsys.readouterr().out == man()
+    assert capsys.readouterr().out == man(parser())
 
 
 def test_no_variable_makes_every_run_print_completion(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain"], {"AUDITOR_COMPLETION": "bash", "AUDITOR_MAN": "1"}) == 0
     assert "unsigned-image" in capsys.readouterr().out
-    assert "AUDITOR_COMPLETION" not in reference() + man()
+    assert "AUDITOR_COMPLETION" not in reference() + man(parser())

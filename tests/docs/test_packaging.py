@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from auditor.cli.completion import SHELLS
+from auditor.cli.main import parser
 from auditor.cli.man import man
 from tests.cli.house import TOP, House, Ran
 
@@ -203,8 +204,8 @@ def test_what_the_image_copies_is_enough_for_a_wheel_with_its_manual_and_complet
     (wheel,) = out.iterdir()
     with ZipFile(wheel) as packed:
         data = {name.partition(".data/data/")[2]: name for name in packed.namelist() if ".data/data/" in name}
-        assert packed.read(data["share/man/man1/auditor.1"]).decode() == man()
-        assert packed.read(data["share/bash-completion/completions/auditor"]).decode() == SHELLS["bash"]()
+        assert packed.read(data["share/man/man1/auditor.1"]).decode() == man(parser())
+        assert packed.read(data["share/bash-completion/completions/auditor"]).decode() == SHELLS["bash"](parser())
         assert set(data) == {
             "share/man/man1/auditor.1",
             "share/bash-completion/completions/auditor",
