@@ -38,6 +38,8 @@ from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
 _HEAD: Final = "HEAD"
+_FETCHES: Final = 4
+"""One fetch may take this part of a run: where a server hangs, time is left to judge the others."""
 
 
 class Workshop:
@@ -71,7 +73,7 @@ class Workshop:
         self._registries: dict[str, Registry] = {}
         self._mirrors = Mirrors(
             cache_folder("mirrors"),
-            limits,
+            replace(limits, fetch_seconds=min(limits.fetch_seconds, settings.seconds / _FETCHES)),
             logins={**organisations.logins(environ), **(logins or {})},
             offline=settings.offline,
         )
