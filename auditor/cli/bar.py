@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from auditor.cli.progress import Seen
+from auditor.cli.seen import Seen
 from auditor.report.escape import terminal_text
 
 _WIDTH: Final = 30

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from auditor.cli.options import Environment
-from auditor.cli.publish import POSTS
 from auditor.cli.streams import print_out, tell
 from auditor.errors import UsageError
 from auditor.limits import DEFAULT
-from auditor.model.forge import Forge
+from auditor.model.forge import POSTS, Forge
 from auditor.model.report import Exit, Report
 from auditor.publish.ci.detect import blob_url, detect
 from auditor.publish.ci.job import Job, address, commit, number, project

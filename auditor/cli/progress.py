@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from auditor.cli.seen import Seen
 from auditor.cli.streams import tell
 from auditor.progress import SILENT, Progress
 from auditor.report.escape import terminal_text
@@ -131,18 +131,6 @@ class Records:
         for host, each in sorted(waits.items()):
             seconds, times = round(sum(each), 3), len(each)
             tell(f"waited {times} times for {host}", event="waited", host=host, seconds=seconds, times=times)
-
-
-@dataclass(slots=True)
-class Seen:
-    """What is to be seen of a run now."""
-
-    phase: str = "starting"
-    images: int = 0
-    resolved: int = 0
-    answered: int = 0
-    wait: tuple[str, float] | None = None
-    """A host that limits the rate of requests, and until when (monotonic seconds)."""
 
 
 class Later:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final
+from typing import Any
 
 from auditor.cli.options import Environment, Listed, Several
-from auditor.model.forge import Forge
+from auditor.model.forge import POSTS, Forge
 from auditor.model.report import Exit
-
-POSTS: Final = ("comment", "status", "check-run", "report", "summary")
 
 
 def add(commands: Any) -> None:

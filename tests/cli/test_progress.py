@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from auditor.cli import progress
-from auditor.cli.progress import Lines, Seen
+from auditor.cli.progress import Lines
+from auditor.cli.seen import Seen
 from fixtures.registry.faults import Status
 from tests.cli.house import House
 from tests.cli.test_starting import CODE
