@@ -36,6 +36,8 @@ from auditor.version import __version__
 from auditor.world import World
 
 _AGAIN: Final = "run the audit again: it goes on there"
+_ROUNDS: Final = 2
+"""Of questions that are left: what changed trees ask beyond the others, and what is asked one by one."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -77,8 +79,9 @@ class Audit:
             for _, ground in sorted(bench.grounds.items()):
                 self._ask(ground, bench, readings)
             self._read(readings, bench)
-            for _, ground in sorted(bench.grounds.items()):
-                self._ask(ground, bench, readings)
+            for _ in range(_ROUNDS):
+                for _, ground in sorted(bench.grounds.items()):
+                    self._ask(ground, bench, readings)
         with watch.lap("judging"):
             for name, place in sorted(bench.places.items()):
                 if name not in bench.judged:

@@ -26,7 +26,7 @@ class Ground:
 
     `rules` are files of one of the trees, `rules_path` the name of the rules file among them (None for the usual ones): all say
     the same of these. `given`: by whoever runs the audit, for all of the trees. `asks` are in the order of the trees, so that one tree
-    after the other has its answers. `failure` is why nothing could be asked.
+    after the other has its answers. `failure` is why nothing could be asked. `piecewise`: some question kills whoever asks it.
     """
 
     key: str
@@ -37,6 +37,7 @@ class Ground:
     asks: dict[Ask, None] = field(default_factory=dict)
     answered: dict[str, bytes] = field(default_factory=dict)
     failure: Failure | None = None
+    piecewise: bool = False
 
     def open(self) -> list[Ask]:
         """What is still to be asked."""
@@ -45,6 +46,7 @@ class Ground:
     def jobs(self, batch: int, *, by_host: bool) -> Iterator[Job]:
         """Few questions make one job; many make jobs `by_host` where no two workers may press the same one."""
         asks = self.open()
+        batch = 1 if self.piecewise else batch
         lanes: Iterable[tuple[str, Iterable[Ask]]] = [("", asks)]
         if by_host and len(asks) > batch:
             lanes = groupby(sorted(asks, key=_host), key=_host)
@@ -62,6 +64,9 @@ class Ground:
             yield key, content
 
     def _learnt(self, job: Job, outcome: bytes | Lost) -> Iterator[tuple[str, bytes]]:
+        if isinstance(outcome, Lost) and outcome.piecewise:
+            self.piecewise = True
+            return
         if isinstance(outcome, Lost):
             fault = Evidence(Fault(FaultKind.INTERNAL, outcome.why))
             asking: Asking = wire.read(job.content, Asking)

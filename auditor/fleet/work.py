@@ -65,9 +65,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Nothing came of a job: whoever worked on it was lost."""
+    """Nothing came of a job: whoever worked on it was lost. `piecewise`: what it asks may be asked again, one by one."""
 
     why: str
+    piecewise: bool = False
 
 
 # ── what is asked of a worker ────────────────────────────────────────────────────────────────────────────────────────────

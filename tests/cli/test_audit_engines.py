@@ -267,10 +267,25 @@ def test_a_scheduler_that_is_restarted_in_the_middle(estate: Estate, tmp_path: P
     assert comparable(json.loads(out)) == alone
 
 
+@contextmanager
+def poisoned(folder: Path, environ: dict[str, str], poison: str, address: str) -> Iterator[None]:
+    """Two workers that are started again whenever they die, which what is poisoned makes them do."""
+    (folder / "poison.py").write_text(poison)
+    told = ("worker", address, "--nthreads", "1", "--no-dashboard", "--preload", "poison.py")
+    nannies = [_dask(folder, environ, *told) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for nanny in nannies:
+            nanny.terminate()
+        for nanny in nannies:
+            nanny.wait(timeout=30)
+
+
 @pytest.mark.slow
 def test_what_kills_every_worker_costs_one_repository(estate: Estate, tmp_path: Path) -> None:
     """Tried again alone, and then reported: no other repository waits for it."""
-    (tmp_path / "poison.py").write_text(
+    poison = (
         "import os\nfrom auditor.fleet import work\n"
         "_read = getattr(work, 'unpoisoned', work._read)\nwork.unpoisoned = _read\n"  # a preload runs more than once
         "def read(reading, workshop):\n"
@@ -279,31 +294,45 @@ def test_what_kills_every_worker_costs_one_repository(estate: Estate, tmp_path: 
         "work._read = read\n"
     )
     environ = estate.house.process_environ() | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-    with cluster(tmp_path, environ, count=0) as workers:
-        nannies = [
-            _dask(
-                tmp_path,
-                environ,
-                "worker",
-                workers.address,
-                "--nthreads",
-                "1",
-                "--no-dashboard",
-                "--preload",
-                "poison.py",
-            )
-            for _ in range(2)
-        ]
-        try:
-            report = audit(estate, *workers.engine)
-        finally:
-            for nanny in nannies:
-                nanny.terminate()
-            for nanny in nannies:
-                nanny.wait(timeout=30)
+    with (
+        cluster(tmp_path, environ, count=0) as workers,
+        poisoned(tmp_path, environ, poison, workers.address),
+    ):
+        report = audit(estate, *workers.engine)
     found = {each["name"]: each for each in report["repositories"]}
     assert found["team-3"]["failure"]["stage"] == "worker"
     assert [name for name, each in found.items() if each["failure"]] == ["broken", "team-3"]
+
+
+@pytest.mark.slow
+def test_a_question_that_kills_every_worker_is_the_only_one_that_is_not_judged(estate: Estate, tmp_path: Path) -> None:
+    """Never "unsigned", and never left out: what was asked in one job with it is asked again without it."""
+    poison = (
+        "import os\nfrom auditor import gather\nasking = gather._Gathering\n"
+        "evidence = getattr(asking, 'unpoisoned', asking.evidence)\nasking.unpoisoned = evidence\n"
+        "def poisoned(self, ask):\n"
+        "    if '/acme/wrong:' in ask.text:\n        os._exit(9)\n"
+        "    return evidence(self, ask)\n"
+        "asking.evidence = poisoned\n"
+    )
+    alone = audit(estate)
+    environ = estate.house.process_environ() | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with (
+        cluster(tmp_path, environ, count=0) as workers,
+        poisoned(tmp_path, environ, poison, workers.address),
+    ):
+        report = audit(estate, *workers.engine)
+    for image in alone["images"]:
+        (same,) = (
+            each
+            for each in report["images"]
+            if (each["repository"], each["reference"]) == (image["repository"], image["reference"])
+        )
+        if "/acme/wrong:" in image["reference"]:
+            assert (same["verdict"], "lost" in same["reason"]) == ("unjudged", True)
+        else:
+            assert same == image
+    assert report["run"]["complete"] is False
 
 
 _ONE_BY_ONE = """\

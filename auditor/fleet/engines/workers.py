@@ -4,7 +4,7 @@
 2. Between machines only over TLS, with certificates on both sides: who may give jobs to a worker may run anything there.
 3. Of one lane (a registry's host) one job is under way at a time, so that all workers together are no harder on it than one.
 4. A job whose worker died under it several times is tried once more when nothing else is under way. If that kills too, it is lost:
-   what it should have answered is not judged, and no other repository is held up.
+   what it should have answered is asked one by one, and what then kills is not judged; no other repository is held up.
 5. What a restarted scheduler has forgotten is handed in again, a few times.
 """
 
@@ -220,7 +220,8 @@ class Workers:
             queue.alone.append(flight)
         else:
             why = type(future.exception()).__name__
-            yield flight.job, Lost(f"the worker was lost, and so was the one that tried again ({why})")
+            told = f"the worker was lost, and so was the one that tried again ({why})"
+            yield flight.job, Lost(told, piecewise=flight.job.size > 1)
 
 
 # ── in the worker ────────────────────────────────────────────────────────────────────────────────────────────────────────
