@@ -47,6 +47,12 @@ class Measured:
     uses: int
     images: Cost
 
+    def reading(self, changed: float) -> tuple[float, float]:
+        """Seconds of both nights. On the second every tree is looked at; those that have changed are read while others are asked
+        about, at the first night's price."""
+        one, look = (run.laps[READING] for run in self.runs)
+        return one, look + changed * one
+
 
 def main() -> None:
     """Measure each size, and print the tables."""
@@ -130,7 +136,7 @@ def _show(measured: list[Measured], distance: Distance, options: argparse.Namesp
     )  # fmt: skip
     for each in measured:
         _add(nights, asked, each)
-        one, two = (run.laps[READING] for run in each.runs)
+        one, two = each.reading(options.changed)
         share, size = two / one, each.runs[1].fetched(each.runs[0]) / each.runs[0].fetched(None)
         reading.add(
             each.size.repositories, each.uses, each.images.cpu, one, two, share, held(share, _SHARE), size, held(size, _SHARE)
