@@ -48,8 +48,11 @@ class Measured:
     images: Cost
 
     def reading(self, changed: float) -> tuple[float, float]:
-        """Seconds of both nights. On the second every tree is looked at; those that have changed are read while others are asked
-        about, at the first night's price."""
+        """Seconds of both nights.
+
+        On the second every tree is looked at; those that have changed are read while others are asked about, which is counted at
+        the first night's price.
+        """
         one, look = (run.laps[READING] for run in self.runs)
         return one, look + changed * one
 
