@@ -15,6 +15,8 @@ from auditor.manifests.nodes import scalars
 
 _UNNAMED: Final = ("generators", "transformers", "validators", "helmCharts", "helmChartInflationGenerator")
 """What these read is named in other files, or by parts of a path: a kustomization with any may always differ."""
+_UNSAID: Final = frozenset(("", ".", ".."))
+"""Last parts of a written path that are not those of what it leads to."""
 
 
 def affected(
@@ -28,11 +30,17 @@ def affected(
     if not touched:
         return frozenset()
     paths = touched | set(parents(touched)) | {"."}
-    found = {directory for directory, item in kustomizations.items() if _may_differ(item, paths)}
-    users: dict[str, set[str]] = {}
+    names = frozenset(posixpath.basename(path) for path in paths) | _UNSAID
+    return above((each for each, item in kustomizations.items() if _may_differ(item, paths, names)), links)
+
+
+def above(directories: Iterable[str], links: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The directories of kustomizations, and of those that load them, directly or not."""
+    found = set(directories)
+    users: dict[str, list[str]] = {}
     for directory, targets in links.items():
         for target in targets:
-            users.setdefault(target, set()).add(directory)
+            users.setdefault(target, []).append(directory)
     waiting = list(found)
     while waiting:
         for user in users.get(waiting.pop(), ()):
@@ -49,11 +57,20 @@ def parents(paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _may_differ(item: Kustomization, touched: frozenset[str]) -> bool:
-    """Whether the kustomization names or is something touched, or names files that nobody sees without running it."""
-    if item.problems or item.directory in touched or any(item.node.get(key) is not None for key in _UNNAMED):
+def _may_differ(item: Kustomization, touched: frozenset[str], names: frozenset[str]) -> bool:
+    """Whether the kustomization names or is something touched, or names files that nobody sees without running it.
+
+    `names`: the last parts of what is touched. Whatever leads there ends in one of them.
+    """
+    if item.problems or item.directory in touched or any(key in _UNNAMED for key, _ in item.node.entries):
         return True
-    if item.path in touched or any(join(item.directory, name) in touched for name in NAMES):
+    if item.path in touched or any(join(item.directory, name) in touched for name in NAMES if name in names):
         return True
     texts = (part for scalar in scalars(item.node) for part in (scalar.text, scalar.text.partition("=")[2]))
-    return any(join(item.directory, text) in touched for text in texts if text and "\n" not in text)
+    return any(
+        _last(text) in names and "\n" not in text and join(item.directory, text) in touched for text in texts if text
+    )
+
+
+def _last(text: str) -> str:
+    return text.rstrip("/").rpartition("/")[2]

@@ -20,7 +20,7 @@ from auditor.manifests.text import prefilter
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.model.use import Use
-from auditor.source.tree import Entry, EntryKind, Tree, Unreadable
+from auditor.source.tree import Entry, EntryKind, Tree, Unreadable, expect
 
 MANIFESTS: Final = (".yaml", ".yml", ".json")
 _LFS: Final = b"version https://git-lfs.github.com/spec/v1"
@@ -239,6 +239,11 @@ class Reader:
         except Unreadable as error:
             return Contents(gaps=(unparsable(Place(path), str(error)),))
         return read_contents(content, path, Pruner(self.kinds, want, self.limits))
+
+    def expect_documents(self, paths: Iterable[str]) -> None:
+        """The documents of these files will be read soon, in this order."""
+        files = (path for path in paths if self.files[path].kind is EntryKind.FILE)
+        expect(self.tree, [path for path in files if (path, self.tree.content_id(path)) not in self.shared.documents])
 
     def documents(self, path: str) -> tuple[Node | yaml.Broken, ...]:
         """Every document of a file, complete: for kustomizations and patches, which are small."""

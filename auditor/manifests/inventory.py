@@ -9,7 +9,8 @@ from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
 from auditor.manifests.callers import handed
-from auditor.manifests.entry import Chosen, entries, survey
+from auditor.manifests.chosen import Chosen
+from auditor.manifests.entry import entries
 from auditor.manifests.files import Part, Reader, Shared
 from auditor.manifests.foreign import foreign
 from auditor.manifests.graph.plan import Before
@@ -20,6 +21,7 @@ from auditor.manifests.render.tools import Renderers
 from auditor.manifests.rendering import rendering
 from auditor.manifests.result import Inventory, MadeDeployer, comparable
 from auditor.manifests.scan import Scan
+from auditor.manifests.survey import survey
 from auditor.model.use import Use
 from auditor.source.tree import Tree
 
@@ -48,11 +50,15 @@ def inventory(
     they can reach is rendered.
     """
     reader = Reader(tree, kinds.load(settings.kinds), shared or Shared(), limits)
-    touched = None if within is None else reader.with_links(within.paths)
+    ground = None if within is None else within.ground(reader, settings)
+    touched = ground.touched if ground else None
     if changed is not None:
         changed = reader.with_links(changed)
-    surveyed = within.surveys.get(id(tree)) if within else None
-    found = entries(surveyed or survey(reader, settings), before.roots if before else (), touched)
+    found = entries(
+        ground.found if ground else survey(reader, settings),
+        before.roots if before else (),
+        ground.affected if ground else None,
+    )
     with rendering(reader, renderers, settings.kube_version, changed, settings.api_versions) as rendered:
         builder = Builder(reader, limits, inflate=rendered.charts.inflated)
         plan = planned(reader, builder, found, settings, _earlier(before))

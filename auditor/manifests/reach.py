@@ -16,19 +16,20 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds
-from auditor.manifests.affected import parents
+from auditor.manifests.affected import affected, parents
 from auditor.manifests.callers import calls
 from auditor.manifests.charts import is_library
-from auditor.manifests.entry import CHART, Survey, entries, survey
+from auditor.manifests.entry import entries
 from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.objects import Object
+from auditor.manifests.survey import CHART, Survey, survey, survey_again
 from auditor.manifests.text import plain
 from auditor.source.tree import EntryKind, Tree, Unreadable, expect
 
@@ -54,8 +55,46 @@ class Reach:
     directories: frozenset[str]
     roots: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
-    surveys: Mapping[int, Survey] = field(default_factory=dict, repr=False, compare=False)
+    grounds: Mapping[int, Surveyed] = field(default_factory=dict, repr=False, compare=False)
     """What was found in each tree on the way, by the tree's `id`."""
+
+    def ground(self, reader: Reader, settings: ManifestSettings) -> Surveyed:
+        """What a tree says of itself, and what of it the change reaches."""
+        return self.grounds.get(id(reader.tree)) or surveyed(reader, settings, self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What a tree says of itself. `touched`: what the change touches, by all names that the tree has for it."""
+
+    tree: Tree
+    found: Survey
+    touched: frozenset[str]
+    affected: frozenset[str]
+    """The directories of the kustomizations that the change reaches."""
+
+    @property
+    def manifests(self) -> frozenset[str]:
+        """The files that may hold an object: loose ones, and what kustomizations load."""
+        return frozenset((*self.found.files, *self.found.claims))
+
+
+def surveyed(reader: Reader, settings: ManifestSettings, touched: frozenset[str]) -> Surveyed:
+    """Read every kustomization of a tree."""
+    found, named = survey(reader, settings), reader.with_links(touched)
+    return Surveyed(reader.tree, found, named, affected(found.kustomizations, found.links, named))
+
+
+def _surveyed_again(known: Surveyed, reader: Reader, touched: frozenset[str]) -> Surveyed | None:
+    """The same for another tree of the change, where only the content of files differs."""
+    both = (known.tree.entries(), reader.files)
+    if not all(path in files and files[path].kind is EntryKind.FILE for path in touched for files in both):
+        return None
+    found = survey_again(known.found, reader, known.touched)
+    if found is None:
+        return None
+    # What is touched is reached in both trees, and what is not touched loads the same in both.
+    return replace(known, tree=reader.tree, found=found)
 
 
 def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, touched: frozenset[str]) -> Reach | str:
@@ -70,26 +109,26 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
         why = "the change makes or removes a chart"
     if why is not None:
         return why
-    surveys: dict[int, Survey] = {}
-    beside = {posixpath.dirname(path) for path in touched}
-    aliases: set[str] = set()
+    grounds: dict[int, Surveyed] = {}
     for reader in readers:
-        aliases |= reader.with_links(touched)
-        found = surveys[id(reader.tree)] = survey(reader, settings)
-        holder = next(_deployers(reader, dict.fromkeys((*found.files, *found.claims))), None)
+        known = next(iter(grounds.values()), None)
+        again = _surveyed_again(known, reader, touched) if known else None
+        ground = grounds[id(reader.tree)] = again or surveyed(reader, settings, touched)
+        seen = known.manifests - ground.touched if known and again else frozenset()
+        holder = next(_deployers(reader, ground.manifests - seen), None)
         if holder is not None:
             return f"{holder} deploys by rules of its own"
-        beside.update(_beside(found, touched))
-    beside.update(posixpath.dirname(path) for path in aliases)
+    aliases = frozenset().union(*(ground.touched for ground in grounds.values()))
+    beside = {posixpath.dirname(path) for path in touched | aliases}
+    beside.update(path for ground in grounds.values() for path in _beside(ground.found, touched))
     # Values of the rules are filled into any object: where they make a reference its text stands in no manifest.
-    roots = frozenset() if settings.substitute else _shared_roots(surveys.values(), aliases)
-    return Reach(touched, frozenset(beside), roots, surveys=surveys)
+    roots = frozenset() if settings.substitute else _shared_roots(grounds.values()) - {".", *parents(aliases)}
+    return Reach(touched, frozenset(beside), roots, grounds=grounds)
 
 
-def _shared_roots(surveys: Iterable[Survey], touched: Iterable[str]) -> frozenset[str]:
-    """Entry points of all trees without a touched path below: there everything that could not be read gates."""
-    above = {".", *parents(touched)}
-    return frozenset.intersection(*(frozenset(entries(found).roots) for found in surveys)) - above
+def _shared_roots(grounds: Iterable[Surveyed]) -> frozenset[str]:
+    """Entry points of all trees. Where something touched is below one, everything that could not be read gates."""
+    return frozenset.intersection(*(frozenset(entries(ground.found).roots) for ground in grounds))
 
 
 def _unclear(reader: Reader, touched: frozenset[str]) -> str | None:
@@ -132,8 +171,9 @@ def _beside(found: Survey, touched: frozenset[str]) -> Iterator[str]:
 
 def _deployers(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
     """Those of the files that may hold, or make, something that deploys by rules of its own."""
-    yield from (path for path in paths if posixpath.basename(path) in DEPLOYERS)
-    targets = dict.fromkeys(_targets(reader, paths))
+    ordered = sorted(paths)
+    yield from (path for path in ordered if posixpath.basename(path) in DEPLOYERS)
+    targets = dict.fromkeys(_targets(reader, ordered))
     unknown = [path for path in targets if reader.tree.content_id(path) not in reader.shared.deployers]
     expect(reader.tree, unknown)
     for path in unknown:
@@ -147,6 +187,9 @@ def _deployers(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
 
 def _targets(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
+        if reader.files[path].kind is EntryKind.FILE:
+            yield path
+            continue
         try:
             target = reader.resolve(path)
         except OutOfTree:
