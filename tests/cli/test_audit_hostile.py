@@ -1,0 +1,449 @@
+"""Bad input of an audit, one row each: what happens, and that the other repository is judged and the history is whole.
+
+`docs/reference/audit-bad-input.md` has the table; `AUDITOR_UPDATE_GOLDEN=1` writes its rows anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.history.steps import STEPS
+from fixtures.registry import Hang
+from tests.cli.test_audit import Estate, estate  # noqa: F401 - a fixture
+from tests.support import repositories
+from tests.support.git_servers import GitServer, served
+from tests.support.hostile_git import HostileGit
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "audit-bad-input.md"
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12\n"
+RUN = f"{shlex.quote(sys.executable)} -m auditor"
+
+
+@dataclass
+class Scene:
+    """One audit: a good repository, whatever is bad beside it, and how the program is started."""
+
+    estate: Estate
+    stack: ExitStack
+    server: GitServer
+    targets: list[str] = field(default_factory=lambda: ["good"])
+    options: list[str] = field(default_factory=list)
+    environ: dict[str, str] = field(default_factory=dict)
+    before: str = ""
+    """Shell in front of the program."""
+    meanwhile: Callable[[subprocess.Popen[str]], None] = lambda _: None
+    is_first: bool = True
+    """Whether the history is as the program left it before: then the good repository must be in it."""
+
+    @property
+    def canary(self) -> Path:
+        """What programs of others would make."""
+        return self.estate.folder / "canary"
+
+    def bad(self, files: Mapping[str, bytes | str] | None = None) -> Path:
+        """A repository `bad` that deploys the image that is signed."""
+        self.targets.append("bad")
+        return self.estate.own("bad", "api", more=files)
+
+    def elsewhere(self, files: Mapping[str, bytes | str] | None = None) -> Path:
+        """The same on a server; the bare repository."""
+        work = self.estate.own("bad", "api", more=files)
+        self.targets.append(self.server.address("bad.git"))
+        return served(self.server.root, work, "bad")
+
+    def night(self) -> dict[str, Any]:
+        """The audit before: nothing is wrong yet."""
+        status, report, said = self.run()
+        assert status in {0, 3}, said
+        return report
+
+    def run(self) -> tuple[int, dict[str, Any], str]:
+        """Status, report ({} where there is none), standard error."""
+        out = self.estate.folder / "out.json"
+        out.unlink(missing_ok=True)
+        told = [*self.targets, "--history", str(self.estate.history), "-q", "-f", "json=out.json", *self.options]
+        command = f"{self.before} exec {RUN} audit {shlex.join(told)}"
+        with subprocess.Popen(
+            ["sh", "-c", command],
+            cwd=self.estate.folder,
+            env=self.estate.house.process_environ() | self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            self.meanwhile(process)
+            _, said = process.communicate(timeout=90)
+        return process.returncode, json.loads(out.read_text("utf-8")) if out.exists() else {}, said
+
+
+def script(scene: Scene) -> str:
+    """A program that must not be run."""
+    path = scene.estate.folder / "trap.sh"
+    path.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(scene.canary))}\ncat\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# ── repositories ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def unreachable(scene: Scene) -> None:
+    scene.targets.append("http://127.0.0.1:1/acme/bad.git")
+
+
+def not_there(scene: Scene) -> None:
+    scene.targets.append("nowhere")
+
+
+def force_pushed(scene: Scene) -> None:
+    bare = scene.elsewhere()
+    scene.night()
+    work = scene.estate.folder / "bad"
+    repositories.git(work, "checkout", "--quiet", "--orphan", "other")
+    repositories.commit(work, {"pods.yaml": scene.estate.house.images.pod("unsigned")})
+    repositories.git(work, "push", "--quiet", "--force", str(bare), "other:main")
+    repositories.git(bare, "reflog", "expire", "--expire=now", "--all")
+    repositories.git(bare, "gc", "--quiet", "--prune=now")
+
+
+def huge_history(scene: Scene) -> None:
+    """Twenty thousand commits, of which one comes."""
+    bare = scene.elsewhere()
+    tip = repositories.git(bare, "rev-parse", "main")
+    tree = repositories.git(bare, "rev-parse", "main^{tree}")
+    who = "acme <ci@acme.example> 1767225600 +0000"
+    one = f"commit refs/heads/main\ncommitter {who}\ndata 1\nx\n"
+    first = f"{one}from {tip}\nM 040000 {tree} \n"
+    stream = first + f"{one}M 040000 {tree} \n" * 20_000
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=bare, input=stream, text=True, check=True)
+
+
+def lfs(scene: Scene) -> None:
+    scene.bad({"large.yaml": POINTER, ".gitattributes": "large.yaml filter=lfs\n"})
+
+
+def submodule(scene: Scene) -> None:
+    work = scene.bad()
+    repositories.git(work, "submodule", "--quiet", "add", str(scene.estate.folder / "good"), "apps")
+    repositories.commit(work)
+
+
+def submodule_that_runs(scene: Scene) -> None:
+    """`ext::` as the address of a submodule: git would run it."""
+    modules = (
+        f'[submodule "x"]\n\tpath = x\n\turl = "ext::sh -c touch% {scene.canary}"\n\tupdate = !touch {scene.canary}\n'
+    )
+    scene.bad({".gitmodules": modules})
+
+
+def hooks_and_filters(scene: Scene) -> None:
+    """Whatever a repository's own configuration lets git run."""
+    trap = script(scene)
+    work = scene.bad({".gitattributes": "*.yaml filter=trap diff=trap merge=trap\n"})
+    for name in ("post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc"):
+        (work / ".git" / "hooks").mkdir(exist_ok=True)
+        (work / ".git" / "hooks" / name).symlink_to(trap)
+    for key in (
+        "core.fsmonitor", "core.sshCommand", "core.pager", "core.askPass", "core.editor", "core.alternateRefsCommand",
+        "filter.trap.clean", "filter.trap.smudge", "filter.trap.process", "diff.external", "diff.trap.command",
+        "diff.trap.textconv", "uploadpack.packObjectsHook", "credential.helper", "gpg.program", "alias.cat-file",
+        "merge.trap.driver", "interactive.diffFilter",
+    ):  # fmt: skip
+        repositories.git(work, "config", key, trap if key != "alias.cat-file" else f"!{trap}")
+    repositories.git(work, "config", "core.hooksPath", str(work / ".git" / "hooks"))
+    repositories.git(work, "config", "extensions.partialClone", "origin")
+    repositories.git(work, "config", "remote.origin.url", f"ext::{trap}")
+    repositories.git(work, "config", "protocol.ext.allow", "always")
+
+
+def served_hooks(scene: Scene) -> None:
+    """The same in a bare repository that is read as `file://`, whose own upload-pack runs here."""
+    trap = script(scene)
+    work = scene.estate.own("bad", "api")
+    bare = served(scene.server.root, work, "bad", f"uploadpack.packObjectsHook={trap}", f"core.fsmonitor={trap}")
+    (bare / "hooks").mkdir(exist_ok=True)
+    (bare / "hooks" / "reference-transaction").symlink_to(trap)
+    scene.targets.append(f"file://{bare}")
+
+
+def program_as_address(scene: Scene) -> None:
+    scene.targets.append(f"ext::sh -c 'touch {scene.canary}'")
+
+
+def program_by_detour(scene: Scene) -> None:
+    """The user's own `insteadOf` leads there."""
+    config = scene.estate.folder / "gitconfig"
+    config.write_text(f'[url "ext::sh -c touch% {scene.canary}% #"]\n\tinsteadOf = https://git.acme.example/\n')
+    scene.environ["GIT_CONFIG_GLOBAL"] = str(config)
+    scene.targets.append("https://git.acme.example/bad.git")
+
+
+def password(scene: Scene) -> None:
+    """A server that wants one, and programs that would ask somebody for it."""
+    trap = script(scene)
+    scene.server.secret = "ci:s3cret"
+    scene.environ |= {"GIT_ASKPASS": trap, "SSH_ASKPASS": trap, "DISPLAY": ":0", "GIT_TERMINAL_PROMPT": "1"}
+    scene.elsewhere()
+
+
+# ── servers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hostile(kind: str) -> Callable[[Scene], None]:
+    def prepare(scene: Scene) -> None:
+        scene.targets.append(scene.stack.enter_context(HostileGit(kind)).url)
+
+    return prepare
+
+
+def redirected(scene: Scene) -> None:
+    """To where clouds keep the credentials of a machine."""
+    scene.elsewhere()
+    scene.server.moved["bad.git"] = "http://169.254.169.254/latest/meta-data"
+
+
+def drip(scene: Scene) -> None:
+    hostile("drip")(scene)
+    scene.options += ["--max-time", "16s"]
+
+
+def hanging_server(scene: Scene) -> None:
+    scene.elsewhere()
+    scene.server.hangs.set()
+    scene.options += ["--max-time", "16s"]
+
+
+# ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hanging_registry(scene: Scene) -> None:
+    scene.estate.own("bad", "web")
+    scene.targets.append("bad")
+    scene.estate.house.images.registry.faults.on(r"/acme/web/", Hang(60))
+    scene.options += ["--max-time", "16s"]
+
+
+def hanging_renderer(scene: Scene) -> None:
+    folder = scene.estate.folder / "bin"
+    folder.mkdir()
+    (folder / "kustomize").write_text('#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\nwhile :; do :; done\n')
+    (folder / "kustomize").chmod(0o755)
+    scene.bad({"kustomization.yaml": "resources: [pods.yaml]\n"})
+    scene.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+
+
+def terminated(scene: Scene) -> None:
+    registry = scene.estate.house.images.registry
+    scene.estate.own("bad", "web")
+    scene.targets.append("bad")
+    registry.faults.on(r"/acme/web/", Hang(60))
+    registry.forget()
+
+    def meanwhile(process: subprocess.Popen[str]) -> None:
+        until(lambda: any("/acme/web/" in each for each in registry.asked()))
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+
+    scene.meanwhile = meanwhile
+
+
+def clock_went_back(scene: Scene) -> None:
+    """The last run was tomorrow."""
+    scene.bad()
+    scene.night()
+    with closing(sqlite3.connect(scene.estate.history)) as history, history:
+        history.execute("UPDATE runs SET started = replace(started, '20', '21')")
+
+
+# ── this machine ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def full_disk(scene: Scene) -> None:
+    """No file may become larger than the history is."""
+    scene.bad({f"more-{number}.yaml": scene.estate.house.images.pod("api", "web", "worker") for number in range(60)})
+    scene.targets.remove("bad")
+    scene.night()
+    scene.targets.append("bad")
+    blocks = (scene.estate.history.stat().st_size + 511) // 512
+    scene.before = f"trap '' XFSZ; ulimit -f {blocks + 4};"
+
+
+def full_output(scene: Scene) -> None:
+    scene.options += ["-f", "csv=/dev/full"]
+
+
+def corrupt_history(scene: Scene) -> None:
+    scene.night()
+    content = bytearray(scene.estate.history.read_bytes())
+    content[4096:] = b"\x55" * (len(content) - 4096)
+    scene.estate.history.write_bytes(content)
+    scene.is_first = False
+
+
+def newer_history(scene: Scene) -> None:
+    scene.night()
+    with closing(sqlite3.connect(scene.estate.history)) as history, history:
+        history.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    scene.is_first = False
+
+
+def no_history(scene: Scene) -> None:
+    scene.estate.history.write_text("version: 1\n")
+    scene.is_first = False
+
+
+def two_at_once(scene: Scene) -> None:
+    """While one waits for a registry that hangs."""
+    registry = scene.estate.house.images.registry
+    scene.night()
+    scene.estate.own("slow", "web")
+    registry.faults.on(r"/acme/web/", Hang(60))
+    registry.forget()
+    command = [sys.executable, "-m", "auditor", "audit", "slow", "--history", str(scene.estate.history), "-q"]
+    other = subprocess.Popen(command, cwd=scene.estate.folder, env=scene.estate.house.process_environ())
+    scene.stack.callback(other.wait, 30)
+    scene.stack.callback(other.kill)
+    until(lambda: any("/acme/web/" in each for each in registry.asked()))
+
+
+CASES: Mapping[str, Callable[[Scene], None]] = {
+    "a server that nobody reaches": unreachable,
+    "a folder that is not there": not_there,
+    "a branch that was force-pushed since": force_pushed,
+    "twenty thousand commits": huge_history,
+    "a pointer of Git LFS": lfs,
+    "a submodule": submodule,
+    "a submodule whose address runs a program": submodule_that_runs,
+    "hooks, filters, external diff, fsmonitor, helpers in a repository's configuration": hooks_and_filters,
+    "hooks in a bare repository, read as `file://`": served_hooks,
+    "`ext::` as an address": program_as_address,
+    "`ext::` by `insteadOf`": program_by_detour,
+    "a server that asks for a password": password,
+    "a server that redirects to link-local": redirected,
+    "a server that sends a byte now and then, with `--max-time`": drip,
+    "a server that hangs, with `--max-time`": hanging_server,
+    "a server of the dumb protocol": hostile("dumb"),
+    "a web server that is none of git's": hostile("garbage"),
+    "a server that tells of progress without end": hostile("progress"),
+    "a registry that hangs, with `--max-time`": hanging_registry,
+    "a renderer that hangs": hanging_renderer,
+    "SIGTERM while a registry hangs": terminated,
+    "a clock that went back a hundred years": clock_went_back,
+    "a disk that is full while the history is written": full_disk,
+    "a disk that is full where a report goes": full_output,
+    "a history that is damaged": corrupt_history,
+    "a history of a newer version": newer_history,
+    "a history that is none": no_history,
+    "a second audit at the same time": two_at_once,
+}
+SLOW = {
+    "a registry that hangs, with `--max-time`",
+    "a renderer that hangs",
+    "a server that tells of progress without end",
+    "SIGTERM while a registry hangs",
+    "twenty thousand commits",
+}
+
+
+@pytest.fixture
+def scene(estate: Estate) -> Iterator[Scene]:  # noqa: F811 - as above
+    estate.own("good", "api")
+    served_at = estate.folder / "served"
+    served_at.mkdir()
+    with ExitStack() as stack:
+        server = stack.enter_context(GitServer(served_at))
+        yield Scene(estate, stack, server)
+        estate.house.images.registry.faults.off()
+
+
+def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> str:
+    """What is told of the bad one, without what is another each time."""
+    told = []
+    for each in report.get("repositories", ()):
+        if each["name"] != "good":
+            failure = each["failure"]
+            told.append(f"{failure['stage']}: {failure['why']}" if failure else f"judged, exit {each['exit']}")
+    told += sorted({f"skipped: {each['what']}: {each['why']}" for each in report.get("skipped", ())})
+    told += [line for line in said.splitlines() if line.startswith("error: ")]
+    text = "; ".join(told) or "nothing"
+    for pattern, instead in (
+        (re.escape(str(scene.estate.folder)), "…"),
+        (r"127\.0\.0\.1:\d+", "HOST"),
+        (r"process \d+ since \S+?Z?(?=[ ,.;)]|$)", "process N since TIME"),
+        (r"https?://HOST/", "https://HOST/"),
+    ):
+        text = re.sub(pattern, instead, text)
+    return f"exit {status}: {text}"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES], ids=list(CASES)
+)
+def test_bad_input(scene: Scene, name: str) -> None:
+    CASES[name](scene)
+    kept = scene.estate.history.read_bytes() if not scene.is_first else b""
+    started = time.monotonic()
+    status, report, said = scene.run()
+    seconds = time.monotonic() - started
+    assert "Traceback" not in said
+    assert "internal error" not in said
+    assert seconds < 45
+    assert not scene.canary.exists(), "a program of others was run"
+    assert "s3cret" not in said + json.dumps(report)
+    recorded(name, happened(scene, status, report, said))
+    if status == 2:
+        assert "help: " in said
+        if not scene.is_first:
+            assert scene.estate.history.read_bytes() == kept, "left as it is"
+    else:
+        good = next(each for each in report["repositories"] if each["name"] == "good")
+        assert (good["failure"], good["exit"]) == (None, 0)
+        assert [i["verdict"] for i in report["images"] if i["repository"] == "good"] == ["verified"]
+    if scene.is_first and scene.estate.history.exists():
+        whole(scene.estate.history)
+
+
+def whole(history: Path) -> None:
+    with closing(sqlite3.connect(history)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+ROW = re.compile(r"^\| (.+?) \| (exit .*) \|$", re.MULTILINE)
+
+
+def recorded(name: str, told: str) -> None:
+    """The page says so, or is made to say so."""
+    row = f"| {name} | {told.replace('|', chr(92) + '|')} |"
+    if os.environ.get("AUDITOR_UPDATE_GOLDEN"):
+        rows = dict(ROW.findall(PAGE.read_text("utf-8"))) | {name: row.removeprefix(f"| {name} | ").removesuffix(" |")}
+        head = PAGE.read_text("utf-8").partition("|---|---|\n")[0]
+        lines = "".join(f"| {each} | {rows[each]} |\n" for each in CASES if each in rows)
+        PAGE.write_text(f"{head}|---|---|\n{lines}", "utf-8")
+    assert row in PAGE.read_text("utf-8").splitlines()
+
+
+def test_the_page_has_no_other_rows() -> None:
+    assert [name for name, _ in ROW.findall(PAGE.read_text("utf-8"))] == list(CASES)
