@@ -394,6 +394,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
         (r"127\.0\.0\.1:\d+", "HOST"),
         (r"process \d+ since \S+?Z?(?=[ ,.;)]|$)", "process N since TIME"),
         (r"https?://HOST/", "https://HOST/"),
+        (r" \(fatal: [^;]*\)", ""),  # git's own words are others in each of its versions
     ):
         text = re.sub(pattern, instead, text)
     return f"exit {status}: {text}"
