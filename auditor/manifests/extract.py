@@ -15,7 +15,7 @@ from auditor.manifests.kinds import Kinds, Path
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
-from auditor.manifests.split import assemble, is_complete
+from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete
 from auditor.manifests.text import PROSE, arguments, is_image_flag, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence, Sort
 
@@ -39,6 +39,7 @@ _NOT_IMAGES: Final = (
 )
 _SETTINGS: Final = frozenset({"ConfigMap", "Secret"})
 """Kinds that run nothing: whatever reads them may take what they name, or not."""
+_NOTHING: Final = Scalar("", "", 1, 1)
 _FLUX_SOURCES: Final = "source.toolkit.fluxcd.io"
 
 Trail: TypeAlias = tuple[str | int, ...]
@@ -105,6 +106,8 @@ class _Walk:
     found: list[Found] = field(default_factory=list)
     inner: bool = False
     _taken: set[int] = field(default_factory=set)
+    _hub: tuple[str, str] = ("", "")
+    """The registry and tag that maps above name, with which Istio completes the bare names of its images."""
     _left: set[Trail] = field(default_factory=set)
     """By place: an alias makes one scalar of what nobody deploys and what somebody does."""
 
@@ -163,9 +166,12 @@ class _Walk:
         key = next((step for step in reversed(trail) if isinstance(step, str)), "")
         self._split(node, trail, Confidence.MEDIUM, container, certain=is_container)
         said = node.text("name")
+        above, self._hub = self._hub, hub_of(node) or self._hub
         for name, value in node.entries:
             here = (*trail, name)
-            if name == "annotations":
+            if not is_container and (tag := beside(node, name)) is not None:
+                self._tagged(node, name, tag, trail, container)
+            elif name == "annotations":
                 self._annotations(value, here)
             elif name == "labels" or (not trail and name == "metadata" and not isinstance(value, Mapping)):
                 continue
@@ -175,6 +181,17 @@ class _Walk:
                 self._scalar(name, value, here, container, certain=is_container or _is_volume(here, key))
             else:
                 self._below(value, here, container)
+        self._hub = above
+
+    def _tagged(self, node: Mapping, key: str, tag_key: str, trail: Trail, container: str | None) -> None:
+        """A name and its tag under keys that belong together."""
+        name, tag = node.scalar(key) or _NOTHING, node.scalar(tag_key) or _NOTHING
+        text = without_scheme(f"{name.text.strip()}:{tag.text.strip()}")
+        if id(name) in self._taken or (*trail, key) in self._left or not (is_reference(text) or is_template(text)):
+            return
+        self._taken.update((id(name), id(tag)))
+        sure = Confidence.LOW if self.inner else Confidence.MEDIUM
+        self.found.append(Found(text, tag, self.prefix + written((*trail, tag_key)), container, sure))
 
     def _below(self, node: Node, trail: Trail, container: str | None) -> None:
         if isinstance(node, Mapping):
@@ -192,7 +209,11 @@ class _Walk:
     def _annotations(self, node: Node, trail: Trail) -> None:
         """Annotations that choose an image, as injectors read them (`sidecar.istio.io/proxyImage`); all others describe."""
         for name, value in node.entries if isinstance(node, Mapping) else []:
-            if name.lower().endswith("image") and isinstance(value, Scalar):
+            if not isinstance(node, Mapping) or not isinstance(value, Scalar):
+                continue
+            if (tag := beside(node, name)) is not None:
+                self._tagged(node, name, tag, trail, None)
+            elif name.lower().endswith("image"):
                 self._scalar("image", value, (*trail, name), None, certain=False)
 
     def _named(self, said: str, value: Scalar, trail: Trail, container: str | None) -> None:
@@ -208,9 +229,14 @@ class _Walk:
             self._inside(value, trail, container)
         if value.null or not value.text or id(value) in self._taken or trail in self._left:
             return
-        for text, confidence in _classify(name, value.text.strip(), certain=certain):
+        text = value.text.strip()
+        if name == "image" and not certain and self._hub[0] and is_bare(text):
+            text = f"{self._hub[0]}/{text}:{self._hub[1] or 'latest'}"
+        elif name != "image" and _is_listed(trail, text):
+            name = "image"
+        for reference, confidence in _classify(name, text, certain=certain):
             sure = Confidence.LOW if self.inner else confidence
-            self.found.append(Found(text, value, self.prefix + written(trail), container, sure))
+            self.found.append(Found(reference, value, self.prefix + written(trail), container, sure))
 
     def _inside(self, value: Scalar, trail: Trail, container: str | None) -> None:
         before, self.inner = self.inner, True
@@ -268,6 +294,14 @@ def _classify(name: str, text: str, *, certain: bool) -> Iterator[tuple[str, Con
         yield text, Confidence.MEDIUM
     elif name.lower() not in PROSE:
         yield from ((one, Confidence.LOW) for one in arguments(text))
+
+
+def _is_listed(trail: Trail, text: str) -> bool:
+    """Whether a whole reference stands in a map or list `images`, two levels deep at most: `images.vtgate: vitess/lite:v15`."""
+    said = trail[-1] if isinstance(trail[-1], str) else ""
+    if "images" not in trail[-3:-1] or said.lower().endswith(_NOT_IMAGES) or "/" not in text or "://" in text:
+        return False
+    return is_complete(text) and is_reference(text)
 
 
 def _is_volume(trail: Trail, key: str) -> bool:

@@ -21,7 +21,12 @@ from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence
 
 IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "namespace", "metadata"})
 """Keys that are kept where anything beside them is: they name what the image belongs to."""
-PARTS: Final = frozenset({"repository", "repo", "registry", "tag", "digest", "sha", "version", "hub", "reference"})
+PARTS: Final = frozenset(
+    {
+        *("repository", "repo", "registry", "tag", "digest", "sha", "version", "versionTag", "hub", "reference"),
+        "config.linkerd.io/proxy-version",
+    }
+)
 """Keys of split maps: kept where anything beside them is, and `repository` in its own right."""
 WHOLE: Final = frozenset(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,8 @@ from auditor.manifests.text import without_scheme
 
 _PREFIXED: Final = {"imageRepository": "image", "imageName": "image"}
 """Names whose companions begin with `image` too: `imageTag`, `imageRegistry`."""
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
+"""A name with nothing around it: neither a host or folder, nor a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def _candidates(node: Mapping, *, named: bool, container: bool) -> Iterator[_Par
     """The ways to read the map, the surest first."""
     tag, digest = node.scalar("tag"), node.scalar("digest") or node.scalar("sha")
     registry = node.scalar("registry") or node.scalar("hub")
-    versioned = tag or node.scalar("version")
+    versioned = tag or node.scalar("version") or (node.scalar("versionTag") if named else None)
+    yield from _in_repository(node, versioned, digest)
     for key in ("repository", "repo", *(("name",) if named else ())):
         repository = node.scalar(key)
         if repository is not None:
@@ -71,6 +75,29 @@ def _candidates(node: Mapping, *, named: bool, container: bool) -> Iterator[_Par
         yield from _beside_image(node, named=named)
 
 
+def _in_repository(node: Mapping, version: Scalar | None, digest: Scalar | None) -> Iterator[_Parts]:
+    """`repository: nvcr.io/nvidia`, `image: driver`, `version: 1.2` (NVIDIA's operators): the image is a name in it.
+
+    Their version may be a digest.
+    """
+    repository, image = node.scalar("repository"), node.scalar("image")
+    if repository is None or image is None or not _NAME.fullmatch(image.text) or "://" in repository.text:
+        return
+    if "/" in repository.text and version is not None and not is_complete(repository.text):
+        is_digest = version.text.startswith("sha256:")
+        yield _Parts(repository, image, None if is_digest else version, version if is_digest else digest)
+
+
+def beside(node: Mapping, key: str) -> str | None:
+    """The key of what tags the image at `key` by a name of its own: `image_version` (AWX), `proxy-image` and `proxy-version` (Linkerd)."""
+    name = node.scalar(key)
+    if "image" not in key.lower() or name is None or is_complete(name.text):
+        return None
+    joined = (f"{key}{end}" for end in ("_version", "_tag", "-version", "-tag", "Version", "Tag"))
+    swapped = (f"{key[:-5]}version",) if key.endswith("-image") else ()
+    return next((one for one in (*joined, *swapped) if node.text(one)), None)
+
+
 def _beside_image(node: Mapping, *, named: bool) -> Iterator[_Parts]:
     """`image: ghcr.io/acme/api` with its tag in the line below; under `image:` also `path:`."""
     tag = node.scalar("tag") or node.scalar("imageTag") or (node.scalar("version") if named else None)
@@ -80,6 +107,19 @@ def _beside_image(node: Mapping, *, named: bool) -> Iterator[_Parts]:
         repository = node.scalar(key)
         if repository is not None and not is_complete(repository.text) and (tag or digest or (named and registry)):
             yield _Parts(registry, repository, tag, digest)
+
+
+def hub_of(node: Mapping) -> tuple[str, str] | None:
+    """`hub` and `tag` of a map, or of its `global` (Istio's values)."""
+    for one in (node, node.mapping("global")):
+        if hub := one.text("hub"):
+            return hub.rstrip("/"), one.text("tag")
+    return None
+
+
+def is_bare(text: str) -> bool:
+    """Whether a text is a name and nothing else, as `proxyv2` of Istio: `hub` and `tag` stand above it."""
+    return _NAME.fullmatch(text) is not None
 
 
 def is_complete(text: str) -> bool:
