@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import zip_longest
 from typing import Final
 
 from auditor.errors import UsageError
-from auditor.fleet.shards import missing
+from auditor.fleet.shards import Targets, falls, missing
 from auditor.history.history import History
 from auditor.history.recording import RecordedFleet
-from auditor.model.audit import AuditRun, Fleet, Shard
+from auditor.model.audit import Audited, AuditRun, Fleet, Shard
 
 _SETTINGS: Final = "merge"
 _ONE_NIGHT: Final = timedelta(hours=12)
@@ -19,7 +20,7 @@ _ONE_NIGHT: Final = timedelta(hours=12)
 
 
 def merge(parts: Sequence[tuple[str, Fleet]], history: History) -> RecordedFleet:
-    """Put parts together, each given with the name of its file. Of a part that is there twice, the later one counts.
+    """Put parts together, each given with the name of its file. Of a part that is there twice, the one that began later counts.
 
     What differs from the last time was found by the parts, each by its own history: it is taken as it stands. A part that is
     missing makes the audit incomplete. Raises UsageError for parts that are not of one audit.
@@ -30,8 +31,11 @@ def merge(parts: Sequence[tuple[str, Fleet]], history: History) -> RecordedFleet
         (each.shard for each in (fleet.run for fleet in chosen.values()) if each.shard), count.count if count else 0
     )
     fleets = [chosen[index] for index in sorted(chosen)]
-    targets = {audited.target.name: audited.target for fleet in fleets for audited in fleet.repositories()}
+    targets = {audited.target.name: audited.target for fleet in fleets for audited in _own(fleet)}
     run = _run([fleet.run for fleet in fleets], absent)
+    if not absent and Targets(tuple(targets.values())).id != run.targets:
+        why = "the parts do not hold all repositories that the audit named"
+        run = replace(run, ended_early="; ".join(filter(None, (run.ended_early, why))))
     recording = history.begin(replace(run, ended_early=""), targets.values(), settings=_SETTINGS)
     for fleet in fleets:
         for audited in fleet.repositories():
@@ -57,11 +61,33 @@ def _chosen(parts: Sequence[tuple[str, Fleet]]) -> dict[int, Fleet]:
             )
         first = first or (name, run)
         known = chosen.get(run.shard.index)
+        if known is not None and known.run.started == run.started and not _same(known, fleet):
+            raise UsageError(
+                f"{name} says something else of part {run.shard} than another file of the same time",
+                help="find out which of the two that part has written, and merge that one",
+            )
         if known is None or known.run.started < run.started:
             chosen[run.shard.index] = fleet
     if not chosen:
         raise UsageError("nothing to merge", help="name the results of all parts")
     return chosen
+
+
+def _same(one: Fleet, other: Fleet) -> bool:
+    """Whether two files say the same of every repository."""
+    return all(mine == theirs for mine, theirs in zip_longest(one.repositories(), other.repositories()))
+
+
+def _own(fleet: Fleet) -> Iterator[Audited]:
+    """The repositories of a part. Raises UsageError for one that falls into another: whose word would count?"""
+    shard = fleet.run.shard
+    for audited in fleet.repositories():
+        if shard is not None and not falls(audited.target, shard):
+            raise UsageError(
+                f"the result of part {shard} tells of {audited.target.name[:100]!r}, which is of another part",
+                help="merge what `--shard I/N` has written, as it was written",
+            )
+        yield audited
 
 
 def _fits(one: AuditRun, other: AuditRun) -> bool:

@@ -38,13 +38,14 @@ class Targets:
         if shard is None:
             return self
         return Targets(
-            tuple(each for each in self.found if _falls(each, shard)),
-            tuple(each for each in self.failed if _falls(each.target, shard)),
+            tuple(each for each in self.found if falls(each, shard)),
+            tuple(each for each in self.failed if falls(each.target, shard)),
             self.notes,
         )
 
 
-def _falls(target: Target, shard: Shard) -> bool:
+def falls(target: Target, shard: Shard) -> bool:
+    """Whether a target is of this part."""
     digest = hashlib.sha256(target.name.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % shard.count == shard.index - 1
 
