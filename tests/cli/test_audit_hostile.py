@@ -47,6 +47,8 @@ class Scene:
     before: str = ""
     """Shell in front of the program."""
     meanwhile: Callable[[subprocess.Popen[str]], None] = lambda _: None
+    after: Callable[[], None] = lambda: None
+    """What else must hold in the end."""
     is_first: bool = True
     """Whether the history is as the program left it before: then the good repository must be in it."""
 
@@ -139,6 +141,13 @@ def huge_history(scene: Scene) -> None:
     first = f"{one}from {tip}\nM 040000 {tree} \n"
     stream = first + f"{one}M 040000 {tree} \n" * 20_000
     subprocess.run(["git", "fast-import", "--quiet"], cwd=bare, input=stream, text=True, check=True)
+
+    def after() -> None:
+        (mirror,) = (scene.estate.house.home / ".cache" / "auditor" / "mirrors").glob("*/HEAD")
+        assert repositories.git(mirror.parent, "rev-list", "--all", "--count") == "1"
+        assert repositories.git(bare, "rev-list", "--all", "--count") == "20002"
+
+    scene.after = after
 
 
 def lfs(scene: Scene) -> None:
@@ -423,6 +432,7 @@ def test_bad_input(scene: Scene, name: str) -> None:
         good = next(each for each in report["repositories"] if each["name"] == "good")
         assert (good["failure"], good["exit"]) == (None, 0)
         assert [i["verdict"] for i in report["images"] if i["repository"] == "good"] == ["verified"]
+    scene.after()
     if scene.is_first and scene.estate.history.exists():
         whole(scene.estate.history)
 
