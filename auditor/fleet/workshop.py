@@ -113,9 +113,13 @@ class Workshop:
         return "|".join((found.identity, *(tool.version() for tool in (found.kustomize, found.helm) if tool)))
 
     def stop(self) -> None:
-        """Let no registry be asked any more, and no repository be fetched."""
+        """Let no registry be asked any more, and no repository be fetched; what is under way ends."""
         self._mirrors.stop()
         self._pace.stop()
+        with self._lock:
+            opened = list(self._registries.values())
+        for registry in opened:
+            registry.stop()
         for also in self._also_stopped:
             also()
 

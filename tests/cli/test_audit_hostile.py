@@ -275,8 +275,13 @@ def terminated(scene: Scene) -> None:
         until(lambda: any("/acme/web/" in each for each in registry.asked()))
         time.sleep(1)
         process.send_signal(signal.SIGTERM)
+        told.append(time.monotonic())
 
-    scene.meanwhile = meanwhile
+    def after() -> None:
+        assert time.monotonic() - told[0] < 10, "what is under way is not waited for"
+
+    told: list[float] = []
+    scene.meanwhile, scene.after = meanwhile, after
 
 
 def clock_went_back(scene: Scene) -> None:
