@@ -50,6 +50,11 @@ class Default:
         """The fields that the reference is made of."""
         yield from _FIELD.findall(self.image)
 
+    def may_be(self, names: frozenset[bytes]) -> bool:
+        """Whether the last part of the image's name is one of these, lower-case, or is made of fields."""
+        name = self.image.partition("@")[0].rpartition("/")[2].partition(":")[0].lower()
+        return "{" in name or name.encode() in names
+
 
 def tagged(node: Node, path: str) -> str:
     """The tag that a field gives a name without one: a version with `+` as `-`, as tags allow no `+`."""

@@ -53,6 +53,8 @@ class Shared:
     roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
+    words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
+    """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Reader:
     def __post_init__(self) -> None:
         self._want = prefilter(self.kinds.words) if self.filtered else _everything
         self.files = self.tree.entries()
-        self._directories = frozenset(_parents(self.files))
+        self._directories = _parents(self.files)
 
     @contextmanager
     def tracing(self) -> Iterator[dict[str, str]]:
@@ -261,17 +263,15 @@ class Reader:
         return complete(content, path, None, self.limits)
 
 
-def _parents(paths: Iterable[str]) -> Iterator[str]:
+def _parents(paths: Iterable[str]) -> frozenset[str]:
     """Every directory of a tree; `.` is the top."""
-    last = ""
-    yield "."
-    for path in paths:
-        directory = posixpath.dirname(path)
-        if directory != last:
-            last = directory
-            while directory.strip("/"):  # a tree made by hand may hold a name that starts with a slash
-                yield directory
-                directory = posixpath.dirname(directory)
+    found = {"."}
+    for directory in {posixpath.dirname(f"{holder}/") for holder in {path.rpartition("/")[0] for path in paths}}:
+        here = directory
+        while here.strip("/") and here not in found:  # a tree made by hand may hold a name that starts with a slash
+            found.add(here)
+            here = posixpath.dirname(here)
+    return frozenset(found)
 
 
 def _everything(_content: bytes) -> bool:

@@ -78,13 +78,18 @@ class Kinds:
             _word(entry) for entry in entries if entry.fields or any(_is_hidden(path) for path, _ in entry.paths)
         )
 
-    @property
-    def making(self) -> frozenset[tuple[bytes, ...]]:
+    def making(self, names: frozenset[bytes]) -> frozenset[tuple[bytes, ...]]:
         """Lower-case words that are all in each object of which this table knows images that it does not name.
 
-        Its group as an object says it, before the version: what only defines the kind says it otherwise.
+        Only those whose image may have one of the `names` (the last part, lower-case). The group stands as an object says
+        it, before the version: what only defines the kind says it otherwise.
         """
-        entries = (entry for listed in self.by_kind.values() for entry in listed if entry.defaults)
+        entries = (
+            entry
+            for listed in self.by_kind.values()
+            for entry in listed
+            if any(default.may_be(names) for default in entry.defaults)
+        )
         words = (("" if entry.group in ("", "*") else f"{entry.group}/", entry.kind.strip("*")) for entry in entries)
         return frozenset(tuple(word.lower().encode() for word in each if word) for each in words)
 

@@ -9,7 +9,7 @@ is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,6 +44,24 @@ _FILLED: Final = frozenset((f"{group}/".encode(),) for group in BY_GROUP)
 """Words of what gets parts of a reference from elsewhere: tasks and workflows."""
 _TEMPLATE: Final = re.compile(rb"\bkind[\"']?\s*:[^\n,}]{0,80}\btemplate\b", re.ASCII)
 """An OpenShift template, which gets them from its parameters."""
+_WRITTEN: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*", re.ASCII)
+_UNWRITTEN: Final = "latest"
+"""The tag that a name gets where nothing says one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What must be written somewhere for a reference to be made: the last part of its name, and its tag or digest.
+
+    Both in lower case, the tag with `-` for `+`; the tag is empty where none need be written.
+    """
+
+    name: bytes
+    tag: bytes
+
+    def within(self, held: frozenset[bytes]) -> bool:
+        """Whether both are there."""
+        return self.name in held and (not self.tag or self.tag in held)
 
 
 @dataclass(slots=True)
@@ -54,13 +72,16 @@ class Spare:
     found: Entries
     within: Reach
     touched: frozenset[str]
-    _names: re.Pattern[bytes] | None = field(init=False)
-    _held: dict[str, bool] = field(default_factory=dict)
+    _needed: frozenset[_Needed] = field(init=False)
+    _names: dict[bytes, re.Pattern[bytes]] = field(init=False)
+    _tags: frozenset[bytes] = field(init=False)
+    _making: frozenset[tuple[bytes, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = sorted({re.escape(last_name(text).lower()) for text in self.within.asked})
-        pattern = f"(?:{'|'.join(names)})(?![a-z0-9_-])".encode("utf-8", "surrogateescape")
-        self._names = re.compile(pattern) if names else None
+        self._needed = frozenset(map(needed, self.within.asked))
+        self._names = {one.name: re.compile(re.escape(one.name) + rb"(?![a-z0-9_-])") for one in self._needed}
+        self._tags = frozenset(one.tag for one in self._needed if one.tag)
+        self._making = _FILLED | self.reader.kinds.making(frozenset(self._names)) if self._needed else frozenset()
 
     @property
     def identity(self) -> str:
@@ -78,65 +99,92 @@ class Spare:
 
     def leaves_file(self, path: str) -> bool:
         """Whether a file that is loaded need not be read."""
-        return path not in self.touched and not self._may_hold(path)
+        return path not in self.touched and (not self._needed or not self._may_make([self._held(path)]))
 
     def leaves_directory(self, directory: str) -> bool:
         """Whether a kustomization that is loaded need not be read, nor what it loads."""
         affected = self.found.affected
         if affected is None or directory in affected or directory not in self.found.kustomizations:
             return False
-        return self._names is None or not any(self._may_make(one) for one in self._closure(directory))
+        return not self._needed or not self._may_make(self._held_by(self._closure(directory)))
 
-    def _closure(self, directory: str) -> Iterator[str]:
+    def _closure(self, directory: str) -> Iterator[Kustomization]:
         known, waiting = {directory}, [directory]
         while waiting:
-            yield (here := waiting.pop())
+            here = waiting.pop()
+            yield self.found.kustomizations[here]
             fresh = self.found.links.get(here, frozenset()) - known
             known |= fresh
             waiting += fresh
 
-    def _may_make(self, directory: str) -> bool:
-        """Whether a kustomization may make one of the references: of whatever it names, or of parts of that."""
-        item = self.found.kustomizations[directory]
-        if item.node.get("replacements") is not None:
-            return True
-        return self._may_hold(item.path) or any(self._may_hold(path) for path in self._files(item))
+    def _may_make(self, held: Iterable[frozenset[bytes] | None]) -> bool:
+        """Whether texts may make one of the references together: of what they say, or (None) of what they do not say."""
+        words: set[bytes] = set()
+        for each in held:
+            if each is None:
+                return True
+            words |= each
+        return any(one.within(frozenset(words)) for one in self._needed)
 
-    def _files(self, item: Kustomization) -> Iterator[str]:
-        for scalar in scalars(item.node):
-            for text in (scalar.text, scalar.text.partition("=")[2]):
+    def _held_by(self, kustomizations: Iterable[Kustomization]) -> Iterator[frozenset[bytes] | None]:
+        """What stands in kustomizations, and in whatever they name."""
+        for item in kustomizations:
+            texts = [scalar.text for scalar in scalars(item.node)]
+            if _composes(item):
+                yield None
+            yield self._words("\n".join(texts).encode("utf-8", "surrogatepass"))
+            yield from map(self._held, self._files(item.directory, texts))
+
+    def _files(self, directory: str, texts: Iterable[str]) -> Iterator[str]:
+        for each in texts:
+            for text in (each, each.partition("=")[2]):
                 if text and "\n" not in text:
                     try:
-                        path = self.reader.resolve(join(item.directory, text))
+                        path = self.reader.resolve(join(directory, text))
                     except OutOfTree:
                         continue
                     if path is not None:
                         yield path
 
-    def _may_hold(self, path: str) -> bool:
-        if self._names is None:
-            return False
-        known = self._held.get(path)
-        if known is None:
+    def _held(self, path: str) -> frozenset[bytes] | None:
+        """The words that a file holds, read once for all trees."""
+        key, known = (self.reader.tree.content_id(path), self.identity), self.reader.shared.words
+        if key not in known:
             try:
-                known = self._holds(self.reader.bytes_of(path))
+                known[key] = self._words(self.reader.bytes_of(path))
             except Unreadable:
-                known = True
-            self._held[path] = known
-        return known
+                known[key] = None
+        return known[key]
 
-    def _holds(self, content: bytes) -> bool:
-        """Whether a text has the last name of one of the references, or may make it of what it does not say."""
+    def _words(self, content: bytes) -> frozenset[bytes] | None:
+        """The names and tags in a text; None where it may make a reference of what it does not say."""
         text = plain(content)
         if text is None:
-            return True
+            return None
         text = text.lower()
-        if self._names is None or self._names.search(text) is not None:
-            return True
         if b"parameters" in text and b"objects" in text and _TEMPLATE.search(text) is not None:
-            return True
-        making = _FILLED | self.reader.kinds.making
-        return any(all(word in text for word in words) for words in making)
+            return None
+        if any(all(word in text for word in words) for words in self._making):
+            return None
+        held = [name for name, pattern in self._names.items() if name in text and pattern.search(text) is not None]
+        if held:
+            text = text.replace(b"+", b"-")
+        return frozenset((*held, *(tag for tag in self._tags if tag in text)))
+
+
+def _composes(item: Kustomization) -> bool:
+    """Whether a kustomization makes a part of a reference of several texts."""
+    suffixed = any(entry.get("tagSuffix") is not None for entry, _ in item.entries("images"))
+    return suffixed or item.node.get("replacements") is not None
+
+
+def needed(text: str) -> _Needed:
+    """What no reference is made without."""
+    rest, _, digest = text.partition("@")
+    tag = digest.partition(":")[2] if digest else rest.rpartition("/")[2].partition(":")[2]
+    tag = tag.lower().replace("+", "-")
+    said = tag if _WRITTEN.fullmatch(tag) and tag != _UNWRITTEN else ""
+    return _Needed(last_name(text).lower().encode("utf-8", "surrogateescape"), said.encode())
 
 
 def last_name(text: str) -> str:

@@ -101,10 +101,11 @@ def plan(reader: Reader, builder: Builder, found: Entries, settings: ManifestSet
     made = graph(reader, builder, ground, settings)
     ways: list[tuple[str, Deployment | None]] = []
     named: list[str] = []
-    for root in sorted({*found.roots, *made.deployments}):
+    entry_points = frozenset(found.roots)
+    for root in sorted({*entry_points, *made.deployments}):
         mine = made.deployments.get(root, ())
         was_plain = root in before.roots and root not in before.named
-        is_entry = root in found.roots and not mine and root not in made.covered
+        is_entry = root in entry_points and not mine and root not in made.covered
         if is_entry or (root in found.kustomizations and (root in made.plain or was_plain)):
             ways.append((root, None))
         elif root in found.kustomizations or mine:

@@ -235,6 +235,59 @@ def test_what_a_sibling_makes_is_not_new(how: str) -> None:
     assert not found.added
 
 
+def app(**spec: Any) -> str:
+    return json.dumps({"apiVersion": "acme.example/v1", "kind": "App", "metadata": {"name": "x"}, "spec": spec})
+
+
+DIGEST = "0123456789abcdef" * 4
+JOINED = {
+    "a tag with a suffix": (
+        "ghcr.io/acme/my-api:3-alpine",
+        "resources: [one.yaml]\nimages: [{name: ghcr.io/acme/my-api, tagSuffix: -alpine}]\n",
+        pod("ghcr.io/acme/my-api:3"),
+    ),
+    "a tag of another file": (
+        "ghcr.io/acme/my-api:3",
+        "resources: [one.yaml]\nimages: [{name: ghcr.io/acme/my-api, newTag: '3'}]\n",
+        pod("ghcr.io/acme/my-api:2"),
+    ),
+    "a tag that nobody writes": (
+        "ghcr.io/acme/my-api:latest",
+        "resources: [one.yaml]\n",
+        app(hub="ghcr.io/acme", image="my-api"),
+    ),
+    "a digest without its algorithm": (
+        f"ghcr.io/acme/my-api@sha256:{DIGEST}",
+        "resources: [one.yaml]\n",
+        app(image={"repository": "ghcr.io/acme/my-api", "digest": DIGEST}),
+    ),
+    "a tag in capitals": ("ghcr.io/acme/my-api:RC", "resources: [one.yaml]\n", pod("ghcr.io/acme/my-api:RC")),
+    "a version that is no tag": (
+        "ghcr.io/acme/my-api:v1.30.1-k3s1",
+        "resources: [one.yaml]\n",
+        json.dumps(
+            {
+                "apiVersion": "upgrade.cattle.io/v1",
+                "kind": "Plan",
+                "metadata": {"name": "x"},
+                "spec": {"version": "v1.30.1+k3s1", "upgrade": {"image": "ghcr.io/acme/my-api"}},
+            }
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", sorted(JOINED))
+def test_what_a_sibling_puts_together_is_not_new(how: str) -> None:
+    """The name stands in one place, and the tag in another or nowhere as it is deployed."""
+    image, kustomization, manifest = JOINED[how]
+    base = {**BASE, "a/one.yaml": pod("web:1"), "b/kustomization.yaml": kustomization, "b/one.yaml": manifest}
+    head = {**base, "a/one.yaml": pod(image)}
+    whole = gating(encoded(base), encoded(head), narrow=False)
+    assert not whole.added, "the root has it, in the way that this case is about"
+    assert gating(encoded(base), encoded(head), narrow=True).same(whole)
+
+
 def test_what_an_operator_makes_is_not_new() -> None:
     """The table knows the image of an object that does not say it."""
     known = (one for listed in kinds.load({}).by_kind.values() for one in listed if one.defaults and one.group)
@@ -300,9 +353,11 @@ def test_a_root_that_only_head_has_is_read_whole() -> None:
     assert found.same(gating(encoded(base), encoded(head), narrow=False))
 
 
-@pytest.mark.parametrize(("image", "read"), [("ghcr.io/acme/fresh:3", False), ("ghcr.io/acme/api:3", True)])
+@pytest.mark.parametrize(
+    ("image", "read"), [("ghcr.io/acme/fresh:2", False), ("ghcr.io/acme/api:3", False), ("ghcr.io/acme/api:2", True)]
+)
 def test_a_sibling_is_read_where_it_may_hold_what_differs(image: str, *, read: bool) -> None:
-    """The image of the change replaces `web`, which no sibling names; `api` may be in the one that names it."""
+    """The image of the change replaces `web`, which no sibling names; `api` may be in the one that names it and the tag."""
     base = encoded({**BASE, "a/one.yaml": pod("ghcr.io/acme/web:1")})
     head = {**base, "a/one.yaml": pod(image).encode()}
     trees, shared, rules = (MemoryTree(base, "base"), MemoryTree(head, "head")), Shared(), ManifestSettings()
