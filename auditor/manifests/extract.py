@@ -259,6 +259,8 @@ class _Walk:
         whole = assemble(node, named="image" in key and not key.endswith(_NOT_IMAGES), container=certain)
         if whole is None or not (is_reference(whole.text) or is_template(whole.text)) or whole.scalars & self._taken:
             return
+        if (*trail, whole.key) in self._left:
+            return
         self._taken.update(whole.scalars)
         sure = Confidence.LOW if self.inner else confidence
         path = self.prefix + written((*trail, whole.key))

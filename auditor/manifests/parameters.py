@@ -25,10 +25,12 @@ _TEKTON: Final = re.compile(
 )
 _ARGO: Final = re.compile(r"\{\{\s*(?:inputs|workflow)\.parameters\.(?P<name>[\w-]+)\s*\}\}")
 _OPENSHIFT: Final = re.compile(r"\$\{\{(?P<quoted>\w+)\}\}|\$\{(?P<name>\w+)\}")
+_RESOURCE_SET: Final = re.compile(r"<<-?\s*inputs\.(?P<name>\w+)(?P<quoted>)(?:\s*\|\s*quote)?\s*-?>>")
 BY_GROUP: Final[Values[str, re.Pattern[str]]] = {
     "tekton.dev": _TEKTON,
     "triggers.tekton.dev": _TEKTON,
     "argoproj.io": _ARGO,
+    "fluxcd.controlplane.io": _RESOURCE_SET,
 }
 _LISTS: Final = frozenset({"params", "parameters"})
 MOST: Final = 32
@@ -70,7 +72,16 @@ def _lists(node: Node) -> Iterator[list[Node]]:
         for key, value in node.entries:
             if key in _LISTS and isinstance(value, Sequence):
                 yield value.items
+            elif key == "inputs" and isinstance(value, Sequence):
+                yield [
+                    _input(name, one) for each in value.items if isinstance(each, Mapping) for name, one in each.entries
+                ]
             yield from _lists(value)
+
+
+def _input(name: str, value: Node) -> Node:
+    """A key of the `inputs` of a ResourceSet as a parameter (flux-operator)."""
+    return Mapping([("name", Scalar(name, "", 1, 1)), ("value", value)])
 
 
 def index(items: list[Node]) -> dict[str, tuple[Scalar, ...]]:

@@ -33,6 +33,18 @@ WHOLE: Final = frozenset(
         *("HelmRelease", "HelmChart", "Kustomization", "OCIRepository", "Application", "ApplicationSet"),
         *("Task", "ClusterTask", "TaskRun", "Pipeline", "PipelineRun", "TriggerTemplate", "StepAction"),
         *("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"),
+        *(
+            "Release",
+            "HelmChartProxy",
+            "HelmOp",
+            "ManagedChart",
+            "Profile",
+            "ClusterProfile",
+            "Chart",
+            "ClusterConfig",
+            "App",
+        ),
+        *("Subscription", "ClusterExtension", "ResourceSet", "Composition", "Object"),
     }
 )
 """Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
@@ -182,7 +194,11 @@ class Pruner:
             if template is None:
                 # A map or list under a key that says image is kept complete: any of its parts may make a reference.
                 wanted = "image" in name.lower() or name in self._wide
-                return (yaml.full(value, self._complete), True) if wanted else self._prune(value)
+                if wanted:
+                    return yaml.full(value, self._complete), True
+                node, kept = self._prune(value)
+                # Whether a part is there at all may decide what an operator deploys (`kes: {replicas: 2}`).
+                return node, kept or name in self._words
             return yaml.scalar(value), "image" in name.lower()
         inner = self._inside(name, value)
         if inner is not None:

@@ -9,7 +9,9 @@ from typing import Final
 
 from auditor.model.reference import InvalidReference, Reference
 
-_TEMPLATE: Final = re.compile(r"\$\{|\$\(|\{\{|%\{|\$[A-Z_]{2,}|<[A-Za-z][\w .-]*>|^ENC\[|^__[A-Z_]+__$")
+_TEMPLATE: Final = re.compile(
+    r"\$\{|\$\(|\{\{|%\{|\$[A-Z_]{2,}|<[A-Za-z][\w .-]*>|<<-?\s*(?:inputs\b|\$\w)|^ENC\[|^__[A-Z_]+__$"
+)
 _NUMBER: Final = re.compile(r"[-+]?(?:0[xob][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)", re.ASCII)
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _REFERENCE: Final = (
@@ -32,7 +34,11 @@ _LONGEST: Final = 64 * 1024
 _SCHEME: Final = re.compile(r"(?:oci|docker)://", re.ASCII)
 
 # ── the prefilter: what these patterns do not meet cannot hold an image ──────────────────────────────────────────────────
-_CHARTS: Final = (b"helm.toolkit.fluxcd.io", b"kustomize.toolkit.fluxcd.io", b"argoproj.io", b"tekton.dev")
+_CHARTS: Final = (
+    *(b"helm.toolkit.fluxcd.io", b"kustomize.toolkit.fluxcd.io", b"argoproj.io", b"tekton.dev"),
+    *(b"cattle.io", b"crossplane.io", b"addons.cluster.x-k8s.io", b"config.projectsveltos.io", b"k0sproject.io"),
+    *(b"kappctrl.k14s.io", b"operators.coreos.com", b"olm.operatorframework.io", b"fluxcd.controlplane.io"),
+)
 """Groups of the objects that deploy charts and directories, or hand parameters to others: they decide about every image of
 these."""
 _WORDS: Final = (b"image", b"repository", b"newtag", b"newname", b"oci://", b"docker://", b"@sha256:", *_CHARTS)

@@ -11,6 +11,7 @@ from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import read_chart
 from auditor.manifests.helm.needs import Absent, Lookup, first
+from auditor.manifests.helm.orders import Order, held, orders
 from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.helm.settings import settings
@@ -21,6 +22,7 @@ from auditor.manifests.kustomize.gaps import chart_gap, unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Mapping, Scalar, scalars
 from auditor.manifests.objects import Object
+from auditor.manifests.operators import operators_of
 from auditor.manifests.render.sandbox import Failed
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -59,14 +61,25 @@ class Charts:
     _count: int = 0
 
     def of(self, item: Object, lookup: Lookup) -> Iterator[Deployed]:
-        """What an object deploys by charts; nothing for most objects."""
+        """What an object deploys by charts, or by a catalogue of operators; nothing for most objects."""
         match item.kind, item.group:
             case "HelmRelease", "helm.toolkit.fluxcd.io":
                 yield self._release(item, lookup)
             case (("Application" | "ApplicationSet"), "argoproj.io"):
                 yield from self._sources(item)
             case _:
-                return
+                gaps = tuple(operators_of(item))
+                yield from (Deployed("", (), (gap,)) for gap in gaps)
+                yield from (self._ordered(item, order) for order in orders(item))
+                for inner in held(item):
+                    yield from self.of(inner, lookup)
+
+    def _ordered(self, item: Object, order: Order) -> Deployed:
+        """A chart that another controller than Flux and Argo CD deploys: it is of a repository, always."""
+        gap = release_gap(item, order.edit, f"{item.kind} {item.name}", order.chart, order.version)
+        layers, absent = _parted(order.layers)
+        release = Release("", gap.place, order.name, order.namespace, layers)
+        return self._fetched("", Foreign(order.chosen, release), absent, gap)
 
     def alone(self, directory: str) -> Deployed:
         """A chart that nothing deploys, with the values that it starts with."""

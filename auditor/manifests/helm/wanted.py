@@ -64,7 +64,7 @@ Fetch: TypeAlias = Callable[[Wanted], Fetched | Unfetched]
 def wanted(repository: str, name: str, version: str, digest: str = "", *, is_tag: bool = False) -> Wanted | Unfetched:
     """A chart as something in the tree names it; where that cannot be understood, why."""
     text = f"{repository} {name} {version}"
-    if "${" in text or "{{" in text or "$(" in text:
+    if "${" in text or "{{" in text or "$(" in text or "<<" in text:
         return Unfetched("which chart it is, is filled in later")
     oci = repository.startswith(_OCI)
     if not oci and not repository.startswith(_WEB):
