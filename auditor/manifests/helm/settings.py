@@ -26,6 +26,8 @@ from auditor.model.place import Place
 NAMES: Final = ("fleet.yaml", "fleet.yml", "helmfile.yaml", "helmfile.yml", "helmfile.yaml.gotmpl")
 _DECIDED: Final = ("environments", "bases", "helmfiles", "templates")
 """Keys of a helmfile with which something outside of the file decides what is deployed."""
+_AFTER: Final = ("postRenderer", "strategicMergePatches", "jsonPatches", "transformers", "dependencies")
+"""Keys of a release, and of `helmDefaults`, that change what its chart makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,9 @@ def _helmfile(reader: Reader, path: str, document: Mapping) -> Iterator[Setting 
         chart = release.scalar("chart") if isinstance(release, Mapping) else None
         if chart is None or not isinstance(release, Mapping) or release.text("installed") == "false":
             continue
+        if after := [key for key in _AFTER for one in (release, document.mapping("helmDefaults")) if one.get(key)]:
+            why = f"{after[0]} of release {release.text('name')} changes what its chart makes, and is not run"
+            yield unrendered(Place(path, release.line), "helmfile", f"{why}: render it with `helmfile template`")
         local = chart.text.startswith(("./", "../")) and "{{" not in chart.text
         version = release.text("version") or "any version"
         title = f"release {release.text('name')} deploys chart {chart.text} ({version})"
