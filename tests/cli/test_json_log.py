@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -186,3 +188,34 @@ def test_a_log_that_takes_nothing_costs_nothing(estate: Estate, log: tuple[str, 
         )  # fmt: skip
     assert done.returncode == 1
     assert len(json.loads((estate.folder / "out.json").read_text("utf-8"))["repositories"]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verbose", [(), ("-v",)], ids=["plain", "verbose"])
+def test_dask_tells_in_json_too(estate: Estate, verbose: tuple[str, ...]) -> None:  # noqa: F811 - as above
+    """Nobody is there; whatever Dask says of it, it says so in our form."""
+    estate.own("apps", "api")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    script = (
+        "import auditor.fleet.engines.workers as workers\nworkers._WAIT = 2\nfrom auditor.cli.main import run\nrun()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "audit", "apps", "--no-history", *JSON, *verbose,
+         "--engine", "dask", "--scheduler", f"tcp://127.0.0.1:{port}"],
+        cwd=estate.folder, env=estate.house.process_environ(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "does not answer" in of(lines(done.stderr), "error")[0]["message"]
+
+
+def test_handlers_of_dask_are_taken_over() -> None:
+    """Whoever it is that has imported it."""
+    pytest.importorskip("distributed")
+    from auditor.fleet.engines.workers import _take_over_logs
+
+    logger = logging.getLogger("distributed.client")
+    logger.addHandler(logging.StreamHandler())
+    logger.propagate = False
+    _take_over_logs()
+    assert (logger.handlers, logger.propagate) == ([], True)

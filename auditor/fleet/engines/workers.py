@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -61,6 +62,7 @@ def workers(address: str, certificates: Certificates, settings: Settings) -> Ite
         import distributed  # noqa: PLC0415 - an extra, and 0.4 s
     except ImportError as error:
         raise UsageError("--engine dask needs Dask", help="install the extra: gitops-auditor[fleet]") from error
+    _take_over_logs()
     security = distributed.Security(  # type: ignore[no-untyped-call]
         tls_ca_file=certificates.authority,
         tls_client_cert=certificates.certificate,
@@ -78,6 +80,15 @@ def workers(address: str, certificates: Certificates, settings: Settings) -> Ite
         ) from error
     with client:
         yield Workers(client, settings)
+
+
+def _take_over_logs() -> None:
+    """Dask gives its loggers handlers that write text to standard error as they like: ours decide who is told, and in which form."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"distributed", "bokeh", "tornado"}:
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True
 
 
 def _refuse_plain(address: str) -> None:
