@@ -1,10 +1,10 @@
 """How fast a host may be asked, and when it is asked again.
 
 Each host has a budget of requests under way. A request that is answered 429 waits as long as its `Retry-After` says; the budget
-becomes smaller by one, and grows again with what is answered. Where nothing but 429 comes, the host is full: the budget becomes
-half of what it was, and nobody asks before its `Retry-After` has passed. A request is tried again (stamina) after 408, 429, 5xx
-and connection faults, with growing pauses and jitter, never beyond the deadline of the run. A host that answers nothing at all is
-soon asked only once per question.
+becomes smaller by one, once for all that were under way together, and grows again with what is answered. Where nothing but 429
+comes, the host is full: the budget becomes half of what it was, and nobody asks before its `Retry-After` has passed. A request is
+tried again (stamina) after 408, 429, 5xx and connection faults, with growing pauses and jitter, never beyond the deadline of the
+run. A host that answers nothing at all is soon asked only once per question.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class HostPace:
         self._budget = limits.connections_per_host
         self._refused = 0
         self._good = 0
+        self._shrunk = 0.0
         self._under_way = 0
         self._resume = 0.0
         self._closed: tuple[float, Fault] | None = None
@@ -92,8 +93,8 @@ class HostPace:
                 self._budget += 1
                 self._condition.notify()
 
-    def failed(self, failure: Failed) -> None:
-        """Note what a failed request says about the host."""
+    def failed(self, failure: Failed, began: float) -> None:
+        """Note what a failed request says about the host. `began` is when it was sent (monotonic seconds)."""
         with self._condition:
             self._silent = self._silent + 1 if failure.fault.kind in _SILENT else 0
             until = time.monotonic() + (failure.wait or 0.0)
@@ -102,13 +103,16 @@ class HostPace:
             if failure.fault.kind is not FaultKind.RATE_LIMITED:
                 self._resume = max(self._resume, until)
             elif self._is_full():
-                self._budget = max(1, self._budget // 2)
+                self._shrink(self._budget // 2)
                 self._resume = max(self._resume, until)
-            else:
-                self._budget = max(1, self._budget - 1)
+            elif began > self._shrunk:  # what was sent before the host was asked less says nothing about asking it less
+                self._shrink(self._budget - 1)
+
+    def _shrink(self, budget: int) -> None:
+        self._budget = max(1, budget)
+        self._shrunk = time.monotonic()
 
     def _is_full(self) -> bool:
-        self._good = 0
         self._refused += 1
         if self._refused < _FULL:
             return False
@@ -207,7 +211,7 @@ class Pace:
             try:
                 answer = ask(min(now + self._limits.request_seconds, end))
             except Failed as failure:
-                pace.failed(failure)
+                pace.failed(failure, now)
                 raise (_over() if time.monotonic() >= end else failure) from None
             pace.answered()
             return answer
