@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from fixtures.registry.access import BasicAccess
 from tests.cli.house import Ran
 from tests.cli.test_audit import Estate, estate  # noqa: F401 - a fixture
+from tests.cli.test_audit_engines import cluster
 
 
 def lenient(estate: Estate) -> str:  # noqa: F811 - as above
@@ -108,7 +110,6 @@ def test_named_twice(estate: Estate) -> None:  # noqa: F811 - as above
 def test_credentials_are_for_registries_of_rules_that_were_given(estate: Estate, who: str, signed_in: bool) -> None:  # noqa: F811
     """A repository that says how to speak to a host gets no credential sent there, though another's given rules say the same."""
     registry = estate.house.images.registry
-    registry.access = BasicAccess({"robot": "s3cret"})
     home = estate.house.home / ".docker"
     home.mkdir()
     auth = {"username": "robot", "password": "s3cret"}
@@ -118,5 +119,17 @@ def test_credentials_are_for_registries_of_rules_that_were_given(estate: Estate,
     for name in ("given", "own"):
         estate.own(name, "api", more={"auditor.yaml": rules})
     entries: list[object] = [{"path": "../given", "config": "strict.yaml"}, {"path": "../own"}]
-    found = exits(audit(estate, entries, status=3))
+    with patch.object(registry, "access", BasicAccess({"robot": "s3cret"})):  # others use it after us
+        found = exits(audit(estate, entries, status=3))
     assert found[who] == (0 if signed_in else 3)
+
+
+@pytest.mark.slow
+def test_workers_elsewhere_judge_by_it_too(estate: Estate, tmp_path: Path) -> None:  # noqa: F811 - as above
+    """It travels with the settings: no file of it is where they are."""
+    given(estate, estate.house.images.rules())
+    for name in ("own", "excused"):
+        estate.own(name, "unsigned")
+    entries: list[object] = [{"path": "../own"}, {"path": "../excused", "config": "lenient.yaml"}]
+    with cluster(tmp_path, estate.house.process_environ()) as workers:
+        assert exits(audit(estate, entries, "--refresh", *workers.engine, status=1)) == {"own": 1, "excused": 0}
