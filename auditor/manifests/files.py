@@ -55,6 +55,20 @@ class Shared:
     """Whether a file may hold an object that deploys directories, by content identity."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
     """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
+    _prefilters: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)
+    _directories: dict[int, tuple[Tree, frozenset[str]]] = field(default_factory=dict)
+
+    def prefilter(self, table: Kinds) -> Callable[[bytes], bool]:
+        """The test that refuses only what cannot hold an image, made once for a table."""
+        if table.identity not in self._prefilters:
+            self._prefilters[table.identity] = prefilter(table.words)
+        return self._prefilters[table.identity]
+
+    def directories(self, tree: Tree) -> frozenset[str]:
+        """Every directory of a tree; `.` is the top. The tree is kept, so that no other one gets its `id`."""
+        if id(tree) not in self._directories:
+            self._directories[id(tree)] = tree, _parents(tree.entries())
+        return self._directories[id(tree)][1]
 
 
 @dataclass(slots=True)
@@ -74,9 +88,9 @@ class Reader:
     _below: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._want = prefilter(self.kinds.words) if self.filtered else _everything
+        self._want = self.shared.prefilter(self.kinds) if self.filtered else _everything
         self.files = self.tree.entries()
-        self._directories = _parents(self.files)
+        self._directories = self.shared.directories(self.tree)
 
     @contextmanager
     def tracing(self) -> Iterator[dict[str, str]]:
@@ -102,7 +116,7 @@ class Reader:
         if entry is None or entry.kind is EntryKind.SUBMODULE:
             return ""
         # A file that becomes a symlink may keep its bytes.
-        return f"{entry.kind}:{self.tree.content_id(path)}"
+        return f"{entry.kind.value}:{self.tree.content_id(path)}"
 
     def _identity_below(self, directory: str) -> str:
         known = self._below.get(directory)
@@ -136,7 +150,8 @@ class Reader:
         )
 
     def _look(self, path: str) -> Entry | None:
-        self._seen[path] = self.identity(path)
+        if path not in self._seen:
+            self._seen[path] = self.identity(path)
         return self.files.get(path)
 
     def with_links(self, paths: frozenset[str]) -> frozenset[str]:

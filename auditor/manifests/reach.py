@@ -105,7 +105,7 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
     table = kinds.load(settings.kinds)
     readers = [Reader(tree, table, shared) for tree in trees]
     why = next((why for reader in readers if (why := _unclear(reader, touched) or _handing(reader, touched))), None)
-    if why is None and len({_charts(reader, touched) for reader in readers}) > 1:
+    if why is None and len({_charts(reader, reader.with_links(touched)) for reader in readers}) > 1:
         why = "the change makes or removes a chart"
     if why is not None:
         return why

@@ -234,7 +234,7 @@ def _in_chart(path: str, charts: Iterable[str]) -> bool:
 
 def _manifests(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Files that may be loose manifests, and files of charts."""
-    holders = _Charts(charts)
+    holders = _Charts(frozenset(charts))
     loose: list[str] = []
     inside: list[str] = []
     for path, entry in reader.files.items():
@@ -250,7 +250,7 @@ def _manifests(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> tuple
 class _Charts:
     """Which files belong to charts: templates and the like, values, and the chart's own file."""
 
-    charts: tuple[str, ...]
+    charts: frozenset[str]
 
     def hold(self, path: str) -> bool:
         parts = path.split("/")

