@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -37,7 +38,7 @@ _AHEAD: Final = 2
 """Jobs handed in for each thread of a worker: one that works and one that waits."""
 _FORGOTTEN: Final = 5
 """How often a job is handed in again that a scheduler has forgotten."""
-_WAIT: Final = "60s"
+_WAIT: Final = 60.0
 """How long the scheduler and a first worker may take to answer."""
 _LOOK: Final = 1.0
 """Seconds after which it is looked whether more threads have come."""
@@ -70,16 +71,27 @@ def workers(address: str, certificates: Certificates, settings: Settings) -> Ite
         require_encryption=address.startswith("tls://"),
     )
     try:
+        asyncio.run(_greet(address, security))
         client = distributed.Client(  # type: ignore[no-untyped-call]
             address, security=security, timeout=_WAIT
         )
     except (OSError, TimeoutError) as error:
         raise UsageError(
-            f"the scheduler at {address} does not answer: {str(error)[:200]}",
+            f"the scheduler at {address} does not answer: {str(error)[:200] or 'not a word in time'}",
             help="check the address and the certificates, and that `dask scheduler` runs there",
         ) from error
     with client:
         yield Workers(client, settings)
+
+
+async def _greet(address: str, security: Any) -> None:
+    """Hear a first word of the scheduler. Raises OSError where none comes in time: Dask's client would wait for it without end."""
+    from distributed.comm.core import connect  # noqa: PLC0415 - an extra
+
+    arguments = security.get_connection_args("client")
+    greeting = connect(address, timeout=_WAIT, **arguments)  # type: ignore[no-untyped-call]
+    comm = await asyncio.wait_for(greeting, _WAIT)
+    comm.abort()
 
 
 def _take_over_logs() -> None:
