@@ -299,9 +299,18 @@ def _classify(name: str, text: str, *, certain: bool) -> Iterator[tuple[str, Con
 
 
 def _is_listed(trail: Trail, text: str) -> bool:
-    """Whether a whole reference stands in a map or list `images`, two levels deep at most: `images.vtgate: vitess/lite:v15`."""
+    """Whether a whole reference stands in a map or list `images`, two levels deep at most: `images.vtgate: vitess/lite:v15`.
+
+    What an Application has kustomize replace is deployed where something has the name, by the overlay that it makes.
+    """
     said = trail[-1] if isinstance(trail[-1], str) else ""
-    if "images" not in trail[-3:-1] or said.lower().endswith(_NOT_IMAGES) or "/" not in text or "://" in text:
+    if (
+        "images" not in trail[-3:-1]
+        or "kustomize" in trail
+        or said.lower().endswith(_NOT_IMAGES)
+        or "/" not in text
+        or "://" in text
+    ):
         return False
     return is_complete(text) and is_reference(text)
 
