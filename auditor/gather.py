@@ -134,7 +134,7 @@ class _Gathering:
                 return Evidence(
                     resolution,
                     signatures=self._signatures(ask, digest) if ask.signatures else (),
-                    platforms=self._platforms(ask, digest) if ask.platforms else None,
+                    platforms=self._platforms(ask, digest) if ask.platforms or ask.children else None,
                 )
             case _:
                 assert_never(resolution)
@@ -172,9 +172,9 @@ class _Gathering:
         return listing
 
     def _platforms(self, ask: Ask, digest: Digest) -> tuple[Platform, ...] | Fault:
-        """Each platform manifest with its own signatures."""
+        """Each platform manifest, with its own signatures where they are wanted."""
         children = self._registry.platforms(ask.reference, digest)
-        if isinstance(children, Fault):
+        if isinstance(children, Fault) or not ask.platforms:
             return children
         return tuple(replace(child, signatures=self._signatures(ask, child.digest)) for child in children)
 

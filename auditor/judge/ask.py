@@ -20,6 +20,7 @@ from auditor.model.use import Use, Via
 class Ask:
     """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`.
 
+    `children`: which manifests an index lists, without their signatures: a revoked digest may be among them.
     `every`: all forms of them, because an attestation beside a signature may decide, or
     reveal a revoked signer. `listed`: they are wanted as bytes, for the policies of a cluster, which trust whom they
     choose; whether anything in them holds for the rules is asked by `signatures` alone.
@@ -29,6 +30,7 @@ class Ask:
     reference: Reference
     signatures: bool = True
     platforms: bool = False
+    children: bool = False
     every: bool = False
     listed: bool = False
 
@@ -70,6 +72,7 @@ def _both(one: Question, other: Question) -> Question:
                 one,
                 signatures=one.signatures or other.signatures,
                 platforms=one.platforms or other.platforms,
+                children=one.children or other.children,
                 every=one.every or other.every,
                 listed=one.listed or other.listed,
             )
@@ -104,11 +107,10 @@ class Asking:
 
 
 def _wanted(text: str, reference: Reference, entry: ImageRule | None, rules: Rules) -> Question:
-    revocable = bool(rules.denied_digests) and reference.digest is None
-    if entry is None:
-        return Ask(text, reference, signatures=False) if revocable else DontAsk(text)
-    if entry.unsigned_allowed:
-        unpinned = entry.pinned is Pinned.REQUIRE and reference.digest is None
-        return Ask(text, reference, signatures=False) if revocable or unpinned else DontAsk(text)
+    revocable = bool(rules.denied_digests)
+    if entry is None or entry.unsigned_allowed:
+        unpinned = entry is not None and entry.pinned is Pinned.REQUIRE and reference.digest is None
+        return Ask(text, reference, signatures=False, children=revocable) if revocable or unpinned else DontAsk(text)
     every = bool(entry.attested_by or rules.denied_signers)
-    return Ask(text, reference, platforms=entry.platforms is not PlatformMode.INDEX, every=every)
+    platforms = entry.platforms is not PlatformMode.INDEX
+    return Ask(text, reference, platforms=platforms, children=revocable, every=every)

@@ -51,7 +51,7 @@ def decide(reference: Reference, entry: ImageRule | None, evidence: Evidence | F
     denied = _denied_digest(reference, evidence, rules) or _denied_signer(evidence, rules)
     if denied is not None:
         return _deny(decision, denied)
-    doubt = _doubt(reference, evidence, rules) if _may_pass(decision.verdict, rules) else None
+    doubt = _doubt(evidence, rules) if _may_pass(decision.verdict, rules) else None
     if doubt is None:
         return decision
     return replace(decision, judgement=replace(decision.judgement, verdict=Verdict.UNJUDGED, reason=doubt, help=""))
@@ -232,18 +232,40 @@ def _deny(decision: Decision, entry: DeniedDigest | DeniedSigner) -> Decision:
     return replace(decision, judgement=judgement, denied=reason)
 
 
-def _doubt(reference: Reference, evidence: Evidence | Fault | None, rules: Rules) -> str | None:
+def _doubt(evidence: Evidence | Fault | None, rules: Rules) -> str | None:
     """Why nobody can tell whether something that would pass is revoked."""
-    if rules.denied_digests and reference.digest is None:
-        fault = evidence.resolution if isinstance(evidence, Evidence) else evidence
-        if fault is None:
-            return "nobody could tell whether it is a revoked image: the registry was not asked"
-        if isinstance(fault, Fault):
-            return f"nobody could tell whether it is a revoked image: {cut(fault.detail)}"
+    if rules.denied_digests and (untold := _untold(evidence)) is not None:
+        return f"nobody could tell whether it is a revoked image: {cut(untold)}"
     unread = [each for each in _signatures(evidence) if isinstance(each, Unreadable)]
     if rules.denied_signers and unread:
         return f"nobody could tell whether a revoked signer signed it: {cut(unread[0].fault.detail)}"
     return None
+
+
+def _untold(evidence: Evidence | Fault | None) -> str | None:
+    """Why it is not known what would run: the digest, and where that is an index, the manifests in it."""
+    found = evidence.resolution if isinstance(evidence, Evidence) else evidence
+    match found:
+        case None:
+            return "the registry was not asked"
+        case Fault(detail=detail):
+            return detail
+        case Absent():
+            return None
+        case Resolved():
+            return _untold_children(evidence)
+        case _:
+            assert_never(found)
+
+
+def _untold_children(evidence: Evidence | Fault | None) -> str | None:
+    match evidence:
+        case Evidence(platforms=None):
+            return "nobody asked what its index lists"
+        case Evidence(platforms=Fault(detail=detail)):
+            return f"what its index lists could not be read: {detail}"
+        case _:
+            return None
 
 
 def _signatures(evidence: Evidence | Fault | None) -> tuple[object, ...]:

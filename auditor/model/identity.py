@@ -41,6 +41,8 @@ CLAIM_NAMES: Final[Mapping[int, str]] = MappingProxyType(
         20: "buildTrigger",
         21: "runInvocationURI",
         22: "sourceRepositoryVisibility",
+        23: "deploymentEnvironment",
+        24: "tokenSubject",
     }
 )
 """Last arc of the extension's OID → the claim's name as Fulcio spells it."""

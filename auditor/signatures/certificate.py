@@ -142,11 +142,13 @@ def _value(leaf: Leaf, oid: ObjectIdentifier) -> bytes | None:
 
 
 def _issuer(leaf: Leaf) -> str | None:
-    if (encoded := _value(leaf, _ISSUER_V2)) is not None:
-        return _der_text(encoded, "the issuer")
-    if (raw := _value(leaf, _ISSUER_V1)) is not None:
-        return _text(raw, "the issuer")
-    return None
+    """From both extensions where both are there: readers of one of them must not see another issuer than those of the other."""
+    encoded, raw = _value(leaf, _ISSUER_V2), _value(leaf, _ISSUER_V1)
+    issuers = [] if encoded is None else [_der_text(encoded, "the issuer")]
+    issuers += [] if raw is None else [_text(raw, "the issuer")]
+    if len(set(issuers)) > 1:
+        refuse(Step.IDENTITY, "the certificate names two issuers")
+    return issuers[0] if issuers else None
 
 
 def _text(value: bytes, what: str) -> str:

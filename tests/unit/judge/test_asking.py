@@ -64,7 +64,15 @@ def test_a_denied_digest_must_be_looked_for_behind_every_tag() -> None:
         question = ask(use("docker.io/acme/api:1"), denying)
         assert isinstance(question, Ask)
         assert not question.signatures
-        assert isinstance(ask(use(f"docker.io/acme/api@{DIGEST}"), denying), DontAsk)
+        assert question.children
+
+
+def test_a_denied_digest_must_be_looked_for_in_every_index() -> None:
+    for book in (rules(), rules(exempt("docker.io/**")), rules(entry("docker.io/**"))):
+        denying = replace(book, denied_digests=(DeniedDigest(OTHER, "INC-7"),))
+        question = ask(use(f"docker.io/acme/api@{DIGEST}"), denying)
+        assert isinstance(question, Ask)
+        assert (question.children, question.platforms) == (True, False)
 
 
 def test_what_is_no_reference_is_not_asked_for() -> None:

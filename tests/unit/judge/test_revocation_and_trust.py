@@ -126,12 +126,30 @@ def test_a_denied_platform_is_denied_where_platforms_are_known() -> None:
     assert decide(parsed(), by, found, with_denied_digest(rules())).denied
 
 
+def test_a_denied_platform_is_denied_though_nobody_asks_who_signed_it() -> None:
+    pinned = parsed(f"{API}@{OTHER}")
+    for by in (entry(), exempt("ghcr.io/**"), None):
+        found = Evidence(Resolved(OTHER), (signed(),), (Platform("linux/arm64", DIGEST),))
+        decision = decide(pinned, by, found, with_denied_digest(rules()))
+        assert (decision.verdict, decision.denied is not None) == (V.WRONG_SIGNER, True)
+        assert decision.platforms == ()
+
+
+@pytest.mark.parametrize("platforms", [None, FAULT])
+def test_an_index_that_nobody_read_does_not_pass_where_digests_are_denied(platforms: Fault | None) -> None:
+    book = with_denied_digest(replace(rules(), otherwise=Otherwise.WARN))
+    for by in (entry(), exempt("ghcr.io/**"), None):
+        unread = Evidence(Resolved(OTHER), (signed(),), platforms)
+        assert decide(parsed(), by, unread, book).verdict is V.UNJUDGED
+        assert decide(parsed(), by, replace(unread, platforms=()), book).verdict in {V.VERIFIED, V.EXEMPT, V.UNCOVERED}
+
+
 @pytest.mark.parametrize("unknown", [None, FAULT, Evidence(FAULT)])
 def test_who_cannot_tell_whether_it_is_revoked_does_not_let_it_pass(unknown: Evidence | Fault | None) -> None:
     book = with_denied_digest(replace(rules(), otherwise=Otherwise.WARN))
     for by in (exempt("ghcr.io/**"), None):
         assert decide(parsed(), by, unknown, book).verdict is V.UNJUDGED
-        assert decide(parsed(f"{API}@{OTHER}"), by, unknown, book).verdict in {V.EXEMPT, V.UNCOVERED}
+        assert decide(parsed(f"{API}@{OTHER}"), by, unknown, book).verdict is V.UNJUDGED
         assert decide(parsed(), by, Evidence(Absent("gone")), book).verdict in {V.EXEMPT, V.UNCOVERED}
 
 

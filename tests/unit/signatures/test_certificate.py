@@ -92,8 +92,8 @@ def test_what_is_no_signing_certificate(extensions: Extensions, why: str) -> Non
 
 
 def test_claims_are_read_by_their_numbers() -> None:
-    raw = {number: f"raw {number}" for number in range(1, 7)}
-    encoded = {number: f"encoded {number}" for number in range(8, 23)}
+    raw = {number: f"raw {number}" for number in range(2, 7)}
+    encoded = {number: f"encoded {number}" for number in range(8, 25)}
     extensions = [other(number, text.encode()) for number, text in raw.items()]
     extensions += [other(number, der(text)) for number, text in encoded.items()]
     identity = identity_of(leaf(*GOOD, *extensions))
@@ -102,9 +102,18 @@ def test_claims_are_read_by_their_numbers() -> None:
 
 
 def test_issuer_is_the_newer_extension_else_the_older_else_none() -> None:
-    assert identity_of(leaf(other(1, b"old"), other(8, der("new")))).issuer == "new"
+    assert identity_of(leaf(other(8, der("new")))).issuer == "new"
+    assert identity_of(leaf(other(1, b"same"), other(8, der("same")))).issuer == "same"
     assert identity_of(leaf(other(1, b"old"))).issuer == "old"
     assert identity_of(leaf()).issuer is None
+
+
+@pytest.mark.parametrize("older", [b"old", b"", b"new ", b"NEW"])
+def test_two_issuers_are_none(older: bytes) -> None:
+    """Who reads the older extension must not see another issuer than who reads the newer one."""
+    with pytest.raises(Refusal, match="names two issuers") as caught:
+        identity_of(leaf(other(1, older), other(8, der("new"))))
+    assert caught.value.step is Step.IDENTITY
 
 
 @pytest.mark.parametrize(
