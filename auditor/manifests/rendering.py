@@ -108,7 +108,7 @@ class Rendering:
             gap = unrendered(place, "kustomization", why[: self.reader.limits.text])
             return own, [*gaps, gap]
         self.exact.add(root)
-        kept = [gap for gap in gaps if gap.rule != "unparsable-file"]
+        kept = [gap for gap in gaps if gap.rule != "unparsable-file" and not _is_ours(gap)]
         return [self._with_values(pair, built) for pair in exact], kept
 
     def _is_library(self) -> bool:
@@ -137,7 +137,7 @@ class Rendering:
         self, own: list[tuple[Object, list[Found]]], gaps: list[Gap], kustomizations: list[Kustomization]
     ) -> bool:
         """Whether the root can be built, a change reaches it, and it may deploy anything."""
-        if any(gap.rule == "unrendered" for gap in gaps) or not self.reader.reaches(self.changed):
+        if any(gap.rule == "unrendered" and not _is_ours(gap) for gap in gaps) or not self.reader.reaches(self.changed):
             return False
         if any(found for _, found in own) or gaps:
             return True
@@ -167,6 +167,11 @@ class Rendering:
 
     def _unfiltered(self, path: str) -> tuple[Object, ...]:
         return self.reader.contents(path, unfiltered=True).objects
+
+
+def _is_ours(gap: Gap) -> bool:
+    """Whether a gap is one of our reading alone: kustomize has all that it needs to build the root."""
+    return gap.what in ("kustomize configuration", "replacement", "JSON patch")
 
 
 @contextmanager

@@ -168,3 +168,32 @@ def test_an_image_too_many_in_base_hides_nothing() -> None:
     assert comparable(before, after) == ()
     assert comparable(after, after) == after.uses
     assert comparable(before, before) == before.uses, "read in the same way, they are compared"
+
+
+_POD = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: %s}]}}}\n"
+UNFOLLOWED = {
+    "variable": {
+        "kustomization.yaml": "resources: [d.yaml, s.yaml]\nconfigurations: [c.yaml]\nvars:\n- name: IMAGE\n"
+        "  objref: {kind: ConfigMap, name: s, apiVersion: v1}\n  fieldref: {fieldpath: data.x}\n",
+        "c.yaml": "varReference: [{kind: Deployment, path: spec/template/spec/containers/image}]\n",
+        "s.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {x: 'web:from-elsewhere'}\n",
+        "d.yaml": _POD % "$(IMAGE)",
+    },
+    "prefix": {
+        "kustomization.yaml": "resources: [d.yaml]\nnamePrefix: web:from-else\nconfigurations: [c.yaml]\n",
+        "c.yaml": "namePrefix: [{path: spec/template/spec/containers/image}]\n",
+        "d.yaml": _POD % "where",
+    },
+}
+
+
+@pytest.mark.parametrize("name", UNFOLLOWED)
+def test_what_our_reading_does_not_follow_is_built_where_kustomize_is_there(name: str) -> None:
+    """A gap of our reading alone is no reason to leave the program out, and none that stays when it has built the root."""
+    alone = inventory(
+        MemoryTree({path: text.encode() for path, text in UNFOLLOWED[name].items()}, "t"), ManifestSettings()
+    )
+    assert "kustomize configuration" in {gap.what for gap in alone.gaps}
+    found = rendered(UNFOLLOWED[name], "kustomize")
+    assert [use.reference for use in found.uses if use.container] == ["web:from-elsewhere"]
+    assert not found.gaps
