@@ -22,7 +22,8 @@ from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.settings import Settings
 from auditor.manifests.kustomize.build import Builder, Built
 from auditor.manifests.kustomize.gaps import unrendered
-from auditor.manifests.kustomize.kustomization import Kustomization
+from auditor.manifests.kustomize.kustomization import Kustomization, join
+from auditor.manifests.nodes import Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
 from auditor.source.tree import EntryKind, Unreadable
@@ -48,7 +49,7 @@ class Graph:
     """The directories that something deploys, each with all the ways in which it is.
 
     `plain` are those of them that are an entry point too, without a deployer. `covered` are files and kustomizations that
-    are applied as parts of a directory without a kustomization.
+    are applied as parts of a directory without a kustomization, and components that a deployer puts on top of one.
     """
 
     deployments: dict[str, tuple[Deployment, ...]] = field(default_factory=dict)
@@ -230,7 +231,16 @@ class _Walk:
                 return
             ways[one.identity] = one
             self._covered.update(one.files or ())
+            self._covered.update(self._components(one))
             self._waiting.append(one)
+
+    def _components(self, way: Deployment) -> Iterator[str]:
+        """Components that the deployer puts on top of its directory: by themselves they are deployed by nobody."""
+        for item in way.overlay.items("components"):
+            directory = join(way.directory, item.text) if isinstance(item, Scalar) else ""
+            known = self._ground.kustomizations.get(directory)
+            if known is not None and known.is_component:
+                yield directory
 
     def _placed(self, ways: Mapping[str, Deployment]) -> Iterator[Deployment]:
         """Each way with every place that has a part in it."""

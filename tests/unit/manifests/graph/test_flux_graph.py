@@ -10,6 +10,7 @@ import pytest
 from auditor.config.rules import ManifestSettings
 from auditor.limits import Limits
 from auditor.manifests.inventory import Inventory, Shared, inventory
+from auditor.manifests.reach import Reach, reach
 from auditor.model.use import Use, Via
 from auditor.source.memory import MemoryTree
 
@@ -82,6 +83,40 @@ def test_what_it_puts_on_top() -> None:
     found = read({**files, "part/kustomization.yaml": component, "part/p.yaml": pod("unused:1").replace("app", "c")})
     assert images(found) == {"nginx:2", "b:1", "unused:1"}
     assert {use.workload.namespace for use in found.uses if use.root == "apps" and use.workload} == {"prod"}
+
+
+COMPONENT = {
+    **KUSTOMIZATION,
+    "apps/pod.yaml": pod("web:1"),
+    "parts/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [job.yaml]\n",
+    "parts/job.yaml": pod("job:${TAG}", "job"),
+}
+WITH_COMPONENT = {"c.yaml": flux("./apps", components="[../parts]", postBuild="{substitute: {TAG: v1}}")}
+
+
+def test_a_component_of_a_deployer_is_no_entry_point_of_its_own() -> None:
+    """By itself it would be read without the values that are filled in where it is deployed."""
+    found = read({**COMPONENT, **WITH_COMPONENT})
+    assert {(use.reference, use.root) for use in found.uses} == {("web:1", "apps"), ("job:v1", "apps")}
+    assert not found.gaps
+    alone = read({**COMPONENT, "c.yaml": flux("./apps")})
+    assert ("job:${TAG}", "parts") in {(use.reference, use.root) for use in alone.uses}
+
+
+def test_a_change_cannot_hide_a_component_behind_a_deployer() -> None:
+    found = read({**COMPONENT, **WITH_COMPONENT}, before=read({**COMPONENT, "c.yaml": flux("./apps")}))
+    assert ("job:${TAG}", "parts") in {(use.reference, use.root) for use in found.uses}
+
+
+def test_a_change_of_a_component_is_seen_where_it_is_deployed() -> None:
+    base = {path: text.encode() for path, text in {**COMPONENT, **WITH_COMPONENT}.items()}
+    head = {**base, "parts/job.yaml": pod("other:${TAG}", "job").encode()}
+    trees, rules, shared = (MemoryTree(base, "base"), MemoryTree(head, "head")), ManifestSettings(), Shared()
+    changed = frozenset({"parts/job.yaml"})
+    within = reach(trees, rules, shared, changed)
+    part = within if isinstance(within, Reach) else None
+    found = inventory(trees[1], rules, shared, within=part, changed=changed)
+    assert ("other:v1", "apps") in {(use.reference, use.root) for use in found.uses}
 
 
 def test_an_images_entry_of_the_same_name_is_replaced() -> None:
