@@ -42,7 +42,7 @@ _PUTS_TOGETHER: Final = frozenset(
 """Fields of a kustomization that do the same to each object, whatever else is loaded."""
 _FILLED: Final = frozenset((f"{group}/".encode(),) for group in BY_GROUP)
 """Words of what gets parts of a reference from elsewhere: tasks and workflows."""
-_TEMPLATE: Final = re.compile(rb"\bkind[\"']?\s*:[^\n,}]{0,80}\btemplate\b", re.ASCII)
+_TEMPLATE: Final = re.compile(rb"kind[\"']?\s*:[^\n,}]{0,80}\btemplate\b", re.ASCII)
 """An OpenShift template, which gets them from its parameters."""
 _WRITTEN: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*", re.ASCII)
 _UNWRITTEN: Final = "latest"
@@ -89,8 +89,9 @@ class Spare:
         return f"spared{sorted(self.within.asked)}"
 
     def of(self, root: str) -> Spare | None:
-        """This, where a root may be read in part."""
-        return self if root in self.within.roots else None
+        """This, where a root may be read in part. What leaves nothing out is read once, whatever is asked for."""
+        item = self.found.kustomizations.get(root) if root in self.within.roots else None
+        return None if item is None else self.below(item)
 
     def below(self, kustomization: Kustomization) -> Spare | None:
         """This, where what a kustomization loads may be left out: nothing that it does depends on what it loads."""

@@ -14,6 +14,11 @@ _PREFIXED: Final = {"imageRepository": "image", "imageName": "image"}
 """Names whose companions begin with `image` too: `imageTag`, `imageRegistry`."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 """A name with nothing around it: neither a host or folder, nor a tag."""
+_HOLDERS: Final = frozenset(("repository", "repo", "name", "image", "path", "baseImage", *_PREFIXED))
+_COMPANIONS: Final = frozenset(
+    ("tag", "digest", "sha", "version", "registry", "hub", "imageTag", "imageDigest", "imageRegistry")
+)
+"""Keys of which a map has one of each, unless it stands under a key that says image. Few maps have, and there are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,9 @@ def assemble(node: Mapping, *, named: bool, container: bool = False) -> Whole | 
 
 def _candidates(node: Mapping, *, named: bool, container: bool) -> Iterator[_Parts]:
     """The ways to read the map, the surest first."""
+    keys = {key for key, _ in node.entries}
+    if keys.isdisjoint(_HOLDERS) or not (named or not keys.isdisjoint(_COMPANIONS)):
+        return
     tag, digest = node.scalar("tag"), node.scalar("digest") or node.scalar("sha")
     registry = node.scalar("registry") or node.scalar("hub")
     versioned = tag or node.scalar("version") or (node.scalar("versionTag") if named else None)
