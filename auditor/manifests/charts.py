@@ -59,8 +59,13 @@ def charts_of(item: Object) -> Iterator[Gap]:
 def _release(item: Object, spec: Mapping) -> Iterator[Gap]:
     chart = spec.mapping("chart").mapping("spec")
     edit = chart.scalar("version") or chart.scalar("chart") or spec.mapping("chartRef").scalar("name")
-    name = chart.text("chart") or spec.mapping("chartRef").text("name") or item.name
-    yield release_gap(item, edit, f"HelmRelease {item.name}", name, chart.text("version"))
+    reference = spec.mapping("chartRef")
+    if reference.text("name"):
+        place = edit.place() if edit else Place(item.file, item.line)
+        source = f"{reference.text('kind')} {reference.text('name')}"
+        yield _gap(place, f"HelmRelease {item.name} deploys the chart of {source}: its images are unknown")
+        return
+    yield release_gap(item, edit, f"HelmRelease {item.name}", chart.text("chart") or item.name, chart.text("version"))
 
 
 def _sources(item: Object, spec: Mapping) -> Iterator[Gap]:

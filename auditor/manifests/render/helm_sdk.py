@@ -82,7 +82,7 @@ def _check_apis(chart: Path) -> None:
         if b"Capabilities" in content or content.startswith(b"\x1f\x8b"):
             name = file.relative_to(chart)
             raise helm_python.HelmError(
-                f"{name} may ask which APIs the cluster serves (manifests.api-versions), which only the program helm can be told"
+                f"{name} may ask which APIs the cluster serves, which only the program helm can be told: install it"
             )
 
 

@@ -116,7 +116,10 @@ SERVED = ManifestSettings(api_versions=("monitoring.coreos.com/v1",))
 
 def test_the_library_refuses_a_chart_that_asks_what_it_cannot_be_told() -> None:
     asking = {**CHART, "chart/templates/monitor.yaml": ASKS}
-    assert "manifests.api-versions" in whys(by_library(asking, SERVED))
+    refused = "templates/monitor.yaml may ask which APIs the cluster serves, which only the program helm can be told: install it"
+    assert refused in whys(by_library(asking, SERVED))
+    told = asking["app.yaml"].replace("    helm:\n", "    helm:\n      apiVersions: [monitoring.coreos.com/v1]\n")
+    assert refused in whys(by_library({**asking, "app.yaml": told})), "an Application may say it of its cluster too"
     assert not whys(by_library(asking)), "nothing is served beyond Kubernetes: the library says the same as helm"
     assert not whys(by_library(CHART, SERVED)), "a chart that does not ask is rendered"
 
