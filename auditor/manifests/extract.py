@@ -8,41 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from auditor.manifests.defaults import Default, tagged
 from auditor.manifests.kinds import Kinds, Path
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
+from auditor.manifests.said import NOT_IMAGES, Trail, classify, is_listed, is_volume, says_image
 from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete
-from auditor.manifests.text import PROSE, arguments, is_image_flag, is_reference, is_template, without_scheme
+from auditor.manifests.text import is_image_flag, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence, Sort
 
 CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
-_NOT_IMAGES: Final = (
-    "policy",
-    "registry",
-    "registries",
-    "secret",
-    "secrets",
-    "size",
-    "format",
-    "type",
-    "id",
-    "path",
-    "url",
-    "repository",
-    "repositories",
-    "stream",
-    "streamtag",
-)
 _SETTINGS: Final = frozenset({"ConfigMap", "Secret"})
 """Kinds that run nothing: whatever reads them may take what they name, or not."""
 _NOTHING: Final = Scalar("", "", 1, 1)
 _FLUX_SOURCES: Final = "source.toolkit.fluxcd.io"
-
-Trail: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +160,7 @@ class _Walk:
             elif isinstance(value, Scalar) and name in ("value", "default") and "image" in said.lower():
                 self._named(said, value, here, container)
             elif isinstance(value, Scalar):
-                self._scalar(name, value, here, container, certain=is_container or _is_volume(here, key))
+                self._scalar(name, value, here, container, certain=is_container or is_volume(here, key))
             else:
                 self._below(value, here, container)
         self._hub = above
@@ -219,7 +201,7 @@ class _Walk:
     def _named(self, said: str, value: Scalar, trail: Trail, container: str | None) -> None:
         """The value of an environment variable or parameter whose name says image: what reads it may take it or not."""
         variable = len(trail) > 2 and trail[-3] == "env"
-        named = _says_image(said, value.text.strip()) and (variable or not is_template(value.text))
+        named = says_image(said, value.text.strip()) and (variable or not is_template(value.text))
         before, self.inner = self.inner, True
         self._scalar(said if named else "", value, trail, container, certain=False)
         self.inner = before
@@ -232,9 +214,9 @@ class _Walk:
         text = value.text.strip()
         if name == "image" and not certain and self._hub[0] and is_bare(text):
             text = f"{self._hub[0]}/{text}:{self._hub[1] or 'latest'}"
-        elif name != "image" and _is_listed(trail, text):
+        elif name != "image" and is_listed(trail, text):
             name = "image"
-        for reference, confidence in _classify(name, text, certain=certain):
+        for reference, confidence in classify(name, text, certain=certain):
             sure = Confidence.LOW if self.inner else confidence
             self.found.append(Found(reference, value, self.prefix + written(trail), container, sure))
 
@@ -256,7 +238,7 @@ class _Walk:
     ) -> None:
         """A map of repository, tag and the like, if it is one; its other entries are looked at all the same."""
         key = next((step for step in reversed(trail) if isinstance(step, str)), "").lower()
-        whole = assemble(node, named="image" in key and not key.endswith(_NOT_IMAGES), container=certain)
+        whole = assemble(node, named="image" in key and not key.endswith(NOT_IMAGES), container=certain)
         if whole is None or not (is_reference(whole.text) or is_template(whole.text)) or whole.scalars & self._taken:
             return
         if (*trail, whole.key) in self._left:
@@ -282,48 +264,3 @@ def _reached(node: Node, path: Path, trail: Trail) -> Iterator[tuple[Node, Trail
         for key, value in node.entries:
             if step in ("*", key):
                 yield from _reached(value, rest, (*trail, key))
-
-
-def _classify(name: str, text: str, *, certain: bool) -> Iterator[tuple[str, Confidence]]:
-    """The references in a text under a key, and how sure that is."""
-    bare = without_scheme(text)
-    if certain and name in ("image", "reference"):
-        yield text, Confidence.HIGH
-    elif name == "image":
-        if is_reference(bare) or is_template(bare):
-            yield bare, Confidence.MEDIUM
-    elif "image" in name.lower() and _says_image(name, text):
-        yield text, Confidence.MEDIUM
-    elif name.lower() not in PROSE:
-        yield from ((one, Confidence.LOW) for one in arguments(text))
-
-
-def _is_listed(trail: Trail, text: str) -> bool:
-    """Whether a whole reference stands in a map or list `images`, two levels deep at most: `images.vtgate: vitess/lite:v15`.
-
-    What an Application has kustomize replace is deployed where something has the name, by the overlay that it makes.
-    """
-    said = trail[-1] if isinstance(trail[-1], str) else ""
-    if (
-        "images" not in trail[-3:-1]
-        or "kustomize" in trail
-        or said.lower().endswith(_NOT_IMAGES)
-        or "/" not in text
-        or "://" in text
-    ):
-        return False
-    return is_complete(text) and is_reference(text)
-
-
-def _is_volume(trail: Trail, key: str) -> bool:
-    """`volumes[].image.reference`, an image mounted as a volume."""
-    return key == "image" and len(trail) >= 4 and trail[-4] == "volumes" and trail[-1] == "reference"
-
-
-def _says_image(name: str, text: str) -> bool:
-    """Whether a key such as `busyBoxImage` or `baseImage` holds a reference and not something about images."""
-    if name.lower().endswith(_NOT_IMAGES) or "://" in text:
-        return False
-    if is_template(text):
-        return name.lower().endswith(("image", "imagename"))
-    return ("/" in text or ":" in text or "@" in text) and is_reference(text)

@@ -1,0 +1,76 @@
+"""What a key, the place where it stands, and the text under it say: an image reference, or something about images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from auditor.manifests.split import is_complete
+from auditor.manifests.text import PROSE, arguments, is_reference, is_template, without_scheme
+from auditor.model.use import Confidence
+
+Trail: TypeAlias = tuple[str | int, ...]
+"""Where something stands in an object: keys, and positions in lists."""
+NOT_IMAGES: Final = (
+    "policy",
+    "registry",
+    "registries",
+    "secret",
+    "secrets",
+    "size",
+    "format",
+    "type",
+    "id",
+    "path",
+    "url",
+    "repository",
+    "repositories",
+    "stream",
+    "streamtag",
+)
+"""How keys end that speak of images and hold none."""
+
+
+def classify(name: str, text: str, *, certain: bool) -> Iterator[tuple[str, Confidence]]:
+    """The references in a text under a key, and how sure that is."""
+    bare = without_scheme(text)
+    if certain and name in ("image", "reference"):
+        yield text, Confidence.HIGH
+    elif name == "image":
+        if is_reference(bare) or is_template(bare):
+            yield bare, Confidence.MEDIUM
+    elif "image" in name.lower() and says_image(name, text):
+        yield text, Confidence.MEDIUM
+    elif name.lower() not in PROSE:
+        yield from ((one, Confidence.LOW) for one in arguments(text))
+
+
+def is_volume(trail: Trail, key: str) -> bool:
+    """`volumes[].image.reference`, an image mounted as a volume."""
+    return key == "image" and len(trail) >= 4 and trail[-4] == "volumes" and trail[-1] == "reference"
+
+
+def is_listed(trail: Trail, text: str) -> bool:
+    """Whether a whole reference stands in a map or list `images`, two levels deep at most: `images.vtgate: vitess/lite:v15`.
+
+    What an Application has kustomize replace is deployed where something has the name, by the overlay that it makes.
+    """
+    said = trail[-1] if isinstance(trail[-1], str) else ""
+    if (
+        "images" not in trail[-3:-1]
+        or "kustomize" in trail
+        or said.lower().endswith(NOT_IMAGES)
+        or "/" not in text
+        or "://" in text
+    ):
+        return False
+    return is_complete(text) and is_reference(text)
+
+
+def says_image(name: str, text: str) -> bool:
+    """Whether a key such as `busyBoxImage` or `baseImage` holds a reference and not something about images."""
+    if name.lower().endswith(NOT_IMAGES) or "://" in text:
+        return False
+    if is_template(text):
+        return name.lower().endswith(("image", "imagename"))
+    return ("/" in text or ":" in text or "@" in text) and is_reference(text)
