@@ -163,6 +163,26 @@ PLATFORMS = {
 }
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_denied_platform_is_found_in_the_index_that_is_deployed(
+    house: House, registry: OciRegistry, *, pinned: bool
+) -> None:
+    """By name or by digest, signed or exempt: what would run on some node is revoked."""
+    images = Images(registry)
+    index, children = registry.put_index("acme/shop", "1.0")
+    layer = sig_layer(images.sigstore.sign(index, github("acme/shop"), AT))
+    push_signatures(registry, "acme/shop", index, layer)
+    denied, other = list(children.values())[-1], f"sha256:{'0' * 64}"
+    reference = f"{images.ref('shop').rpartition(':')[0]}@{index}" if pinned else images.ref("shop")
+    (house.repo.parent / "root.json").write_text(json.dumps(images.sigstore.trusted_root()))
+    for name, digest, verdict in (("denied", denied, "wrong-signer"), ("other", other, "verified")):
+        rules = house.repo.parent / f"{name}.yaml"
+        text = images.rules().replace("trust/root.json", "root.json")
+        rules.write_text(f'{text}\ndeny: [{{digest: "{digest}", reason: leaked}}]\n')
+        ran = house.run("check", "--image", reference, "--config", str(rules), "-f", "json")
+        assert list(ran.verdicts.values()) == [verdict], ran.stderr
+
+
 def test_platforms(house: House, registry: OciRegistry) -> None:
     images = Images(registry)
     names = {signed: signed.replace(" ", "-") for signed in PLATFORMS}

@@ -138,6 +138,16 @@ def test_platforms_have_signatures_of_their_own() -> None:
     assert len(judge.judged) == 3
 
 
+def test_children_are_listed_and_their_signatures_not_asked_for() -> None:
+    judge = Judge()
+    text = "ghcr.io/acme/signed:1"
+    exempt = Ask(text, Reference.parse(text), signatures=False, children=True)
+    platforms = gather([exempt], Shelf(), judge, jobs=4)[text].platforms
+    assert isinstance(platforms, tuple)
+    assert [each.signatures for each in platforms] == [None, None]
+    assert (judge.made, judge.judged) == (0, [])
+
+
 def test_without_trust_roots_the_run_ends_and_nobody_is_waited_for() -> None:
     def no_roots() -> Judge:
         raise UsageError("no trust", help="give some")
