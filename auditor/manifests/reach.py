@@ -27,6 +27,7 @@ from auditor.manifests.charts import is_library
 from auditor.manifests.entry import entries
 from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
+from auditor.manifests.helm.orders import held
 from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.objects import Object
 from auditor.manifests.survey import CHART, Survey, survey, survey_again
@@ -206,7 +207,7 @@ def _holds_deployer(reader: Reader, path: str) -> bool:
             return False
         if _TURNS.search(text):
             return True
-    return any(_is_any_deployer(item) for item in reader.contents(path).objects)
+    return any(_is_any_deployer(one) for item in reader.contents(path).objects for one in (item, *held(item)))
 
 
 def _is_any_deployer(item: Object) -> bool:

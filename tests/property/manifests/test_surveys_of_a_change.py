@@ -123,6 +123,23 @@ def test_a_chart_behind_a_symlink(tmp_path: Path) -> None:
     assert found == "the change makes or removes a chart"
 
 
+def test_what_makes_a_deployer_deploys_by_rules_of_its_own() -> None:
+    """The chart in the tree that a HelmRelease inside of a ResourceSet names is named by no kustomization."""
+    source = {"kind": "GitRepository", "name": "g"}
+    spec = {"chart": {"spec": {"chart": "./d", "sourceRef": source}}}
+    release = {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "r"},
+        "spec": spec,
+    }
+    made = {"apiVersion": "fluxcd.controlplane.io/v1", "kind": "ResourceSet", "spec": {"resources": [release]}}
+    base = {**BASE, "a/one.yaml": json.dumps(made)}
+    trees = tree(base, "base"), tree({**base, "d/templates/one.yaml": POD + "# one line\n"}, "head")
+    found = reach(trees, ManifestSettings(), Shared(), frozenset({"d/templates/one.yaml"}))
+    assert found == "a/one.yaml deploys by rules of its own"
+
+
 WORDS = st.sampled_from(["a", "b", "..", ".", "", "a.yaml", "kustomization.yaml"])
 
 
