@@ -137,6 +137,7 @@ def test_a_question_that_kills_whoever_asks_it_is_not_judged(estate: Estate, tmp
     (tmp_path / "poison").mkdir()
     (tmp_path / "poison" / "sitecustomize.py").write_text(_POISON)
     paths = f"{tmp_path / 'poison'}{os.pathsep}{estate.house.process_environ()['PYTHONPATH']}"
+    estate.house.images.registry.latency = 0.05  # so that answers are told one by one
     running = start(estate, "--no-history", "--jobs", "1", environ={"PYTHONPATH": paths})
     report = ended(running)
     verdicts = {image["reference"].rpartition("/")[2]: image["verdict"] for image in report["images"]}
