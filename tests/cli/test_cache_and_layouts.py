@@ -180,7 +180,7 @@ def test_a_denied_platform_is_found_in_the_index_that_is_deployed(
         text = images.rules().replace("trust/root.json", "root.json")
         rules.write_text(f'{text}\ndeny: [{{digest: "{digest}", reason: leaked}}]\n')
         ran = house.run("check", "--image", reference, "--config", str(rules), "-f", "json")
-        assert list(ran.verdicts.values()) == [verdict], ran.stderr
+        assert list(ran.verdicts.values()) == [verdict], ran.err
 
 
 def test_platforms(house: House, registry: OciRegistry) -> None:
