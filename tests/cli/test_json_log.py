@@ -133,6 +133,7 @@ def test_last_words_are_json(estate: Estate) -> None:  # noqa: F811 - as above
     """An audit that is interrupted while a registry hangs, and one that breaks."""
     estate.own("apps", "web")
     estate.house.images.registry.faults.on(r"/acme/web/", Hang(60))
+    estate.house.images.registry.forget()
     environ = estate.house.process_environ()
     command = [sys.executable, "-m", "auditor", "audit", "apps", *JSON, "--no-history", "-f", "json"]
     with subprocess.Popen(
