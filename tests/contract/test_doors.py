@@ -15,6 +15,7 @@ PACKAGE = ROOT / "auditor"
 
 DOORS = {
     "argparse": "auditor/cli",
+    "asyncio": "auditor/fleet/engines/workers.py",
     "cattrs": "auditor/fleet/wire.py",
     "cel": "auditor/policies/kyverno/cel.py",
     "cryptography": "auditor/signatures",
