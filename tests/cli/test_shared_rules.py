@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from auditor.limits import DEFAULT
+from fixtures.loopback import Loopback, Quiet
 from tests.cli.house import House
 
 
-class Shelf:
+class Shelf(Loopback):
     """A server on loopback that gives files, and remembers what it was asked."""
 
     def __init__(self) -> None:
@@ -23,7 +22,7 @@ class Shelf:
         self.asked: list[str] = []
         shelf = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_GET(self) -> None:
                 shelf.asked.append(self.path)
                 content = shelf.files.get(self.path)
@@ -34,17 +33,7 @@ class Shelf:
                 self.end_headers()
                 self.wfile.write(content or b"")
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler)
 
     def put(self, path: str, content: bytes) -> str:
         """The `extends:` of a file that is put there."""
@@ -52,14 +41,13 @@ class Shelf:
         return self.extends(path, hashlib.sha256(content).hexdigest())
 
     def extends(self, path: str, sha: str) -> str:
-        return f"extends: {{url: 'http://127.0.0.1:{self._server.server_port}{path}', sha256: {sha}}}\n"
+        return f"extends: {{url: '{self.url}{path}', sha256: {sha}}}\n"
 
 
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
-    opened = Shelf()
-    yield opened
-    opened.close()
+    with Shelf() as opened:
+        yield opened
 
 
 def organisation(house: House) -> bytes:

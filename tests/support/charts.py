@@ -6,12 +6,11 @@ import gzip
 import hashlib
 import io
 import tarfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from fixtures.loopback import Loopback, Quiet
 from fixtures.registry import OciRegistry
 from fixtures.registry.images import descriptor, encode
 from fixtures.registry.store import OCI_MANIFEST, Manifest, digest_of
@@ -107,7 +106,7 @@ def repository() -> Iterator[Repository]:
     """A server on 127.0.0.1 for as long as the block lasts."""
     held = Repository()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             held.asked.append(self.path)
             held.headers.append(dict(self.headers))
@@ -126,19 +125,9 @@ def repository() -> Iterator[Repository]:
             except OSError:
                 return  # whoever asked has had enough
 
-        def log_message(self, *_arguments: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    held.authority = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with Loopback(Handler) as server:
+        held.authority = server.host
         yield held
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def push(registry: OciRegistry, name: str, tag: str, content: bytes) -> str:

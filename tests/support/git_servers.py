@@ -9,11 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from fixtures.loopback import Loopback, Quiet
 from tests.support.repositories import git
 
 _PIECE = 1 << 15
@@ -34,7 +32,7 @@ class Counted:
         return len(self.requests)
 
 
-class GitServer:
+class GitServer(Loopback):
     """Serves the bare repositories below a folder. `secret` is what a caller must send (`user:password`).
 
     `moved` maps one path of a repository to an address, `version_2` off makes it a server of old, `hangs` lets it never answer.
@@ -48,31 +46,11 @@ class GitServer:
         self.version_2 = True
         self.bytes_per_second = 1e9
         self.hangs = threading.Event()
-        self.over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"git": self}))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def host(self) -> str:
-        """Host and port."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(type("Handler", (_Handler,), {"git": self}))
 
     def address(self, name: str) -> str:
         """Of a repository."""
-        return f"http://{self.host}/{name}"
+        return f"{self.url}/{name}"
 
 
 def served(root: Path, work: Path, name: str, *options: str) -> Path:
@@ -85,12 +63,9 @@ def served(root: Path, work: Path, name: str, *options: str) -> Path:
     return bare
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     protocol_version = "HTTP/1.1"
     git: GitServer
-
-    def log_message(self, *_: object) -> None:
-        """Nothing on standard error."""
 
     def do_GET(self) -> None:
         self._answer(b"")
@@ -139,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _backend(
-    server: GitServer, request: BaseHTTPRequestHandler, path: str, query: str, body: bytes
+    server: GitServer, request: Quiet, path: str, query: str, body: bytes
 ) -> tuple[int, dict[str, str], bytes]:
     """One run of `git http-backend` (git-http-backend(1)), a CGI program."""
     environment = {

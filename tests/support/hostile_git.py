@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
+
+from fixtures.loopback import Loopback, Quiet
 
 _COMMIT: Final = b"1" * 40
 _END: Final = b"0000"
@@ -15,7 +14,7 @@ ENDLESS: Final = ("branches", "advertisement", "progress", "shallow")
 """Where a client keeps in memory what it is told: lists of refs by protocol 2 and 0, what is to be shown, and edges of history."""
 
 
-class HostileGit:
+class HostileGit(Loopback):
     """On 127.0.0.1. `asked` is each request.
 
     `kind`: one of ENDLESS; `drip`, a byte now and then; `dumb`, plain files that name another server's objects (`elsewhere`), and
@@ -26,27 +25,12 @@ class HostileGit:
         self.kind = kind
         self.elsewhere = elsewhere
         self.asked: list[str] = []
-        self.over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"git": self}))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(type("Handler", (_Handler,), {"git": self}))
 
     @property
     def url(self) -> str:
         """Of a repository there."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/apps.git"
+        return f"{super().url}/apps.git"
 
 
 def packet(content: bytes) -> bytes:
@@ -84,11 +68,8 @@ def _second(kind: str, asked: bytes) -> Iterator[bytes]:
             yield packet(b"\x02" + b"x" * 60_000) * 10
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     git: HostileGit
-
-    def log_message(self, *_: object) -> None:
-        """Nothing on standard error."""
 
     def do_GET(self) -> None:
         self.git.asked.append(self.path)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
@@ -19,6 +17,8 @@ from tuf.api.metadata import (  # type: ignore[attr-defined]
     Targets,
     Timestamp,
 )
+
+from fixtures.loopback import Loopback, Quiet
 
 TARGET = "trusted_root.json"
 
@@ -77,7 +77,7 @@ class Mirror:
         """Serve the files on 127.0.0.1; gives the URL."""
         mirror = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_GET(self) -> None:
                 path = self.path.lstrip("/")
                 mirror.asked.append(path)
@@ -87,18 +87,8 @@ class Mirror:
                 self.end_headers()
                 self.wfile.write(content or b"")
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with Loopback(Handler) as server:
+            yield server.url
 
 
 def _days(days: int) -> datetime:

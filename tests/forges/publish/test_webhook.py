@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -20,6 +18,7 @@ from auditor.model.report import Exit
 from auditor.publish.outcome import Did
 from auditor.publish.webhook import SCHEMA_FILE, SECRET, check_address, post, signature, summary
 from auditor.registry.faults import Failed
+from fixtures.loopback import Loopback, Quiet
 from fixtures.registry import OciRegistry
 from tests.cli.house import House, Images
 from tests.cli.test_audit import Estate
@@ -30,7 +29,7 @@ from tests.support.schemas import closed
 WORD = "a secret that both sides know"
 
 
-class Receiver:
+class Receiver(Loopback):
     """What somebody would run: it keeps what it takes, and answers as it is told."""
 
     def __init__(self) -> None:
@@ -38,7 +37,7 @@ class Receiver:
         self.answers: list[tuple[int, dict[str, str]]] = []
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
@@ -48,22 +47,18 @@ class Receiver:
                     self.send_header(name, value)
                 self.end_headers()
 
-            def log_message(self, *_arguments: Any) -> None:
-                """Nothing."""
+        super().__init__(Handler)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+    @property
+    def url(self) -> str:
+        """Where it takes messages."""
+        return f"{super().url}/hook"
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+    with Receiver() as receiver:
+        yield receiver
 
 
 def documented() -> Callable[[dict[str, str], bytes, bytes], bool]:
@@ -118,10 +113,11 @@ def test_no_redirect_is_followed(receiver: Receiver) -> None:
     assert len(receiver.taken) == 1
 
 
-def test_nobody_answers(receiver: Receiver) -> None:
-    receiver.server.server_close()
+def test_nobody_answers() -> None:
+    with Receiver() as gone:
+        pass
     with pytest.raises(Failed) as raised:
-        post({}, receiver.url, {SECRET: WORD}, HURRIED, NOW)
+        post({}, gone.url, {SECRET: WORD}, HURRIED, NOW)
     assert raised.value.fault.kind is FaultKind.REFUSED
 
 
