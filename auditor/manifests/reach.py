@@ -31,14 +31,17 @@ from auditor.manifests.helm.orders import held
 from auditor.manifests.helm.settings import NAMES as DEPLOYERS
 from auditor.manifests.objects import Object
 from auditor.manifests.survey import CHART, Survey, survey, survey_again
-from auditor.manifests.text import plain
+from auditor.manifests.text import mentions, plain
 from auditor.source.tree import EntryKind, Tree, Unreadable, expect
 
-_DEPLOYERS: Final = {
-    b"argoproj.io": (b"Application",),
-    b"toolkit.fluxcd.io": (b"HelmRelease", b"Kustomization"),
-}
-"""Words of deployers: a part of the group, and of the kinds in it (`ApplicationSet` is one of them)."""
+_NAMES_DEPLOYER: Final = mentions(
+    (
+        (b"argoproj.io", b"Application"),
+        (b"toolkit.fluxcd.io", b"HelmRelease"),
+        (b"toolkit.fluxcd.io", b"Kustomization"),
+    )
+)
+"""A part of the group of deployers, and of their kinds (`ApplicationSet` is one of them)."""
 _HANDING: Final = (b"tekton.dev", b"argoproj.io")
 """Groups of the objects that hand values to others."""
 _TURNS: Final = re.compile(rb"/apiVersion\b|\ballowKindChange\b")
@@ -203,7 +206,7 @@ def _holds_deployer(reader: Reader, path: str) -> bool:
     content = reader.bytes_of(path)
     text = plain(content)
     if text is not None:
-        if not any(group in text and any(kind in text for kind in made) for group, made in _DEPLOYERS.items()):
+        if not _NAMES_DEPLOYER(text):
             return False
         if _TURNS.search(text):
             return True

@@ -9,7 +9,7 @@ is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +19,7 @@ from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import scalars
 from auditor.manifests.parameters import BY_GROUP
 from auditor.manifests.reach import Reach
-from auditor.manifests.text import plain
+from auditor.manifests.text import mentions, plain
 from auditor.source.tree import Unreadable
 
 _PUTS_TOGETHER: Final = frozenset(
@@ -75,13 +75,14 @@ class Spare:
     _needed: frozenset[_Needed] = field(init=False)
     _names: dict[bytes, re.Pattern[bytes]] = field(init=False)
     _tags: frozenset[bytes] = field(init=False)
-    _making: frozenset[tuple[bytes, ...]] = field(init=False)
+    _making: Callable[[bytes], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         self._needed = frozenset(map(needed, self.within.asked))
         self._names = {one.name: re.compile(re.escape(one.name) + rb"(?![a-z0-9_-])") for one in self._needed}
         self._tags = frozenset(one.tag for one in self._needed if one.tag)
-        self._making = _FILLED | self.reader.kinds.making(frozenset(self._names)) if self._needed else frozenset()
+        making = _FILLED | self.reader.kinds.making(frozenset(self._names)) if self._needed else frozenset()
+        self._making = mentions(making)
 
     @property
     def identity(self) -> str:
@@ -165,7 +166,7 @@ class Spare:
         text = text.lower()
         if b"parameters" in text and b"objects" in text and _TEMPLATE.search(text) is not None:
             return None
-        if any(all(word in text for word in words) for words in self._making):
+        if self._making(text):
             return None
         held = [name for name, pattern in self._names.items() if name in text and pattern.search(text) is not None]
         if held:

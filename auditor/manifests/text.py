@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from auditor.model.reference import InvalidReference, Reference
@@ -120,15 +120,38 @@ _IMAGE_LINE: Final = re.compile(
 )
 
 
+def mentions(sets: Iterable[tuple[bytes, ...]]) -> Callable[[bytes], bool]:
+    """A test whether a text holds all words of one of the sets.
+
+    >>> test = mentions([(b"ray.io", b"raycluster"), (b"tekton.dev",)])
+    >>> test(b"apiVersion: ray.io/v1"), test(b"apiVersion: tekton.dev/v1")
+    (False, True)
+    """
+    # The longest word is the rarest, and that of many sets: most texts are told by looking for a few of them.
+    by_first: dict[bytes, list[tuple[bytes, ...]]] = {}
+    for each in sets:
+        first, *rest = sorted(each, key=lambda word: (-len(word), word)) or (b"",)
+        by_first.setdefault(first, []).append(tuple(rest))
+    known = sorted(by_first.items())
+
+    def test(text: bytes) -> bool:
+        for first, several in known:
+            if first in text and any(all(word in text for word in rest) for rest in several):
+                return True
+        return False
+
+    return test
+
+
 def prefilter(words: frozenset[tuple[bytes, ...]] = frozenset()) -> Callable[[bytes], bool]:
     """A test of bytes that refuses only what cannot hide an image. `words`: what the kinds table knows an object by."""
-    described = sorted(words)
+    described = mentions(words)
 
     def may_hold(content: bytes) -> bool:
         lower = content.lower()
         return (
             any(word in lower for word in _WORDS)
-            or any(all(word in lower for word in each) for each in described)
+            or described(lower)
             or b"\0" in content
             or _HIDING.search(content) is not None
             or _LOCATED_BYTES.search(lower) is not None
