@@ -43,6 +43,7 @@ class PooledTransport(httpx.BaseTransport):
         self._idle: dict[Origin, deque[Connection]] = {}
         self._busy: set[Connection] = set()
         self._lock = threading.Lock()
+        self._stopped = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and read its answer. Raises Failed and nothing else."""
@@ -59,8 +60,9 @@ class PooledTransport(httpx.BaseTransport):
                 return self._converse(origin, kept, request)
             except (ConnectionError, http.client.HTTPException):
                 # The server closed a kept connection while it was idle, or left something of its last answer in it.
-                # That says nothing about this request: it goes out on a fresh connection.
-                pass
+                # That says nothing about this request: it goes out on a fresh connection. What `stop` has ended does not.
+                if self._stopped:
+                    raise
         context = self._contexts.of(origin) if origin.scheme == "https" else None
         return self._converse(origin, Connection(origin, context, self._limits), request)
 
@@ -68,6 +70,8 @@ class PooledTransport(httpx.BaseTransport):
         self._busy.add(connection)
         try:
             connection.open_until(_deadline(request, self._limits))
+            if self._stopped:  # while it was opened, there was nothing to end
+                raise ConnectionAbortedError("the run was stopped")
             _send(connection, request)
             answer = connection.getresponse()
             try:
@@ -95,7 +99,8 @@ class PooledTransport(httpx.BaseTransport):
             self._idle.setdefault(origin, deque()).append(connection)
 
     def stop(self) -> None:
-        """End the requests that are under way."""
+        """End the requests that are under way, and send no more."""
+        self._stopped = True
         for connection in self._busy.copy():
             if connection.timed is not None:
                 connection.timed.abort()

@@ -321,6 +321,22 @@ def test_a_run_that_is_stopped(fault: Any) -> None:
         assert isinstance(opened.resolve(reference), Fault)
 
 
+def test_a_run_that_is_stopped_asks_nothing_again_on_a_fresh_connection() -> None:
+    limits = replace(SHORT, read_seconds=30, request_seconds=60, attempts=30)
+    with OciRegistry() as registry, client(registry, limits=limits) as opened:
+        put_legacy(registry, "acme/api")
+        put_legacy(registry, "acme/bad")
+        assert isinstance(opened.resolve(Reference.parse(registry.reference("acme/api", "1"))), Resolved)
+        registry.faults.on("/acme/bad/", Hang(20))
+        with ThreadPoolExecutor(1) as pool:
+            question = pool.submit(opened.resolve, Reference.parse(registry.reference("acme/bad", "1")))
+            time.sleep(0.4)
+            opened.stop()
+            assert isinstance(question.result(6), Fault)
+        assert len([seen for seen in registry.requests if "/acme/bad/" in seen.path]) == 1
+        registry.faults.off()
+
+
 def test_a_kept_connection_that_the_registry_closes() -> None:
     with OciRegistry() as registry, client(registry) as opened:
         put_legacy(registry, "acme/api")
