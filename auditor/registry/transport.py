@@ -70,8 +70,7 @@ class PooledTransport(httpx.BaseTransport):
         self._busy.add(connection)
         try:
             connection.open_until(_deadline(request, self._limits))
-            if self._stopped:  # while it was opened, there was nothing to end
-                raise ConnectionAbortedError("the run was stopped")
+            self._check_running()  # while it was opened, there was nothing to end
             _send(connection, request)
             answer = connection.getresponse()
             try:
@@ -88,6 +87,10 @@ class PooledTransport(httpx.BaseTransport):
         else:
             self._give(origin, connection)
         return whole_response(answer.status, answer.getheaders(), body, origin.authority)
+
+    def _check_running(self) -> None:
+        if self._stopped:
+            raise ConnectionAbortedError("the run was stopped")
 
     def _kept(self, origin: Origin) -> Connection | None:
         with self._lock:

@@ -62,7 +62,7 @@ def read_stamps(stamps: Sequence[bytes]) -> list[TimeStampResponse]:
             # What is inside is parsed when it is first asked for, and may then be malformed.
             _ = each.tst_info.gen_time
             _ = [(signer.issuer, signer.serial_number) for signer in each.signed_data.signer_infos]
-    except ValueError:
+    except (ValueError, KeyError):  # a name in a type of text that the library does not know is a KeyError
         refuse(Step.TIME, "a time stamp is malformed")
     return read
 
