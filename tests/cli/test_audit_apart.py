@@ -114,6 +114,7 @@ def test_the_same_comes_of_it(estate: Estate) -> None:
     assert ended(running) == alone(estate)
 
 
+@pytest.mark.slow
 def test_one_that_is_killed_is_followed_by_another(estate: Estate) -> None:
     """What the first has answered is not asked again."""
     expected = alone(estate)
@@ -128,6 +129,7 @@ def test_one_that_is_killed_is_followed_by_another(estate: Estate) -> None:
     assert len([seen for seen in registry.requests if seen.path == "/v2/acme/api/manifests/1.0"]) == 1
 
 
+@pytest.mark.slow
 def test_a_question_that_kills_whoever_asks_it_is_not_judged(estate: Estate, tmp_path: Path) -> None:
     """Never "unsigned", never left out; and most of what was asked with it has its answer."""
     others = [f"other-{number}" for number in range(20)]
@@ -152,11 +154,13 @@ def test_a_question_that_kills_whoever_asks_it_is_not_judged(estate: Estate, tmp
     assert report["run"]["complete"] is False
 
 
+@pytest.mark.slow
 def test_where_none_can_be_started_everything_is_done_here(estate: Estate) -> None:
     for more in ('apart._COMMAND = ("-c", "raise SystemExit(1)")', "sys.executable = '/nonexistent'"):
         assert ended(start(estate, more=more)) == alone(estate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["term", "int", "kill"])
 def test_it_ends_with_the_audit(estate: Estate, tmp_path: Path, number: int) -> None:
     registry = estate.house.images.registry
@@ -172,6 +176,7 @@ def test_it_ends_with_the_audit(estate: Estate, tmp_path: Path, number: int) -> 
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
+@pytest.mark.slow
 def test_folders_of_the_audit_are_no_place_for_programs(estate: Estate) -> None:
     """Whoever may write where an audit is run must not decide what is run."""
     (estate.folder / "json.py").write_text("import os; os._exit(7)")

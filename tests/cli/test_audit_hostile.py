@@ -373,13 +373,6 @@ CASES: Mapping[str, Callable[[Scene], None]] = {
     "a history that is none": no_history,
     "a second audit at the same time": two_at_once,
 }
-SLOW = {
-    "a registry that hangs, with `--max-time`",
-    "a renderer that hangs",
-    "a server that tells of progress without end",
-    "SIGTERM while a registry hangs",
-    "twenty thousand commits",
-}
 
 
 @pytest.fixture
@@ -414,9 +407,8 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
     return f"exit {status}: {text}"
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES], ids=list(CASES)
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_bad_input(scene: Scene, name: str) -> None:
     CASES[name](scene)
     kept = scene.estate.history.read_bytes() if not scene.is_first else b""

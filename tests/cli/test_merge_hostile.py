@@ -12,21 +12,29 @@ from typing import Any
 
 import pytest
 
-from tests.cli.house import Ran
+from tests.cli.house import House, Images, Ran
 from tests.cli.test_audit import Estate, estate  # noqa: F401 - a fixture
 
 NAMES = [f"team-{number}" for number in range(6)]
 
 
-@pytest.fixture
-def parts(estate: Estate) -> list[dict[str, Any]]:  # noqa: F811 - as above
+@pytest.fixture(scope="module")
+def written(shared_images: Images, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Both halves of an audit of six repositories, as documents."""
+    folder = tmp_path_factory.mktemp("written")
+    made = Estate(House(folder, shared_images), folder)
     for name in NAMES:
-        estate.own(name, "unsigned")
+        made.own(name, "unsigned")
     told = [("audit", *NAMES, "--no-history", "--shard", f"{index}/2", "-q", "-f", "json") for index in (1, 2)]
-    documents = [json.loads(estate.house.run(*each, cwd=estate.folder).out) for each in told]
+    documents = [json.loads(made.house.run(*each, cwd=folder).out) for each in told]
     assert all(document["repositories"] for document in documents)
     return documents
+
+
+@pytest.fixture
+def parts(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, to be spoiled."""
+    return copy.deepcopy(written)
 
 
 def merge(estate: Estate, *documents: Any) -> Ran:  # noqa: F811 - as above
