@@ -29,6 +29,7 @@ COSIGN_IS_LAXER = {
     "bundle_whose_entry_says_another_kind_than_its_body": "it reads the body alone",
     "bundle_with_a_proof_beyond_the_tree": "it takes the entry's index and ignores the proof's",
     "rekor_v1_bundle_with_a_checkpoint_of_another_origin": "it does not tie the origin to the log's name",
+    "sig_with_a_timestamp_whose_signer_has_a_name_in_no_known_type": "the time of the log is enough for it",
     "sig_of_two_digests": "of a key that is written twice it takes the last",
     "two_subjects": "any name of the certificate may match",
     "subject_of_an_unknown_kind": "a DNS name is a name to it",
