@@ -47,7 +47,7 @@ _GARBAGE: Final = 300_000
 
 
 def parser(only: str | None = None) -> Parser:
-    """The whole command line, which is also the source of the generated reference; or that of one command, in a third of the time."""
+    """The whole command line, which is also the source of the generated reference; or that of one command, which is made sooner."""
     top = Parser(
         prog="auditor",
         description="Would merging this deploy a container image that nobody we trust has signed?",
