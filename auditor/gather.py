@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
 from typing import Final, Generic, Protocol, TypeVar, assert_never
 
 from auditor.judge.ask import Ask
@@ -74,16 +76,24 @@ def gather_each(
     if not asked:
         return
     progress.expect(len(asked))
-    pool = ThreadPoolExecutor(max_workers=min(jobs, len(asked)) + 1, thread_name_prefix="auditor")
+    at_once = min(jobs, len(asked))
+    pool = ThreadPoolExecutor(max_workers=at_once + 1, thread_name_prefix="auditor")
+    waiting = deque(asked)
+    answers = SimpleQueue[tuple[Ask, Evidence] | BaseException]()
     try:
         loaded = pool.submit(verifier) if any(ask.signatures or ask.platforms for ask in asked) else None
         work = _Gathering(registry, loaded, listings, progress)
-        answers = {pool.submit(work.evidence, ask): ask for ask in asked}
+        for _ in range(at_once):
+            pool.submit(work.evidences, waiting, answers)
         if loaded is not None:
             loaded.result()
-        for answer in as_completed(tuple(answers)):
-            yield answers.pop(answer), answer.result()
+        for _ in asked:
+            answer = answers.get()
+            if isinstance(answer, BaseException):
+                raise answer
+            yield answer
     except BaseException as error:
+        waiting.clear()
         registry.stop()
         # Somebody who interrupts does not wait for a credential helper either; the process ends without its threads.
         pool.shutdown(wait=not isinstance(error, KeyboardInterrupt), cancel_futures=True)
@@ -105,6 +115,14 @@ class _Gathering:
         self._resolved = _Once[Reference, Resolution]()
         self._listed = _Once[tuple[str, Digest, bool], Listing]()
         self._judged = _Once[tuple[str, Digest, bool], tuple[Signature, ...]]()
+
+    def evidences(self, waiting: deque[Ask], answers: SimpleQueue[tuple[Ask, Evidence] | BaseException]) -> None:
+        """Answer question after question until none waits. A queue, as a future for each would wake everybody each time."""
+        try:
+            while (ask := _first_of(waiting)) is not None:
+                answers.put((ask, self.evidence(ask)))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for answers raises it
+            answers.put(error)
 
     def evidence(self, ask: Ask) -> Evidence:
         """Everything asked about one reference."""
@@ -177,6 +195,14 @@ class _Gathering:
         if isinstance(children, Fault) or not ask.platforms:
             return children
         return tuple(replace(child, signatures=self._signatures(ask, child.digest)) for child in children)
+
+
+def _first_of(waiting: deque[Ask]) -> Ask | None:
+    """What waits longest; None where nothing does any more."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
 
 
 class _Once(Generic[_K, _V]):

@@ -131,10 +131,11 @@ def json_line(value: Any) -> str:
 
 def _dumped(value: Any, indent: int | None = None) -> str:
     text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
-    # Hardly any document holds one: it is looked for in the text, and not in each value.
-    if _SURROGATE.search(text):
-        text = json.dumps(_without_surrogates(value), ensure_ascii=False, indent=indent, allow_nan=False)
-    return _LOG_COMMAND.sub(r"#\\u0023", _JSON_UNSEEN.sub(_json_escape, text))
+    if not text.isascii() or "\x7f" in text:  # hardly any text has what is looked for from here on
+        if _SURROGATE.search(text):
+            text = json.dumps(_without_surrogates(value), ensure_ascii=False, indent=indent, allow_nan=False)
+        text = _JSON_UNSEEN.sub(_json_escape, text)
+    return _LOG_COMMAND.sub(r"#\\u0023", text) if "##" in text else text
 
 
 def _json_escape(match: re.Match[str]) -> str:
