@@ -88,10 +88,7 @@ def gather_each(
         if loaded is not None:
             loaded.result()
         for _ in asked:
-            answer = answers.get()
-            if isinstance(answer, BaseException):
-                raise answer
-            yield answer
+            yield _told(answers.get())
     except BaseException as error:
         waiting.clear()
         registry.stop()
@@ -195,6 +192,12 @@ class _Gathering:
         if isinstance(children, Fault) or not ask.platforms:
             return children
         return tuple(replace(child, signatures=self._signatures(ask, child.digest)) for child in children)
+
+
+def _told(answer: tuple[Ask, Evidence] | BaseException) -> tuple[Ask, Evidence]:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 def _first_of(waiting: deque[Ask]) -> Ask | None:

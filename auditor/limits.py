@@ -201,6 +201,8 @@ class Limits:
     """Files of one tree that are fetched one by one after fetching them together wrote too much."""
     mirror_packs: int = 48
     """Packs of one mirror: each fetch adds one, and above this they are packed together."""
+    pipe_seconds: float = 20.0
+    """A pipe that a report goes to, while nobody reads from it."""
     audit_seconds: float = 86_400.0
     """An audit without `--max-time`: the next night's begins then."""
     repositories_bytes: int = 16 * 1024 * 1024

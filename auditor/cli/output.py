@@ -14,8 +14,10 @@ from typing import Final, TextIO
 
 from auditor.cli.forge import job
 from auditor.cli.options import Environment, split_format
+from auditor.cli.pipes import pour
 from auditor.cli.streams import print_out, tell
 from auditor.errors import UsageError
+from auditor.limits import DEFAULT
 from auditor.model.report import Report
 from auditor.report.render import FORMATS, RenderOptions, render
 from auditor.stopwatch import Stopwatch
@@ -118,6 +120,9 @@ def write_pieces(file: Path, pieces: Iterable[str]) -> None:
     A device or a pipe (`/dev/null`, `/dev/stderr`, `>(…)`) is written to as it is: a file must never take its place.
     """
     try:
+        if file.is_fifo():
+            pour(file, pieces, DEFAULT.pipe_seconds)
+            return
         if file.exists() and not file.is_file():
             with file.open("w", encoding="utf-8", newline="") as stream:
                 stream.writelines(pieces)

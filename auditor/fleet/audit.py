@@ -38,6 +38,8 @@ from auditor.world import World
 _AGAIN: Final = "run the audit again: it goes on there"
 _ROUNDS: Final = 2
 """Of questions that are left: what changed trees ask beyond the others, and what is asked one by one."""
+_GRACE: Final = 5.0
+"""Seconds for which trees that have their answers are still judged when the run must end: nearly always all of them."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -172,7 +174,7 @@ class Audit:
     def _judged(self, target: Target, place: Place, ground: Ground, bench: _Bench) -> Audited:
         if ground.failure is not None:
             return Audited(target, place.commit, failure=ground.failure)
-        evidences = ground.evidences(place.wanted.asks)
+        evidences = None if self._is_too_late(bench) else ground.evidences(place.wanted.asks)
         if evidences is None:
             why = self.over() or "not every question was answered"
             return Audited(target, place.commit, failure=Failure(Stage.TIME, why, _AGAIN))
@@ -191,12 +193,20 @@ class Audit:
                 target, place.commit, failure=Failure(Stage.INTERNAL, f"unexpected: {said}", "-v shows where")
             )
 
+    def _is_too_late(self, bench: _Bench) -> bool:
+        """Whether the run has had to end for so long that nothing more is judged: a policy may take seconds for each tree."""
+        if not self.over():
+            return False
+        bench.ends.append(self.world.watch.seconds + _GRACE)
+        return self.world.watch.seconds > bench.ends[0]
+
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
     """What a run has at hand: its targets by name; of those that are read their places, and the grounds that they ask on.
 
-    `changed` are those that are to be read anew, `judged` the names of those that are done.
+    `changed` are those that are to be read anew, `judged` the names of those that are done. `ends` begins with the time (seconds of
+    the run) until which is judged, once the run must end.
     """
 
     recording: Recording
@@ -207,6 +217,7 @@ class _Bench:
     places: dict[str, Place] = field(default_factory=dict)
     grounds: dict[str, Ground] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
+    ends: list[float] = field(default_factory=list)
 
 
 def _read_outcome(outcome: bytes | Lost) -> ReadOutcome:

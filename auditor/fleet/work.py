@@ -25,6 +25,7 @@ from auditor.gather import Listings, gather_each
 from auditor.judge.ask import Ask
 from auditor.judge.compare import compare
 from auditor.judge.governing import Governing
+from auditor.manifests.render.sandbox import Interrupted
 from auditor.model.audit import Failure, Stage, Target
 from auditor.model.evidence import Evidence, Resolved
 from auditor.model.reference import Digest
@@ -215,7 +216,7 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
                 return Other()
             loaded, ruling = workshop.loaded(reading.target, rules_file), workshop.rulings.of(reading.target.name)
             return _extracted(change, loaded, identity, workshop.world(), ruling)
-    except FetchStopped as error:
+    except (FetchStopped, Interrupted) as error:
         return Failure(Stage.TIME, error.message, error.help)
     except ConfigurationError as error:
         told = "; ".join(str(problem) for problem in error.problems[:_TOLD])
@@ -233,6 +234,8 @@ def _extracted(change: Change, loaded: Loaded, identity: str, world: World, ruli
     comparison = compare(None, found.extract.uses, Governing(rules).label)
     asked = asks(comparison, rules, enforced=policies)
     others = tuple(sorted(policies.repositories)) if policies.policies else None
+    if world.renderers and world.renderers.late:
+        identity = ""  # what a program had no time for is tried again the next time, though the tree is the same
     return Read(found.extract, Wanted(identity, _ground(rules, others, given=ruling is not None), tuple(asked), others))
 
 

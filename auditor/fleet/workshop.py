@@ -38,8 +38,8 @@ from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
 _HEAD: Final = "HEAD"
-_FETCHES: Final = 4
-"""One fetch may take this part of a run: where a server hangs, time is left to judge the others."""
+_SHARE: Final = 4
+"""One fetch, and what renders one tree, may take this part of a run: where something hangs, time is left to judge the others."""
 
 
 class Workshop:
@@ -69,11 +69,12 @@ class Workshop:
         self._open = ExitStack()
         self._also_stopped: list[Callable[[], None]] = []
         self._lock = threading.Lock()
+        self._over = threading.Event()
         self._given: dict[int, Loaded] = {}
         self._registries: dict[str, Registry] = {}
         self._mirrors = Mirrors(
             cache_folder("mirrors"),
-            replace(limits, fetch_seconds=min(limits.fetch_seconds, settings.seconds / _FETCHES)),
+            replace(limits, fetch_seconds=min(limits.fetch_seconds, settings.seconds / _SHARE)),
             logins={**organisations.logins(environ), **(logins or {})},
             offline=settings.offline,
         )
@@ -99,10 +100,15 @@ class Workshop:
             fail_on=settings.fail_on,
             exit_zero=settings.exit_zero,
             cache=self._cache(),
-            renderers=self._renderers and Renderers(self._renderers.kustomize, self._renderers.helm),
+            renderers=self._renderers and self._tools(self._renderers),
             charts=self._charts,
             versions=settings.versions,
         )
+
+    def _tools(self, found: Renderers) -> Renderers:
+        """The programs that render, for one piece of work."""
+        seconds = self.settings.seconds / _SHARE
+        return Renderers(found.kustomize, found.helm, seconds=seconds, over=self._over.is_set)
 
     @cached_property
     def renders_by(self) -> str:
@@ -113,7 +119,8 @@ class Workshop:
         return "|".join((found.identity, *(tool.version() for tool in (found.kustomize, found.helm) if tool)))
 
     def stop(self) -> None:
-        """Let no registry be asked any more, and no repository be fetched; what is under way ends."""
+        """Let no registry be asked any more, no repository be fetched, nothing be rendered; what is under way ends."""
+        self._over.set()
         self._mirrors.stop()
         self._pace.stop()
         with self._lock:

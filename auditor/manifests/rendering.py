@@ -190,7 +190,7 @@ def rendering(
         folder = Path(name)
         (folder / "home").mkdir()
         stage = Stage(reader, folder / "tree")
-        end = time.monotonic() + reader.limits.render_seconds_together
+        end = time.monotonic() + min(reader.limits.render_seconds_together, renderers.seconds)
         served = (kube_version, api_versions)
         helm = Helm(reader, renderers, stage, folder, end, *served) if renderers.helm else None
         kustomize = Kustomize(reader, renderers, stage, folder, end, *served) if renderers.kustomize else None

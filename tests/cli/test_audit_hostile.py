@@ -264,6 +264,45 @@ def hanging_renderer(scene: Scene) -> None:
     scene.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
 
 
+def hanging_renderer_of_a_short_run(scene: Scene) -> None:
+    """One tree takes a part of the run, and what was not rendered in it is read anew the next time."""
+    hanging_renderer(scene)
+    scene.options += ["--max-time", "16s"]
+    kustomize = scene.estate.folder / "bin" / "kustomize"
+
+    def after() -> None:
+        pods = scene.estate.folder / "bad" / "pods.yaml"
+        kustomize.write_text(
+            f'#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\nexec /bin/cat {shlex.quote(str(pods))}\n'
+        )
+        _, report, said = scene.run()
+        assert report["skipped"] == [], said
+
+    scene.after = after
+
+
+ENDLESS = "package auditor\n\nimport rego.v1\n\ndeny contains sum(numbers.range(1, 5000000)) if { some x in numbers.range(1, 100000000); x < 0 }\n"
+
+
+def hanging_judge(scene: Scene) -> None:
+    """A policy of the repository that is evaluated without end."""
+    scene.bad({"policies/endless.rego": ENDLESS})
+
+
+def hanging_judges(scene: Scene) -> None:
+    """Each would take ten seconds beyond the end of the run."""
+    scene.options += ["--max-time", "4s"]
+    for number in range(1, 4):
+        scene.estate.own(f"slow-{number}", "api", more={"policies/endless.rego": ENDLESS})
+        scene.targets.append(f"slow-{number}")
+
+
+def hanging_reader(scene: Scene) -> None:
+    """A report goes into a pipe that nobody opens."""
+    os.mkfifo(scene.estate.folder / "pipe")
+    scene.options += ["-f", "csv=pipe"]
+
+
 def terminated(scene: Scene) -> None:
     registry = scene.estate.house.images.registry
     scene.estate.own("bad", "web")
@@ -364,6 +403,10 @@ CASES: Mapping[str, Callable[[Scene], None]] = {
     "a server that tells of progress without end": hostile("progress"),
     "a registry that hangs, with `--max-time`": hanging_registry,
     "a renderer that hangs": hanging_renderer,
+    "a renderer that hangs, with `--max-time`": hanging_renderer_of_a_short_run,
+    "a policy in Rego that does not end": hanging_judge,
+    "policies in Rego that do not end, with `--max-time`": hanging_judges,
+    "a pipe for a report that nobody reads": hanging_reader,
     "SIGTERM while a registry hangs": terminated,
     "a clock that went back a hundred years": clock_went_back,
     "a disk that is full while the history is written": full_disk,
@@ -451,6 +494,29 @@ def recorded(name: str, told: str) -> None:
         lines = "".join(f"| {each} | {rows[each]} |\n" for each in CASES if each in rows)
         PAGE.write_text(f"{head}|---|---|\n{lines}", "utf-8")
     assert row in PAGE.read_text("utf-8").splitlines()
+
+
+@pytest.mark.slow
+def test_a_renderer_is_not_waited_for_when_the_run_is_asked_to_end(scene: Scene) -> None:
+    hanging_renderer(scene)
+    begun = scene.estate.folder / "begun"
+    kustomize = scene.estate.folder / "bin" / "kustomize"
+    kustomize.write_text(kustomize.read_text().replace("while", f": > {shlex.quote(str(begun))}; while"))
+    told: list[float] = []
+
+    def meanwhile(process: subprocess.Popen[str]) -> None:
+        until(begun.exists)
+        process.send_signal(signal.SIGTERM)
+        told.append(time.monotonic())
+
+    scene.meanwhile = meanwhile
+    status, report, said = scene.run()
+    assert status == 3, said
+    assert time.monotonic() - told[0] < 10
+    failures = {each["name"]: each["failure"] for each in report["repositories"]}
+    assert failures["bad"]["stage"] == "time"
+    assert "when the run had to end" in failures["bad"]["why"]
+    whole(scene.estate.history)
 
 
 def test_the_page_has_no_other_rows() -> None:

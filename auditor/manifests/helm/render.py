@@ -6,7 +6,6 @@ Nothing is asked of a cluster or the network: no `lookup`, no DNS, no dependenci
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -145,8 +144,10 @@ class Helm:
         tool = self.renderers.helm
         if tool is None:
             raise Failed("helm is not installed")
-        if time.monotonic() > self.end:
-            raise Failed(f"renderers have used up their {self.reader.limits.render_seconds_together:g} seconds")
+        patience = self.renderers.patience(self.end)
+        if not patience.left(self.reader.limits):
+            seconds = min(self.reader.limits.render_seconds_together, self.renderers.seconds)
+            raise patience.failed(f"renderers have used up their {seconds:g} seconds")
         self.renderers.note("helm", tool)
         files = [("values.yaml", written(values)), ("marked.yaml", written(marked, marks) if marked else "{}")]
         for name, text in files:
@@ -163,6 +164,7 @@ class Helm:
             ],
             self.folder / "home",
             self.reader.limits,
+            patience,
         )
         return self._objects(output, chart)
 

@@ -13,7 +13,6 @@ every image that kustomize could deploy, and perhaps some that it would not.
 from __future__ import annotations
 
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -122,8 +121,10 @@ class Kustomize:
         tool = self.renderers.kustomize
         if tool is None:
             raise Failed("kustomize is not installed")
-        if time.monotonic() > self.end:
-            raise Failed(f"renderers have used up their {self.reader.limits.render_seconds_together:g} seconds")
+        patience = self.renderers.patience(self.end)
+        if not patience.left(self.reader.limits):
+            seconds = min(self.reader.limits.render_seconds_together, self.renderers.seconds)
+            raise patience.failed(f"renderers have used up their {seconds:g} seconds")
         self._count += 1
         wrapper = self.folder / f"root-{self._count}"
         wrapper.mkdir()
@@ -132,7 +133,7 @@ class Kustomize:
         self.renderers.note("kustomize", tool)
         build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
         charts = self._charts(self.renderers.helm) if inflates and self.renderers.helm else ()
-        return run([*tool.command, *build, *charts], self.folder / "home", self.reader.limits)
+        return run([*tool.command, *build, *charts], self.folder / "home", self.reader.limits, patience)
 
     def _charts(self, helm: Tool) -> Iterator[str]:
         yield from ("--enable-helm", f"--helm-command={helm.path}", f"--helm-kube-version={self.kube_version}")

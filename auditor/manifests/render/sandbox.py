@@ -17,11 +17,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, Final
 
+from auditor.errors import AuditorError
 from auditor.limits import DEFAULT, Limits
 
 _NOWHERE: Final = "http://127.0.0.1:9"
@@ -30,14 +32,49 @@ _MESSAGE: Final = 16 * 1024
 """Bytes of the program's complaint that are kept: the first lines say it."""
 _WARNING: Final = re.compile(r"(?:# )?warning:|level=warn|coalesce\.go", re.IGNORECASE)
 _CHUNK: Final = 256 * 1024
+_LOOK: Final = 0.2
+"""Seconds after which it is looked whether the run must end."""
 
 
 class Failed(Exception):  # noqa: N818 - a fact about one rendering, turned into a gap by whoever asked
     """The program did not render: its own words, or the bound that it ran into."""
 
 
-def run(command: Sequence[str], folder: Path, limits: Limits = DEFAULT) -> bytes:
-    """What the program prints. `folder` is its home, its place for temporary files, and where it runs. Raises Failed."""
+class Interrupted(AuditorError):  # noqa: N818 - named for the thing, as above
+    """The run must end: nothing is said of what was being rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a program is waited for, beside the limits: until `end` (monotonic seconds), and not when the run is `over`.
+
+    What was not done in time is added to `late`: another time it may be.
+    """
+
+    end: float = float("inf")
+    over: Callable[[], bool] = lambda: False
+    late: list[str] = field(default_factory=list)
+
+    def left(self, limits: Limits) -> float:
+        """Seconds for one program."""
+        return max(min(limits.render_seconds, self.end - time.monotonic()), 0)
+
+    def check(self) -> None:
+        """Raise Interrupted where the run must end."""
+        if self.over():
+            raise Interrupted("it was being rendered when the run had to end", help="run the audit again")
+
+    def failed(self, why: str) -> Failed:
+        """It was not done in time."""
+        self.late.append(why)
+        return Failed(why)
+
+
+def run(command: Sequence[str], folder: Path, limits: Limits = DEFAULT, patience: Patience | None = None) -> bytes:
+    """What the program prints. `folder` is its home, its place for temporary files, and where it runs.
+
+    Raises Failed, and Interrupted where the run must end.
+    """
     try:
         process = subprocess.Popen(
             [*_without_network(), *command],
@@ -54,7 +91,7 @@ def run(command: Sequence[str], folder: Path, limits: Limits = DEFAULT) -> bytes
         raise Failed(f"{command[0]} cannot be started: {error}") from error
     try:
         _bound(process.pid, limits)
-        printed, complaint = _listen(process, limits)
+        printed, complaint = _listen(process, limits, patience or Patience())
     finally:
         _end(process)
     if process.returncode != 0:
@@ -62,17 +99,21 @@ def run(command: Sequence[str], folder: Path, limits: Limits = DEFAULT) -> bytes
     return printed
 
 
-def _listen(process: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bytes]:
-    """Both streams until they end, time is up, or there is too much. Raises Failed."""
+def _listen(process: subprocess.Popen[bytes], limits: Limits, patience: Patience) -> tuple[bytes, bytes]:
+    """Both streams until they end, time is up, or there is too much. Raises Failed and Interrupted."""
     streams = {process.stdout: bytearray(), process.stderr: bytearray()}
-    deadline = time.monotonic() + limits.render_seconds
+    most = patience.left(limits)
+    deadline = time.monotonic() + most
+    too_late = f"not done after {round(most, 1):g} seconds"
     with selectors.DefaultSelector() as selector:
         for stream in streams:
             selector.register(_present(stream), selectors.EVENT_READ)
         while selector.get_map():
-            ready = selector.select(max(deadline - time.monotonic(), 0))
-            if not ready:
-                raise Failed(f"not done after {limits.render_seconds:g} seconds")
+            left = deadline - time.monotonic()
+            ready = selector.select(max(min(left, _LOOK), 0))
+            patience.check()
+            if not ready and left <= 0:
+                raise patience.failed(too_late)
             for key, _ in ready:
                 chunk = os.read(key.fd, _CHUNK)
                 if not chunk:
@@ -86,7 +127,7 @@ def _listen(process: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, by
     try:
         process.wait(max(deadline - time.monotonic(), 0.1))
     except subprocess.TimeoutExpired:
-        raise Failed(f"not done after {limits.render_seconds:g} seconds") from None
+        raise patience.failed(too_late) from None
     return bytes(streams[process.stdout]), bytes(streams[process.stderr])
 
 

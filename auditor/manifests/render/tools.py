@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Final
 
 from auditor.errors import UsageError
 from auditor.manifests.helm.wanted import Fetch
-from auditor.manifests.render.sandbox import Failed, run
+from auditor.manifests.render.sandbox import Failed, Patience, run
 
 _NAMES: Final = {"kustomize": ("kustomize", "kubectl"), "helm": ("helm",)}
 """Programs that render, by what they render; the first that is found is used."""
@@ -72,12 +72,22 @@ class Renderers:
     """Brings charts that are not in the tree; None where that is not wanted."""
     notes: list[str] = field(default_factory=list)
     """What else the reader should know of what was rendered."""
+    seconds: float = float("inf")
+    """What all programs together may take for one tree, where the limits allow more."""
+    over: Callable[[], bool] = lambda: False
+    """Whether the run must end, and nothing is rendered any more."""
+    late: list[str] = field(default_factory=list)
+    """What was not done in time: another run may come to something else."""
 
     @property
     def identity(self) -> str:
         """What tells results of these programs from others in a cache."""
         fetched = "fetched" if self.fetch else ""
         return "|".join((*(" ".join(tool.command) if tool else "" for tool in (self.kustomize, self.helm)), fetched))
+
+    def patience(self, end: float) -> Patience:
+        """How long a program is waited for that has to be done by `end` (monotonic seconds)."""
+        return Patience(end, self.over, self.late)
 
     def note(self, what: str, tool: Tool) -> None:
         """A program is about to be used."""
