@@ -281,19 +281,35 @@ def hanging_renderer_of_a_short_run(scene: Scene) -> None:
     scene.after = after
 
 
-ENDLESS = "package auditor\n\nimport rego.v1\n\ndeny contains sum(numbers.range(1, 5000000)) if { some x in numbers.range(1, 100000000); x < 0 }\n"
+ENDLESS = """\
+package auditor
+
+import rego.v1
+
+numbers_of_it := numbers.range(1, 3000)
+
+deny contains "never" if {
+    some x in numbers_of_it
+    count([y | some y in numbers_of_it; count([z | some z in numbers_of_it; z < x]) < 0]) > 0
+}
+"""
+
+
+def judged_without_end(scene: Scene) -> Mapping[str, str]:
+    rules = scene.estate.house.images.rules("policies: [policies/*.rego]\n")
+    return {"auditor.yaml": rules, "policies/endless.rego": ENDLESS}
 
 
 def hanging_judge(scene: Scene) -> None:
     """A policy of the repository that is evaluated without end."""
-    scene.bad({"policies/endless.rego": ENDLESS})
+    scene.bad(judged_without_end(scene))
 
 
 def hanging_judges(scene: Scene) -> None:
     """Each would take ten seconds beyond the end of the run."""
     scene.options += ["--max-time", "4s"]
     for number in range(1, 4):
-        scene.estate.own(f"slow-{number}", "api", more={"policies/endless.rego": ENDLESS})
+        scene.estate.own(f"slow-{number}", "api", more=judged_without_end(scene))
         scene.targets.append(f"slow-{number}")
 
 
@@ -437,6 +453,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
             failure = each["failure"]
             told.append(f"{failure['stage']}: {failure['why']}" if failure else f"judged, exit {each['exit']}")
     told += sorted({f"skipped: {each['what']}: {each['why']}" for each in report.get("skipped", ())})
+    told += sorted({each["message"] for each in report.get("findings", ()) if each["rule"] == "policy-not-evaluable"})
     told += [line for line in said.splitlines() if line.startswith("error: ")]
     text = "; ".join(told) or "nothing"
     for pattern, instead in (
@@ -444,6 +461,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
         (r"127\.0\.0\.1:\d+", "HOST"),
         (r"process \d+ since \S+?Z?(?=[ ,.;)]|$)", "process N since TIME"),
         (r"https?://HOST/", "https://HOST/"),
+        (r"cannot be evaluated: [^;]*", "cannot be evaluated"),  # the time ends it, or the memory
         (r" \(fatal: [^;]*\)", ""),  # git's own words are others in each of its versions
     ):
         text = re.sub(pattern, instead, text)
