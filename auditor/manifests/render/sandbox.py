@@ -124,11 +124,20 @@ def _listen(process: subprocess.Popen[bytes], limits: Limits, patience: Patience
                     streams[process.stderr] += chunk
             if len(streams[process.stdout]) > limits.rendered_bytes:
                 raise Failed(f"more than {limits.rendered_bytes} bytes of manifests")
-    try:
-        process.wait(max(deadline - time.monotonic(), 0.1))
-    except subprocess.TimeoutExpired:
-        raise patience.failed(too_late) from None
+    if not _has_ended(process, deadline, patience):
+        raise patience.failed(too_late)
     return bytes(streams[process.stdout]), bytes(streams[process.stderr])
+
+
+def _has_ended(process: subprocess.Popen[bytes], deadline: float, patience: Patience) -> bool:
+    """Whether a process that has closed both streams ends in time. Raises Interrupted."""
+    while process.poll() is None:
+        patience.check()
+        if time.monotonic() > deadline:
+            return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK)
+    return True
 
 
 def _present(stream: IO[bytes] | None) -> IO[bytes]:

@@ -12,7 +12,7 @@ import pytest
 
 from auditor.limits import DEFAULT
 from auditor.manifests.render import sandbox
-from auditor.manifests.render.sandbox import Failed, run
+from auditor.manifests.render.sandbox import Failed, Interrupted, Patience, run
 
 PYTHON = sys.executable
 QUICK = replace(DEFAULT, render_seconds=1.0)
@@ -53,6 +53,24 @@ def test_time_ends_the_program_and_all_that_it_started(tmp_path: Path) -> None:
 def test_a_program_that_closes_its_output_and_stays_is_ended(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="not done"):
         run(["/bin/sh", "-c", "exec >&- 2>&-; /bin/sleep 60"], tmp_path, QUICK)
+
+
+def test_what_is_left_of_a_run_bounds_it_too_and_that_is_noted(tmp_path: Path) -> None:
+    patience = Patience(time.monotonic() + 0.5)
+    with pytest.raises(Failed, match=r"not done after 0\.5 seconds"):
+        run(["/bin/sleep", "60"], tmp_path, DEFAULT, patience)
+    assert patience.late == ["not done after 0.5 seconds"]
+    assert patience.left(DEFAULT) == 0
+
+
+@pytest.mark.parametrize("script", ["/bin/sleep 60", "exec >&- 2>&-; /bin/sleep 60"])
+def test_a_run_that_must_end_waits_for_none(tmp_path: Path, script: str) -> None:
+    start = time.monotonic()
+    patience = Patience(over=lambda: time.monotonic() > start + 0.5)
+    with pytest.raises(Interrupted, match="when the run had to end"):
+        run(["/bin/sh", "-c", script], tmp_path, DEFAULT, patience)
+    assert time.monotonic() - start < 10
+    assert not patience.late, "nothing is said of it"
 
 
 def test_endless_output_is_cut(tmp_path: Path) -> None:
