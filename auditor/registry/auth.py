@@ -111,6 +111,15 @@ class RegistryAuth(httpx.Auth):
         request.headers["Authorization"] = header
         yield request
 
+    def shown(self, origin: Origin, repository: str) -> str | None:
+        """What is known to be shown for a repository."""
+        return self._door(origin).current(repository)
+
+    def is_ready(self, origin: Origin, repository: str) -> bool:
+        """Whether nothing has to be asked for before a request goes out (step 1)."""
+        door = self._door(origin)
+        return door.challenge is None or door.current(repository) is not None
+
     def _door(self, origin: Origin) -> _Door:
         with self._lock:
             return self._doors.setdefault(origin, _Door())

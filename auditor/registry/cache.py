@@ -19,8 +19,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-import httpx
-
 from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
@@ -160,6 +158,7 @@ def _decode(stored: bytes, url: str) -> tuple[Answer, float] | None:
     head, _, content = stored.partition(b"\n")
     try:
         about: dict[str, Any] = json.loads(head)
-        return Answer(int(about["status"]), httpx.Headers(about["headers"]), content, url), float(about["at"])
+        headers = {str(name): value.strip() for name, value in about["headers"].items()}
+        return Answer(int(about["status"]), headers, content, url), float(about["at"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

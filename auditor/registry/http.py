@@ -25,7 +25,17 @@ from auditor.registry.keychain import Keychain
 from auditor.registry.pace import Pace, retry_after
 from auditor.registry.proxies import proxy_for
 from auditor.registry.tls import Contexts
-from auditor.registry.transport import BOUND, DEADLINE, HEADERS, TARGET, PooledTransport, ProxiedTransport
+from auditor.registry.transport import (
+    BOUND,
+    DEADLINE,
+    HEADERS,
+    TARGET,
+    PooledTransport,
+    ProxiedTransport,
+    Received,
+    Sent,
+    origin_of,
+)
 
 _PASSING: Final = frozenset({408, 429, *range(500, 600)})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -70,10 +80,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status that is about the question (never 408, 429 or 5xx), the headers, and the whole body."""
+    """A status that is about the question (never 408, 429 or 5xx), the headers (names in lower case), and the whole body."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     content: bytes
     url: str
 
@@ -110,7 +120,7 @@ class Session:
         self._direct = PooledTransport(self._contexts, limits)
         self._proxied: dict[str, ProxiedTransport] = {}
         self._ways: dict[Origin, PooledTransport | ProxiedTransport] = {}
-        self._roots: dict[Origin, httpx.URL] = {}
+        self._roots: dict[Origin, _Root] = {}
         self._auth = RegistryAuth(settings, Keychain(environ, seconds=limits.helper_seconds), limits)
         self._pace = pace or Pace(limits)
         self._allowances: dict[str, str] = {}
@@ -142,13 +152,13 @@ class Session:
         """What the reader should know of the registries: allowances that are nearly used up."""
         return tuple(self._allowances.values())
 
-    def _note_allowance(self, at: Origin, response: httpx.Response) -> None:
+    def _note_allowance(self, at: Origin, response: Received) -> None:
         """Docker Hub says with each answer how many more it will give (`ratelimit-remaining: 7;w=21600`)."""
         left = _allowance(response.headers.get("ratelimit-remaining"))
         if left is not None and left <= _NEARLY:
             self._allowances[at.authority] = f"{at.authority} will answer only {left} more requests for now"
 
-    def _target(self, response: httpx.Response, url: str, origin: Origin, question: Question) -> str:
+    def _target(self, response: Received, url: str, origin: Origin, question: Question) -> str:
         """Where a redirect leads. Raises Failed where it must not be followed."""
         location = response.headers["location"]
         try:
@@ -165,50 +175,76 @@ class Session:
             )
         return target
 
-    def _send(
-        self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool
-    ) -> httpx.Response:
+    def _send(self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool) -> Received:
+        """The answer for a URL that belongs to `origin`.
+
+        httpx looks at every character of a URL and makes objects of everything, which takes half of a request. What goes over our
+        own transport, to a path that has no two readings, and with what is known already of who we are, is sent without it.
+        """
         transport = self._transport_to(origin)
-        request = self._request(question, url, origin, deadline, quickly=transport is self._direct)
-        return self._authorised(transport, request) if with_auth else transport.handle_request(request)
+        repository, first = question.repository, None
+        root = str(origin)
+        path = url.removeprefix(root)
+        plain = transport is self._direct and url.startswith(f"{root}/") and _PLAIN.fullmatch(path) is not None
+        if plain and (not with_auth or self._auth.is_ready(origin, repository)):
+            shown = self._auth.shown(origin, repository) if with_auth else None
+            first = self._quickly(question, path, origin, deadline, shown)
+            if first.status_code != httpx.codes.UNAUTHORIZED or not with_auth:
+                return first
+            first.shown = shown
+        request = self._request(question, url, origin, deadline, path=path if plain else None)
+        if not with_auth:
+            return _received(transport.handle_request(request), origin)
+        return _received(self._authorised(transport, request, first), origin)
+
+    def _quickly(self, question: Question, path: str, origin: Origin, deadline: float, shown: str | None) -> Received:
+        root = self._root(origin)
+        headers = [("Host", root.host), *_headers(question).items()]
+        if shown is not None:
+            headers.append(("Authorization", shown))
+        return self._direct.send(root.origin, Sent(question.method, path, headers, None, deadline, question.bound))
+
+    def _root(self, origin: Origin) -> _Root:
+        return self._roots.get(origin) or self._roots.setdefault(origin, _Root(httpx.URL(f"{origin}/")))
 
     def _request(
-        self, question: Question, url: str, origin: Origin, deadline: float, *, quickly: bool
+        self, question: Question, url: str, origin: Origin, deadline: float, *, path: str | None
     ) -> httpx.Request:
         """The request for a URL that belongs to `origin`. Raises Failed where httpx does not read it as one.
 
-        httpx looks at every character of a URL, which takes a fifth of a request. For our own transport (`quickly`) a path that
-        has no two readings goes along as httpx's extension `target`, beside a URL that was read once.
+        A `path` goes along as httpx's extension `target`, beside a URL that was read once.
         """
         extensions = {DEADLINE: deadline, BOUND: question.bound, REPOSITORY: question.repository}
-        headers = {"Accept": question.accept, **HEADERS}
-        if question.etag is not None:
-            headers["If-None-Match"] = question.etag
-        root = str(origin)
-        path = url.removeprefix(root)
-        if quickly and url.startswith(f"{root}/") and _PLAIN.fullmatch(path):
-            known = self._roots.get(origin) or self._roots.setdefault(origin, httpx.URL(f"{root}/"))
+        headers = _headers(question)
+        if path is not None:
             target = {TARGET: path.encode("ascii")}
-            return httpx.Request(question.method, known, headers=headers, extensions=extensions | target)
+            return httpx.Request(
+                question.method, self._root(origin).url, headers=headers, extensions=extensions | target
+            )
         try:
             return httpx.Request(question.method, url, headers=headers, extensions=extensions)
         except httpx.InvalidURL:
             raise Failed(FaultKind.REDIRECT, f"{question.what}: {origin.authority} redirects to no URL") from None
 
-    def _authorised(self, transport: httpx.BaseTransport, request: httpx.Request) -> httpx.Response:
+    def _authorised(
+        self, transport: httpx.BaseTransport, request: httpx.Request, first: Received | None
+    ) -> httpx.Response:
         """The auth flow over a transport that raises nothing but Failed and reads its answers whole.
 
         What else `httpx.Client.send` does (redirects, cookies, hooks) is of no use here, and costs as much as the flow itself.
+        `first` is what the same request was answered already; it counts where the flow would send the very same.
         """
         flow = self._auth.sync_auth_flow(request)
         try:
             sent = next(flow)
+            known = first is not None and sent is request and sent.headers.get("Authorization") == first.shown
+            response = first.response() if first is not None and known else transport.handle_request(sent)
             while True:
-                response = transport.handle_request(sent)
                 try:
                     sent = flow.send(response)
                 except StopIteration:
                     return response
+                response = transport.handle_request(sent)
         finally:
             flow.close()  # it may hold the lock under which a token is asked for
 
@@ -236,6 +272,27 @@ class Session:
             transport.close()
 
 
+class _Root:
+    """An origin as httpx reads it, once: for its requests, for connections, and for the header `Host`."""
+
+    def __init__(self, url: httpx.URL) -> None:
+        self.url = url
+        self.origin = origin_of(url)
+        self.host = url.netloc.decode("ascii")
+
+
+def _headers(question: Question) -> dict[str, str]:
+    headers = {"Accept": question.accept, **HEADERS}
+    if question.etag is not None:
+        headers["If-None-Match"] = question.etag
+    return headers
+
+
+def _received(response: httpx.Response, origin: Origin) -> Received:
+    pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+    return Received(response.status_code, pairs, response.content, origin.authority)
+
+
 def _is_one_of(target: str, asker: Origin, hosts: frozenset[str]) -> bool:
     origin = Origin.of(target)
     return origin == asker or not hosts.isdisjoint((origin.authority, f"{origin.host}:{origin.port}"))
@@ -246,7 +303,7 @@ def _allowance(header: str | None) -> int | None:
     return int(number) if number.isascii() and number.isdigit() else None
 
 
-def _answer(response: httpx.Response, question: Question, url: str, origin: Origin) -> Answer:
+def _answer(response: Received, question: Question, url: str, origin: Origin) -> Answer:
     """The answer, unless its status says that there is none (yet)."""
     answer = Answer(response.status_code, response.headers, response.content, url)
     if answer.status not in _PASSING:

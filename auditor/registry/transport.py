@@ -10,7 +10,9 @@ import http.client
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import httpx
@@ -34,6 +36,46 @@ HEADERS: Final = {"User-Agent": f"auditor/{__version__}", "Accept-Encoding": "id
 _UNENCODED: Final = frozenset({"identity", ""})
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it is written: path and query, every header, the body; when it must have ended, and its answer's bound."""
+
+    method: str
+    target: str
+    headers: Iterable[tuple[str | bytes, str | bytes]]
+    content: bytes | None
+    deadline: float
+    bound: int
+
+
+class Received:
+    """A whole answer: status, headers in their order and as often as they came (latin-1), body. Refuses encodings, as `plain`."""
+
+    def __init__(self, status: int, raw: Iterable[tuple[str, str]], content: bytes, host: str) -> None:
+        self.status_code = status
+        self.raw = plain(raw, host)
+        self.content = content
+        self.shown: str | None = None
+        """The header `Authorization` of its request, where somebody wants to know."""
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """By their names in lower case; what came several times is one list (RFC 9110 §5.3)."""
+        found: dict[str, str] = {}
+        for name, value in self.raw:
+            key, text = name.lower(), value if value.isascii() else _decoded(value)
+            found[key] = f"{found[key]}, {text}" if key in found else text
+        return found
+
+    def response(self) -> httpx.Response:
+        """The same as httpx has it."""
+        return httpx.Response(
+            self.status_code,
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.raw],
+            content=self.content,
+        )
+
+
 class PooledTransport(httpx.BaseTransport):
     """Connections by origin, the most recently used first. Thread-safe: a connection serves one thread at a time."""
 
@@ -47,34 +89,42 @@ class PooledTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and read its answer. Raises Failed and nothing else."""
-        origin = _origin(request.url)
+        target = request.extensions.get(TARGET, request.url.raw_path).decode("ascii")
+        content = request.read() or None
+        bounds = _deadline(request, self._limits), bound(request, self._limits)
+        return self.send(
+            origin_of(request.url), Sent(request.method, target, request.headers.raw, content, *bounds)
+        ).response()
+
+    def send(self, origin: Origin, sent: Sent) -> Received:
+        """The same without httpx, whose objects cost as much as all else. Raises Failed and nothing else."""
         try:
-            return self._exchange(origin, request)
+            return self._exchange(origin, sent)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise from_exception(error, origin.authority) from error
 
-    def _exchange(self, origin: Origin, request: httpx.Request) -> httpx.Response:
+    def _exchange(self, origin: Origin, sent: Sent) -> Received:
         kept = self._kept(origin)
         if kept is not None:
             try:
-                return self._converse(origin, kept, request)
+                return self._converse(origin, kept, sent)
             except (ConnectionError, http.client.HTTPException):
                 # The server closed a kept connection while it was idle, or left something of its last answer in it.
                 # That says nothing about this request: it goes out on a fresh connection. What `stop` has ended does not.
                 if self._stopped:
                     raise
         context = self._contexts.of(origin) if origin.scheme == "https" else None
-        return self._converse(origin, Connection(origin, context, self._limits), request)
+        return self._converse(origin, Connection(origin, context, self._limits), sent)
 
-    def _converse(self, origin: Origin, connection: Connection, request: httpx.Request) -> httpx.Response:
+    def _converse(self, origin: Origin, connection: Connection, sent: Sent) -> Received:
         self._busy.add(connection)
         try:
-            connection.open_until(_deadline(request, self._limits))
+            connection.open_until(sent.deadline)
             self._check_running()  # while it was opened, there was nothing to end
-            _send(connection, request)
+            _send(connection, sent)
             answer = connection.getresponse()
             try:
-                body = read_bounded(answer, bound(request, self._limits), origin.authority)
+                body = read_bounded(answer, sent.bound, origin.authority)
             finally:
                 answer.close()
         except BaseException:
@@ -86,7 +136,7 @@ class PooledTransport(httpx.BaseTransport):
             connection.close()
         else:
             self._give(origin, connection)
-        return whole_response(answer.status, answer.getheaders(), body, origin.authority)
+        return Received(answer.status, answer.getheaders(), body, origin.authority)
 
     def _check_running(self) -> None:
         if self._stopped:
@@ -129,7 +179,7 @@ class ProxiedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request through the proxy and read its answer. Raises Failed and nothing else."""
-        origin = _origin(request.url)
+        origin = origin_of(request.url)
         left = _deadline(request, self._limits) - time.monotonic()
         limits = self._limits
         request.extensions["timeout"] = {
@@ -153,7 +203,8 @@ class ProxiedTransport(httpx.BaseTransport):
                     raise TimeoutError
         finally:
             response.close()
-        return whole_response(response.status_code, response.headers.multi_items(), bytes(body), origin.authority)
+        pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+        return Received(response.status_code, pairs, bytes(body), origin.authority).response()
 
     def _transport(self, origin: Origin) -> httpx.HTTPTransport:
         with self._lock:
@@ -168,13 +219,12 @@ class ProxiedTransport(httpx.BaseTransport):
             transport.close()
 
 
-def _send(connection: Connection, request: httpx.Request) -> None:
-    """Write request line, headers and body. httpx has already refused line breaks in them, as http.client does."""
-    target = request.extensions.get(TARGET, request.url.raw_path).decode("ascii")
-    connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
-    for name, value in request.headers.raw:
+def _send(connection: Connection, sent: Sent) -> None:
+    """Write request line, headers and body. http.client refuses line breaks in them."""
+    connection.putrequest(sent.method, sent.target, skip_host=True, skip_accept_encoding=True)
+    for name, value in sent.headers:
         connection.putheader(name, value)
-    connection.endheaders(request.read() or None)
+    connection.endheaders(sent.content)
 
 
 def read_bounded(answer: http.client.HTTPResponse, most: int, host: str) -> bytes:
@@ -188,15 +238,22 @@ def read_bounded(answer: http.client.HTTPResponse, most: int, host: str) -> byte
     return body
 
 
-def whole_response(status: int, headers: Iterable[tuple[str, str]], body: bytes, host: str) -> httpx.Response:
-    """An httpx response whose body is read. Refuses encodings: we asked for none, and a decompressor is a bomb's target."""
+def plain(headers: Iterable[tuple[str, str]], host: str) -> tuple[tuple[str, str], ...]:
+    """The headers of an answer. Refuses encodings: we asked for none, and a decompressor is a bomb's target."""
     # Cookies are of no use to us, and httpx would keep them.
-    kept = [(name, value) for name, value in headers if name.lower() != "set-cookie"]
-    encodings = {value.strip().lower() for name, value in kept if name.lower() == "content-encoding"}
-    if encodings - _UNENCODED:
-        raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
-    return httpx.Response(status, headers=raw, content=body)
+    kept = tuple(pair for pair in headers if pair[0].lower() != "set-cookie")
+    for name, value in kept:
+        if name.lower() == "content-encoding" and value.strip().lower() not in _UNENCODED:
+            raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
+    return kept
+
+
+def _decoded(value: str) -> str:
+    """A header that is no ASCII: UTF-8 where it is that, as httpx reads it."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except ValueError:
+        return value
 
 
 def too_large(host: str, most: int) -> Failed:
@@ -213,7 +270,7 @@ def _deadline(request: httpx.Request, limits: Limits) -> float:
     return float(request.extensions.get(DEADLINE) or time.monotonic() + limits.request_seconds)
 
 
-def _origin(url: httpx.URL) -> Origin:
+def origin_of(url: httpx.URL) -> Origin:
     """The origin as it is resolved and verified: `url.host` would decode international names."""
     return Origin(url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
 
