@@ -7,10 +7,13 @@ Sources: tekton.dev/docs/pipelines (`taskRef`, `pipelineRef`, `ref` of a step, e
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
@@ -38,8 +41,7 @@ def _group(use: Use) -> str:
     return use.workload.api_version.rpartition("/")[0] if use.workload else ""
 
 
-@dataclass(slots=True)
-class Callers:
+class Callers(Struct):
     """Every value that objects of a tree hand to others, by the name of what takes it."""
 
     given: dict[str, list[tuple[Object, Parameters]]] = field(default_factory=dict)
@@ -107,7 +109,7 @@ def _made(use: Use, text: str, group: str, known: Parameters) -> Iterator[Use]:
     for made, edit in islice(filled(text, start, pattern, known, 0), MOST):
         if made != text:
             place = replace(use.place, file=edit.file, line=edit.line, column=edit.column)
-            yield replace(use, reference=made, place=place)
+            yield dataclasses.replace(use, reference=made, place=place)
 
 
 def _calls(node: Node) -> Iterator[tuple[str, Parameters]]:

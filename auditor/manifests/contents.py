@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
@@ -16,8 +16,7 @@ from auditor.model.place import Place
 from auditor.model.use import Confidence
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What one file holds: objects that may matter, references in text no parser takes, and what could not be read."""
 
     objects: tuple[Object, ...] = ()

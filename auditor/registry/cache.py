@@ -16,8 +16,9 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
 
 from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits

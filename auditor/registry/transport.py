@@ -11,11 +11,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import httpx
+from msgspec import Struct
 
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
@@ -36,8 +36,7 @@ HEADERS: Final = {"User-Agent": f"auditor/{__version__}", "Accept-Encoding": "id
 _UNENCODED: Final = frozenset({"identity", ""})
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A request as it is written: path and query, every header, the body; when it must have ended, and its answer's bound."""
 
     method: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -21,6 +22,20 @@ def renderers(*needed: str) -> Renderers:
     for name in needed:
         if getattr(found, name) is None:
             pytest.skip(f"{name} is not installed")
+    return found
+
+
+needs_library = pytest.mark.skipif(
+    importlib.util.find_spec("helm_python") is None,
+    reason="the extra `helm` is not installed, or has no wheel for this machine",
+)
+
+
+def library() -> Renderers:
+    """Helm as a library, as a machine without helm has it."""
+    found = find_renderers({"PATH": ""})
+    assert found.helm is not None
+    assert not found.helm.is_program
     return found
 
 

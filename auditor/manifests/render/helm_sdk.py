@@ -1,8 +1,7 @@
 """`helm template` without helm: a program of its own around helm-python-sdk (Helm's SDK as a library), for the sandbox.
 
-It takes those arguments of helm that this project gives, and prints what helm prints. The library renders for the version of
-Kubernetes that it was built with; what a chart says of `kubeVersion` is compared with the version that is asked for. It cannot
-be told what else a cluster serves: where the rules say that, a chart that looks at `.Capabilities` is refused.
+It takes those arguments of helm that this project gives, and prints what helm prints. The library cannot be told what a cluster
+serves beyond Kubernetes: where a deployer or the rules say that, a chart that looks at `.Capabilities` is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 import helm_python
 
 from auditor.manifests.helm.semver import Range, Version
+from auditor.manifests.render.helm_cluster import told, without_tests
 from auditor.manifests.yaml import Broken, documents
 
 
@@ -33,8 +33,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _rendered(name: str, path: str, options: list[tuple[str, str]]) -> str:
-    with helm_python.Chart.load(path) as chart:
-        _check(chart.metadata, dict(options).get("kube-version", ""))
+    asked = dict(options)
+    kube_version = asked.get("kube-version", "")
+    with told(Path(path), kube_version) as copy, helm_python.Chart.load(copy) as chart:
+        _check(chart.metadata, kube_version)
         _check_carried(chart.metadata, chart.dependencies)
         if any(option == "api-versions" for option, _ in options):
             _check_apis(Path(path))
@@ -42,12 +44,13 @@ def _rendered(name: str, path: str, options: list[tuple[str, str]]) -> str:
         for file in (value for option, value in options if option == "values"):
             values = _over(values, helm_python.values_from_yaml(Path(file).read_text("utf-8")))
         chart.validate_schema(values)
-        made = chart.render(values, name=name, namespace=dict(options).get("namespace", "default"))
-        parts = [(one["filename"], one["data"]) for one in chart.crds] if ("include-crds", "") in options else []
+        made = chart.render(values, name=name, namespace=asked.get("namespace", "default"))
+        parts = [(one["filename"], one["data"]) for one in chart.crds] if "include-crds" in asked else []
     parts += [(path, text) for path, text in sorted(made.items()) if not path.endswith("NOTES.txt")]
-    parts = [(path, text) for path, text in parts if text.strip()]
     _check_written(parts)
-    return "".join(f"---\n# Source: {path}\n{text}\n" for path, text in parts)
+    if "skip-tests" in asked:
+        parts = [(path, without_tests(text)) for path, text in parts]
+    return "".join(f"---\n# Source: {path}\n{text}\n" for path, text in parts if text.strip())
 
 
 def _check_written(parts: list[tuple[str, str]]) -> None:

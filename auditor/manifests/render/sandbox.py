@@ -18,10 +18,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, Final
+
+from msgspec import Struct, field
 
 from auditor.errors import AuditorError
 from auditor.limits import DEFAULT, Limits
@@ -44,8 +45,7 @@ class Interrupted(AuditorError):  # noqa: N818 - named for the thing, as above
     """The run must end: nothing is said of what was being rendered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long a program is waited for, beside the limits: until `end` (monotonic seconds), and not when the run is `over`.
 
     What was not done in time is added to `late`: another time it may be.

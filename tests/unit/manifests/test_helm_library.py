@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-from dataclasses import replace
+import io
+import tarfile
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT
 from auditor.manifests.inventory import Inventory, inventory
-from auditor.manifests.render.tools import Renderers, find_renderers
+from auditor.manifests.render.tools import find_renderers
 from auditor.source.memory import MemoryTree
-from tests.support.renderers import placed, rendered
+from tests.support.renderers import library, needs_library, placed, rendered
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("helm_python") is None,
-    reason="the extra `helm` is not installed, or has no wheel for this machine",
-)
+pytestmark = needs_library
 
 CHART = {
     "chart/Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.2.3\nappVersion: v9\nkubeVersion: '>=1.30.0-0 <1.40.0'\n",
@@ -37,13 +35,6 @@ CHART = {
         "  source:\n    path: chart\n    helm:\n      valuesObject:\n        proxy:\n          tag: v2\n"
     ),
 }
-
-
-def library() -> Renderers:
-    found = find_renderers({"PATH": ""})
-    assert found.helm is not None
-    assert not found.helm.is_program
-    return found
 
 
 def by_library(files: dict[str, str], settings: ManifestSettings | None = None, seconds: float = 30.0) -> Inventory:
@@ -129,3 +120,44 @@ def test_the_library_refuses_a_chart_that_asks_what_it_cannot_be_told() -> None:
 def test_a_chart_that_asks_for_an_api_is_rendered_as_the_rules_say(settings: ManifestSettings, deployed: bool) -> None:
     found = rendered({**CHART, "chart/templates/monitor.yaml": ASKS}, "helm", settings=settings)
     assert ("ghcr.io/acme/exporter:v1" in {use.reference for use in found.uses}) is deployed
+
+
+TESTED = (
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Pod\n"
+    "metadata: {name: t, annotations: {helm.sh/hook: 'pre-install, Test'}}\nspec: {containers: [{name: t, image: acme/test:1}]}\n"
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {name: h, annotations: {helm.sh/hook: pre-install}}\n"
+    "spec: {containers: [{name: h, image: 'acme/{{ .Capabilities.KubeVersion.GitVersion }}-{{ .Capabilities.HelmVersion.Version }}:1'}]}\n"
+)
+
+
+def carried() -> bytes:
+    """A chart in an archive that asks for which version of Kubernetes it is rendered."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in {
+            "sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
+            "sub/templates/_name.tpl": '{{ define "kube" }}{{ .Capabilities.KubeVersion.Minor }}{{ end }}',
+            "sub/templates/pod.yaml": (
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: s}\n"
+                "spec: {containers: [{name: s, image: 'acme/sub:v{{ include \"kube\" . }}'}]}\n"
+            ),
+        }.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def test_the_library_tells_every_template_the_version_of_the_cluster_and_leaves_out_tests() -> None:
+    files = {**CHART, "chart/templates/more.yaml": TESTED}
+    files["app.yaml"] += "      skipTests: true\n      kubeVersion: '1.31'\n"
+    tree = MemoryTree(
+        {path: text.encode() for path, text in files.items()} | {"chart/charts/sub-1.0.0.tgz": carried()}, "test"
+    )
+    found = inventory(tree, ManifestSettings(), renderers=library())
+    assert not found.gaps
+    names = {use.reference for use in found.uses}
+    assert "acme/sub:v31" in names
+    assert "acme/test:1" not in names
+    assert any(name.startswith("acme/v1.31.0-v") for name in names)
+    assert ("ghcr.io/acme/api:v9", "chart/Chart.yaml", 4) in placed(found)

@@ -8,8 +8,11 @@ import pytest
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.helm.terms import Terms
+from auditor.manifests.inventory import inventory
 from auditor.manifests.render.sandbox import Failed
-from tests.support.renderers import rendered
+from auditor.manifests.render.tools import Renderers
+from auditor.source.memory import MemoryTree
+from tests.support.renderers import library, needs_library, rendered, renderers
 
 CHART = {
     "charts/api/Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.2.3\n",
@@ -60,37 +63,52 @@ def helmfile(more: str, *, top: str = "") -> dict[str, str]:
     return {"helmfile.yaml": top + text}
 
 
-def deployed(files: dict[str, str]) -> set[str]:
-    found = rendered({**CHART, **files}, "helm", settings=SETTINGS)
+def deployed(files: dict[str, str], by: Renderers) -> set[str]:
+    tree = MemoryTree({path: text.encode() for path, text in {**CHART, **files}.items()}, "test")
+    found = inventory(tree, SETTINGS, renderers=by)
     assert not [gap for gap in found.gaps if gap.rule == "unrendered"]
     return {use.reference.removeprefix("ghcr.io/acme/") for use in found.uses}
 
 
+TERMS = [
+    (application(""), ALL),
+    (application("kubeVersion: 1.29.4\n"), ALL - {"kube:v33"} | {"kube:v29"}),
+    (application("kubeVersion: v1.29\n"), ALL - {"kube:v33"} | {"kube:v29"}),
+    (application("skipCrds: true\n"), ALL - {"crds:1"}),
+    (application("skipTests: true\n"), ALL - {"test:1"}),
+    (release(""), ALL),
+    (release("install: {crds: Skip}\n"), ALL - {"crds:1"}),
+    (release("install: {crds: Skip}\nupgrade: {crds: CreateReplace}\n"), ALL),
+    (inflated(""), ALL - {"crds:1"}),
+    (inflated("includeCRDs: true\nskipTests: true\n"), ALL - {"test:1"}),
+    (inflated("kubeVersion: 1.28.0\n"), {"kube:v28", "test:1"}),
+    (helmfile("", top="kubeVersion: v1.30.1\nhelmDefaults: {skipCRDs: true}\n"), {"kube:v30", "test:1"}),
+    (helmfile("kubeVersion: v1.31.0\n", top="kubeVersion: v1.30.1\n"), ALL - {"kube:v33"} | {"kube:v31"}),
+]
+PROBE = "apiVersions: [monitoring.acme.example/v1/Probe]\n"
+
+
+@needs_library
+@pytest.mark.parametrize(("files", "images"), TERMS)
+def test_the_library_renders_a_chart_on_the_terms_of_its_deployer(files: dict[str, str], images: set[str]) -> None:
+    assert deployed(files, library()) == images
+
+
+@pytest.mark.interop
 @pytest.mark.parametrize(
     ("files", "images"),
     [
-        (application(""), ALL),
-        (application("kubeVersion: 1.29.4\n"), ALL - {"kube:v33"} | {"kube:v29"}),
-        (application("kubeVersion: v1.29\n"), ALL - {"kube:v33"} | {"kube:v29"}),
-        (application("apiVersions: [monitoring.acme.example/v1/Probe]\n"), ALL | {"probe:1"}),
-        (application("skipCrds: true\n"), ALL - {"crds:1"}),
-        (application("skipTests: true\n"), ALL - {"test:1"}),
-        (release(""), ALL),
-        (release("install: {crds: Skip}\n"), ALL - {"crds:1"}),
-        (release("install: {crds: Skip}\nupgrade: {crds: CreateReplace}\n"), ALL),
-        (inflated(""), ALL - {"crds:1"}),
-        (inflated("includeCRDs: true\nskipTests: true\n"), ALL - {"test:1"}),
-        (inflated("kubeVersion: 1.28.0\n"), {"kube:v28", "test:1"}),
-        (inflated("apiVersions: [monitoring.acme.example/v1/Probe]\n"), ALL - {"crds:1"} | {"probe:1"}),
-        (helmfile("apiVersions: [monitoring.acme.example/v1/Probe]\n"), ALL | {"probe:1"}),
-        (helmfile("", top="kubeVersion: v1.30.1\nhelmDefaults: {skipCRDs: true}\n"), {"kube:v30", "test:1"}),
-        (helmfile("kubeVersion: v1.31.0\n", top="kubeVersion: v1.30.1\n"), ALL - {"kube:v33"} | {"kube:v31"}),
+        *TERMS,
+        (application(PROBE), ALL | {"probe:1"}),
+        (inflated(PROBE), ALL - {"crds:1"} | {"probe:1"}),
+        (helmfile(PROBE), ALL | {"probe:1"}),
     ],
 )
-def test_a_chart_is_rendered_on_the_terms_of_its_deployer(files: dict[str, str], images: set[str]) -> None:
-    assert deployed(files) == images
+def test_helm_renders_a_chart_on_the_terms_of_its_deployer(files: dict[str, str], images: set[str]) -> None:
+    assert deployed(files, renderers("helm")) == images
 
 
+@pytest.mark.interop
 def test_kustomize_renders_charts_for_the_cluster_of_the_rules() -> None:
     """Kustomize would take the version that its helm was built with, and no APIs."""
     settings = ManifestSettings(
