@@ -306,9 +306,9 @@ def hanging_judge(scene: Scene) -> None:
 
 
 def hanging_judges(scene: Scene) -> None:
-    """Each would take ten seconds beyond the end of the run."""
-    scene.options += ["--max-time", "4s"]
-    for number in range(1, 4):
+    """Each would take some seconds, up to ten, beyond the end of the run; how many are judged differs."""
+    scene.options += ["--max-time", "8s"]
+    for number in range(1, 9):
         scene.estate.own(f"slow-{number}", "api", more=judged_without_end(scene))
         scene.targets.append(f"slow-{number}")
 
@@ -455,7 +455,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
     told += sorted({f"skipped: {each['what']}: {each['why']}" for each in report.get("skipped", ())})
     told += sorted({each["message"] for each in report.get("findings", ()) if each["rule"] == "policy-not-evaluable"})
     told += [line for line in said.splitlines() if line.startswith("error: ")]
-    text = "; ".join(told) or "nothing"
+    text = "; ".join(dict.fromkeys(told)) or "nothing"
     for pattern, instead in (
         (re.escape(str(scene.estate.folder)), "…"),
         (r"127\.0\.0\.1:\d+", "HOST"),
