@@ -25,7 +25,7 @@ _TEKTON: Final = re.compile(
 )
 _ARGO: Final = re.compile(r"\{\{\s*(?:inputs|workflow)\.parameters\.(?P<name>[\w-]+)\s*\}\}")
 _OPENSHIFT: Final = re.compile(r"\$\{\{(?P<quoted>\w+)\}\}|\$\{(?P<name>\w+)\}")
-_RESOURCE_SET: Final = re.compile(r"<<-?\s*inputs\.(?P<name>\w+)(?P<quoted>)(?:\s*\|\s*quote)?\s*-?>>")
+_RESOURCE_SET: Final = re.compile(r"<<-?\s*inputs\.(?P<name>\w+(?:\.\w+)?)(?P<quoted>)(?:\s*\|\s*quote)?\s*-?>>")
 BY_GROUP: Final[Values[str, re.Pattern[str]]] = {
     "tekton.dev": _TEKTON,
     "triggers.tekton.dev": _TEKTON,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests import yaml
+from auditor.manifests import unnamed, yaml
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.lines import values
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
@@ -88,6 +88,8 @@ class Pruner:
         pairs = self._descent.pairs(raw)
         named = {yaml.text_of(key): value for key, value in pairs}
         kind, version = (yaml.text_of(named[key]) if key in named else "" for key in ("kind", "apiVersion"))
+        known = None if version or self.depth else unnamed.identity(named)
+        version, kind = known or (version, kind)
         listed = _lists(named.get("items"))
         if _describes(kind, version) and not listed and len(named) == len(pairs):
             return None
@@ -104,6 +106,9 @@ class Pruner:
             if node is not None:
                 entries.append((name, node))
         mapping = yaml.mapping_at(raw, entries)
+        if known:
+            said = (("apiVersion", version), ("kind", kind))
+            mapping.entries[:0] = [(key, Scalar(text, mapping.file, mapping.line, 1)) for key, text in said]
         self._descent.leave(raw, mapping)
         self._words, self._wide, self.whole, self._descent = before
         return mapping
@@ -218,7 +223,8 @@ class Pruner:
     def _inside(self, name: str, value: RawScalar) -> Scalar | None:
         """A text that holds objects or settings of its own (in a ConfigMap, a script), with the places of its lines."""
         text = yaml.text_of(value)
-        if ("\n" not in text and not text.startswith("{")) or self.depth >= self.limits.embedded_depth:
+        block = "\n" in text or value.style in ("|", ">") or text.startswith(("{", "["))
+        if not block or self.depth >= self.limits.embedded_depth:
             return None
         dockerfile = "dockerfile" in name.lower()
         if not (dockerfile or self.want(text.encode("utf-8", "replace"))):
