@@ -223,8 +223,7 @@ class Pruner:
     def _inside(self, name: str, value: RawScalar) -> Scalar | None:
         """A text that holds objects or settings of its own (in a ConfigMap, a script), with the places of its lines."""
         text = yaml.text_of(value)
-        block = "\n" in text or value.style in ("|", ">") or text.startswith(("{", "["))
-        if not block or self.depth >= self.limits.embedded_depth:
+        if not _may_hold(name, value, text) or self.depth >= self.limits.embedded_depth:
             return None
         dockerfile = "dockerfile" in name.lower()
         if not (dockerfile or self.want(text.encode("utf-8", "replace"))):
@@ -241,6 +240,12 @@ class Pruner:
         if not self.whole and ("\n" in text or not is_template(text)):
             scalar.text = ""
         return scalar
+
+
+def _may_hold(name: str, value: RawScalar, text: str) -> bool:
+    """Whether a text may be written in a format of its own: lines, JSON, or one key in a block, which is no folded image."""
+    one = value.style in ("|", ">") and ": " in text and "image" not in name.lower()
+    return "\n" in text or text.startswith(("{", "[")) or one
 
 
 def _behind_flags(items: Iterable[RawNode]) -> Iterator[tuple[str, RawNode]]:
