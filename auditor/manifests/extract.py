@@ -17,7 +17,7 @@ from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
 from auditor.manifests.said import NOT_IMAGES, Trail, classify, is_listed, is_volume, says_image
 from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete
-from auditor.manifests.text import is_image_flag, is_reference, is_template, without_scheme
+from auditor.manifests.text import is_image_flag, is_no_text, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence, Sort
 
 CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
@@ -213,6 +213,8 @@ class _Walk:
         if value.null or not value.text or id(value) in self._taken or trail in self._left:
             return
         text = value.text.strip()
+        if name == "image" and not certain and not value.quoted and is_no_text(text):
+            return
         if name == "image" and not certain and self._hub[0] and is_bare(text):
             text = f"{self._hub[0]}/{text}:{self._hub[1] or 'latest'}"
         elif name != "image" and is_listed(trail, text):

@@ -42,7 +42,7 @@ _NAMES_DEPLOYER: Final = mentions(
     )
 )
 """A part of the group of deployers, and of their kinds (`ApplicationSet` is one of them)."""
-_HANDING: Final = (b"tekton.dev", b"argoproj.io")
+_HANDING: Final = (b"tekton.dev", b"argoproj.io", b"fluxcd.controlplane.io")
 """Groups of the objects that hand values to others."""
 _TURNS: Final = re.compile(rb"/apiVersion\b|\ballowKindChange\b")
 

@@ -44,7 +44,7 @@ WHOLE: Final = frozenset(
             "ClusterConfig",
             "App",
         ),
-        *("Subscription", "ClusterExtension", "ResourceSet", "Composition", "Object"),
+        *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
     }
 )
 """Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
