@@ -124,7 +124,7 @@ class Pruner:
         if holds and isinstance(value, RawSequence):
             return Sequence([self._item(item) for item in value.value])
         node, kept = self._entry(name, value)
-        return node if kept or name in IDENTITY else None
+        return node if kept or name in IDENTITY or name in PARTS else None
 
     def _item(self, raw: RawNode) -> Node:
         if isinstance(raw, RawMapping):
@@ -223,7 +223,7 @@ class Pruner:
     def _inside(self, name: str, value: RawScalar) -> Scalar | None:
         """A text that holds objects or settings of its own (in a ConfigMap, a script), with the places of its lines."""
         text = yaml.text_of(value)
-        if not _may_hold(name, value, text) or self.depth >= self.limits.embedded_depth:
+        if not may_hold(name, text, block=value.style in ("|", ">")) or self.depth >= self.limits.embedded_depth:
             return None
         dockerfile = "dockerfile" in name.lower()
         if not (dockerfile or self.want(text.encode("utf-8", "replace"))):
@@ -242,9 +242,9 @@ class Pruner:
         return scalar
 
 
-def _may_hold(name: str, value: RawScalar, text: str) -> bool:
+def may_hold(name: str, text: str, *, block: bool) -> bool:
     """Whether a text may be written in a format of its own: lines, JSON, or one key in a block, which is no folded image."""
-    one = value.style in ("|", ">") and ": " in text and "image" not in name.lower()
+    one = block and ": " in text and "image" not in name.lower()
     return "\n" in text or text.startswith(("{", "[")) or one
 
 
