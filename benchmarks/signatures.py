@@ -16,7 +16,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
@@ -24,6 +23,7 @@ from typing import TypeAlias
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import Certificate, load_der_x509_certificate
+from msgspec import Struct
 from rfc3161_client import TimeStampResponse
 
 from auditor.model.evidence import Signed
@@ -50,8 +50,7 @@ Check: TypeAlias = tuple[PublicKey, bytes, bytes]
 """A key, a signature, and the bytes that it is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bare:
+class Bare(Struct, frozen=True):
     """The arithmetic of one signature, its inputs prepared."""
 
     leaf: bytes

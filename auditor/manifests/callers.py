@@ -8,10 +8,13 @@ names in `inputsFrom`, by name or by labels).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
@@ -45,8 +48,7 @@ def _group(use: Use) -> str:
     return use.workload.api_version.rpartition("/")[0] if use.workload else ""
 
 
-@dataclass(slots=True)
-class Callers:
+class Callers(Struct):
     """Every value that objects of a tree hand to others, by the name of what takes it."""
 
     given: dict[str, list[tuple[Object, Parameters]]] = field(default_factory=dict)
@@ -139,7 +141,7 @@ def _made(use: Use, text: str, group: str, known: Parameters) -> Iterator[Use]:
         if made != text:
             place = replace(use.place, file=edit.file, line=edit.line, column=edit.column)
             base = use.base or use.place
-            yield replace(use, reference=made, place=place, via=Via.SUBSTITUTE, base=base, overrides=text)
+            yield dataclasses.replace(use, reference=made, place=place, via=Via.SUBSTITUTE, base=base, overrides=text)
 
 
 def _calls(node: Node) -> Iterator[tuple[str, Parameters]]:

@@ -6,8 +6,9 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
@@ -26,8 +27,7 @@ _YTT: Final = re.compile(
 """What ytt reads in comments: it makes other manifests of these (carvel.dev/ytt/docs)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What one file holds: objects that may matter, references in text no parser takes, and what could not be read."""
 
     objects: tuple[Object, ...] = ()

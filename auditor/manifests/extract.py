@@ -7,8 +7,10 @@ they stand; a key `image`; other keys that say image; maps of repository and tag
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.defaults import Default, tagged
 from auditor.manifests.kinds import Kinds, Path
@@ -27,8 +29,7 @@ _NOTHING: Final = Scalar("", "", 1, 1)
 _FLUX_SOURCES: Final = "source.toolkit.fluxcd.io/"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One reference in an object: its text, the scalar to edit, the path of the field, the container around it."""
 
     text: str
@@ -79,8 +80,7 @@ def written(trail: Trail) -> str:
     return text
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     prefix: str
     found: list[Found] = field(default_factory=list)
     inner: bool = False

@@ -5,7 +5,7 @@ What is read of a file for its images has this already (`skeleton`); a patch is 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.skeleton import Pruner, embedded, may_hold, settings

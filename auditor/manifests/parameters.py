@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
-from dataclasses import replace
 from itertools import islice
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.model.use import Via

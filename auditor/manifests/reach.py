@@ -16,8 +16,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds
@@ -67,8 +70,7 @@ class Reach:
         return self.grounds.get(id(reader.tree)) or surveyed(reader, settings, self.paths)
 
 
-@dataclass(frozen=True, slots=True)
-class Surveyed:
+class Surveyed(Struct, frozen=True):
     """What a tree says of itself. `touched`: what the change touches, by all names that the tree has for it."""
 
     tree: Tree

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from collections.abc import Mapping as Paths
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import Reader
@@ -61,8 +62,7 @@ _ADDS_NOTHING: Final = frozenset(
 """Fields of a kustomization that can put no image where there was none."""
 
 
-@dataclass(slots=True)
-class Rendering:
+class Rendering(Struct):
     """The renderers of one reading of one tree. `changed`: the paths that a change touches; None where all is rendered."""
 
     reader: Reader

@@ -8,8 +8,9 @@ still count right. Left out are CRD schemas and `status`, by the parsed node, ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, cast
+
+from msgspec import Struct, field
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import unnamed, yaml
@@ -56,8 +57,7 @@ _ANNOTATION_LENGTH: Final = 512
 _CRD_GROUP: Final = "apiextensions.k8s.io/"
 
 
-@dataclass(slots=True)
-class Pruner:
+class Pruner(Struct):
     """Prunes the documents of one file. `want` is the prefilter, for texts inside of texts."""
 
     kinds: Kinds

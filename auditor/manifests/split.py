@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.text import without_scheme
@@ -21,8 +22,7 @@ _COMPANIONS: Final = frozenset(
 """Keys of which a map has one of each, unless it stands under a key that says image. Few maps have, and there are many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """What a split map makes: the reference, the scalar to edit with its key, and all scalars it is made of (by id)."""
 
     text: str
@@ -31,8 +31,7 @@ class Whole:
     scalars: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(Struct, frozen=True):
     registry: Scalar | None
     repository: Scalar
     tag: Scalar | None

@@ -8,13 +8,13 @@ leaf is checked once per issuer: that it is a CA, that its own chain holds, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from msgspec import Struct
 
 from auditor.model.evidence import Step
 from auditor.signatures.candidate import Leaf
@@ -27,8 +27,7 @@ from auditor.signatures.root import Authority, Window
 _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE})
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(Struct, frozen=True):
     """A certificate that may issue leaves: its name in DER, its key's hash for SCTs, and when it and all above it hold."""
 
     certificate: Certificate

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.extract import Found
 from auditor.manifests.graph.envsubst import expand
@@ -19,8 +22,7 @@ UNTOUCHED = "kustomize.toolkit.fluxcd.io/substitute"
 """A label or annotation that says `disabled`: Flux leaves the object as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """A directory that `owner` deploys.
 
     `overlay` is written like a kustomization and goes on top of the directory's own. `files` are what is applied where the
@@ -104,7 +106,7 @@ class Deployment:
         if not self.values or is_left_alone(item):
             return item
         node = self._node(item.node)
-        return replace(item, node=node) if isinstance(node, Mapping) else item
+        return dataclasses.replace(item, node=node) if isinstance(node, Mapping) else item
 
     def _node(self, node: Node) -> Node:
         match node:

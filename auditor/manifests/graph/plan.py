@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.entry import Entries
 from auditor.manifests.extract import Found, extract
@@ -27,8 +29,7 @@ _ON_TOP: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """Of base: its entry points, and those of them that only a deployer of the tree deploys."""
 
     roots: frozenset[str] = frozenset()

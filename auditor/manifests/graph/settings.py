@@ -10,8 +10,10 @@ import base64
 import binascii
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
-from dataclasses import dataclass, field, replace
 from itertools import islice, product
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.files import MANIFESTS, Reader
 from auditor.manifests.kustomize.generate import generated
@@ -27,8 +29,7 @@ _LOOKED_FOR = (*_KINDS, "ArtifactGenerator")
 _ENCRYPTED = "ENC["
 
 
-@dataclass(slots=True)
-class Settings:
+class Settings(Struct):
     """ConfigMaps and Secrets of one tree, found when they are first asked for, and values of the rules."""
 
     reader: Reader

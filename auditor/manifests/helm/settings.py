@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import Absent, first, nested, typed
@@ -32,8 +33,7 @@ _AFTER: Final = ("postRenderer", "strategicMergePatches", "jsonPatches", "transf
 """Keys of a release, and of `helmDefaults`, that change what its chart makes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A chart that a file deploys. `directory` is where it would be in the tree; `place` the line that names it."""
 
     directory: str

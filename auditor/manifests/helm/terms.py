@@ -6,8 +6,9 @@ Source: argo-cd's ApplicationSourceHelm, kustomize's HelmChart, helmfile's relea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.render.sandbox import Failed
@@ -18,8 +19,7 @@ _APIS: Final = 1_000
 """A cluster with every operator there is serves some hundreds; a command line holds thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a deployer says of the cluster (empty: nothing, so the rules do), and whether it leaves out CRDs and tests."""
 
     kube_version: str = ""

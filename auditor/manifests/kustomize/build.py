@@ -14,8 +14,9 @@ Source: sigs.k8s.io/kustomize/api/internal/target (accumulateTarget, configureBu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, Protocol, Self, TypeAlias
+
+from msgspec import Struct, field
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.contents import unparsable
@@ -32,8 +33,7 @@ from auditor.model.gap import Gap
 from auditor.model.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """The objects of one kustomization, and what could not be built."""
 
     objects: tuple[Object, ...] = ()
@@ -73,8 +73,7 @@ def _unknown_chart(kustomization: Kustomization, chart: Mapping, key_path: str) 
     return chart_gap(chart, Place(kustomization.path, chart.line, 1, key_path))
 
 
-@dataclass(slots=True)
-class Builder:
+class Builder(Struct):
     """Builds kustomizations of one tree; what several roots load is built once."""
 
     reader: Reader

@@ -6,10 +6,12 @@ with manifests is carried inside a ConfigMap.
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import Kustomization, join
@@ -58,7 +60,7 @@ def _placed(objects: list[Object], made: Object, behavior: str) -> list[Object]:
     )
     body = [(key, value) for key, value in old.node.entries if key != "data"]
     node = Mapping([*body, ("data", Mapping([*kept, *fresh]))], old.node.file, old.node.line)
-    return [*objects[:index], replace(old, node=node), *objects[index + 1 :]]
+    return [*objects[:index], dataclasses.replace(old, node=node), *objects[index + 1 :]]
 
 
 def _data(reader: Reader, kustomization: Kustomization, item: Mapping, path: str) -> Iterator[tuple[str, Node]]:

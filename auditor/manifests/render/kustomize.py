@@ -16,9 +16,12 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.manifests.contents import read_contents
 from auditor.manifests.extract import Found, extract
@@ -55,8 +58,7 @@ Read: TypeAlias = list[tuple[Object, list[Found]]]
 """Objects with the references in them."""
 
 
-@dataclass(slots=True)
-class Kustomize:
+class Kustomize(Struct):
     """Builds roots of one tree. `folder` is private to this reading; `end` is when time for all roots is up (monotonic)."""
 
     reader: Reader
@@ -67,7 +69,7 @@ class Kustomize:
     kube_version: str
     api_versions: tuple[str, ...] = ()
     """The cluster that charts are rendered for, as `helm template` takes it; what an entry says of it counts instead."""
-    _count: int = field(default=0)
+    _count: int = 0
 
     def render(
         self,

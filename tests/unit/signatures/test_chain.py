@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 from auditor.signatures.certificate import load_leaf
 from auditor.signatures.chain import Issuer, check_chain, issuers_of
@@ -23,8 +23,7 @@ LONG = timedelta(days=3650)
 KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("root", "middle", "leaf", "stranger")}
 
 
-@dataclass(frozen=True, slots=True)
-class CA:
+class CA(Struct, frozen=True):
     """How a CA certificate is made; the default is a good one."""
 
     constrained: bool = True
