@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
 from auditor.manifests.contents import Contents, complete, read_contents, unparsable
+from auditor.manifests.inside import opened
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.nodes import Node
 from auditor.manifests.skeleton import Pruner
@@ -256,6 +257,10 @@ class Reader:
         except Unreadable as error:
             return Contents(gaps=(unparsable(Place(path), str(error)),))
         return read_contents(content, path, Pruner(self.kinds, want, self.limits))
+
+    def with_texts(self, node: Node, name: str = "") -> Node:
+        """A complete node with what is of interest in its texts. `name`: the key it stands under."""
+        return opened(node, Pruner(self.kinds, self._want, self.limits, 1), name)
 
     def expect_documents(self, paths: Iterable[str]) -> None:
         """The documents of these files will be read soon, in this order."""

@@ -14,7 +14,7 @@ from auditor.manifests.extract import extract
 from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.plan import Plan, build
-from auditor.manifests.helm.settings import NAMES as DEPLOYERS
+from auditor.manifests.helm.settings import deploys
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.kustomize.kustomization import NAMES as KUSTOMIZATIONS
 from auditor.manifests.reach import Reach
@@ -189,7 +189,7 @@ class Scan:
     def _chart_parts(self, found: Entries) -> Iterator[Part]:
         """What deploys charts and is no object, then every chart that nothing deploys."""
         for path in found.files:
-            if posixpath.basename(path) in DEPLOYERS:
+            if deploys(path):
                 yield self._named(path)
         for chart in found.charts:
             if self._every or chart not in self._rendering.charts.used:

@@ -96,13 +96,15 @@ def _in_repository(node: Mapping, version: Scalar | None, digest: Scalar | None)
 
 
 def beside(node: Mapping, key: str) -> str | None:
-    """The key of what tags the image at `key` by a name of its own: `image_version` (AWX), `proxy-image` and `proxy-version` (Linkerd)."""
+    """The key of what tags the image at `key` by a name of its own: `image_version` (AWX), `image_name` and `image_version` (Kiali), `proxy-image` and `proxy-version` (Linkerd)."""
     name = node.scalar(key)
     if "image" not in key.lower() or name is None or is_complete(name.text):
         return None
     joined = (f"{key}{end}" for end in ("_version", "_tag", "-version", "-tag", "Version", "Tag"))
     swapped = (f"{key[:-5]}version",) if key.endswith("-image") else ()
-    return next((one for one in (*joined, *swapped) if node.text(one)), None)
+    bare = key.removesuffix("_name")
+    named = (f"{bare}_version", f"{bare}_tag") if bare != key else ()
+    return next((one for one in (*joined, *swapped, *named) if node.text(one)), None)
 
 
 def _beside_image(node: Mapping, *, named: bool) -> Iterator[_Parts]:

@@ -112,3 +112,5 @@ class Candidate(Struct, frozen=True):
     entry_required: bool
     """Whether a root that has a transparency log demands an entry: always, but for the legacy forms with a time stamp."""
     bundle: str | None = None
+    pem: str | None = None
+    """The certificate as an annotation spells it, which is how log entries spell it too; None where DER is stored."""

@@ -38,6 +38,8 @@ class Deployment(Struct, frozen=True):
     """The key path under which the lists of the overlay are written: `spec`."""
     values: Values[str, Scalar] | None = None
     files: tuple[str, ...] | None = None
+    charts: Mapping = field(default_factory=Mapping)
+    """What it says of the cluster that charts are inflated for (`kubeVersion`, `apiVersions`); an entry's own counts instead."""
     homes: frozenset[str] = frozenset()
     """Where the owner is, and what deploys that: roots, and files of loose manifests. No part of what is deployed."""
 
@@ -45,7 +47,7 @@ class Deployment(Struct, frozen=True):
     def identity(self) -> str:
         """What it does, as a hash over texts and places."""
         hashed = hashlib.sha256(f"{self.directory}\0{self.owner}\0".encode("utf-8", "surrogatepass"))
-        for part in (*_written(self.overlay), *(self.files or ())):
+        for part in (*_written(self.overlay), *(self.files or ()), *_written(self.charts)):
             hashed.update(f"{part}\0".encode("utf-8", "surrogatepass"))
         for name, value in sorted((self.values or {}).items()):
             text = f"{name}\0{value.text}\0{value.file}\0{value.line}\0{value.column}\0"

@@ -86,14 +86,14 @@ class Plan:
 
 def is_plain(way: Deployment | None) -> bool:
     """Whether the directory's own kustomization is built as it is written."""
-    return way is None or (not way.overlay.entries and way.files is None)
+    return way is None or (not way.overlay.entries and not way.charts.entries and way.files is None)
 
 
 def build(builder: Builder, root: str, way: Deployment | None, spare: Spares | None = None) -> Built:
     """The objects of a directory as it is deployed, before variables are filled in. `spare`: what may be left out."""
     if way is None or is_plain(way):
         return builder.build(root, spare=spare)
-    return builder.deployed(root, way.identity, way.on)
+    return builder.deployed(root, way.identity, way.on, way.charts)
 
 
 def plan(reader: Reader, builder: Builder, found: Entries, settings: ManifestSettings, before: Before) -> Plan:

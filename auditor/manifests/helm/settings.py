@@ -24,7 +24,9 @@ from auditor.manifests.yaml import Broken
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 
-NAMES: Final = ("fleet.yaml", "fleet.yml", "helmfile.yaml", "helmfile.yml", "helmfile.yaml.gotmpl")
+_NAMES: Final = frozenset({"fleet.yaml", "fleet.yml", "helmfile.yaml", "helmfile.yml"})
+_PARTED: Final = "helmfile.d"
+"""The directory whose files helmfile takes for one after the other."""
 _DECIDED: Final = ("environments", "bases", "helmfiles", "templates")
 """Keys of a helmfile with which something outside of the file decides what is deployed."""
 _AFTER: Final = ("postRenderer", "strategicMergePatches", "jsonPatches", "transformers", "dependencies")
@@ -44,6 +46,12 @@ class Setting(Struct, frozen=True):
     chosen: Wanted | Unfetched | None = None
     """Where the chart is to be had; None where it is in the tree."""
     terms: Terms = USUAL
+
+
+def deploys(path: str) -> bool:
+    """Whether a file of this name deploys charts."""
+    directory, name = posixpath.split(path)
+    return name in _NAMES or posixpath.basename(directory) == _PARTED
 
 
 def settings(reader: Reader, path: str) -> Iterator[Setting | Gap]:

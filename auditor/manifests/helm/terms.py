@@ -29,6 +29,14 @@ class Terms(Struct, frozen=True):
 
     def arguments(self, kube_version: str, api_versions: tuple[str, ...]) -> list[str]:
         """Options of `helm template`; what the deployer says stands instead of what is given. Raises Failed."""
+        return [
+            *(f"--{option}" for option in self.cluster(kube_version, api_versions)),
+            *(["--include-crds"] if self.crds else []),
+            *([] if self.tests else ["--skip-tests"]),
+        ]
+
+    def cluster(self, kube_version: str, api_versions: tuple[str, ...]) -> list[str]:
+        """The options that say which cluster it is, without the dashes before them. Raises Failed."""
         if self.kube_version and not _VERSION.fullmatch(self.kube_version):
             raise Failed(f"kubeVersion {_shown(self.kube_version)} is no version of Kubernetes")
         unread = next((each for each in self.api_versions if not _API.fullmatch(each)), None)
@@ -37,10 +45,8 @@ class Terms(Struct, frozen=True):
         if len(self.api_versions) > _APIS:
             raise Failed(f"more than {_APIS} apiVersions")
         return [
-            f"--kube-version={self.kube_version.removeprefix('v') or kube_version}",
-            *(f"--api-versions={each}" for each in self.api_versions or api_versions),
-            *(["--include-crds"] if self.crds else []),
-            *([] if self.tests else ["--skip-tests"]),
+            f"kube-version={self.kube_version.removeprefix('v') or kube_version}",
+            *(f"api-versions={each}" for each in self.api_versions or api_versions),
         ]
 
 

@@ -80,6 +80,8 @@ class Builder(Struct):
     limits: Limits = DEFAULT
     inflate: Inflate = _unknown_chart
     """Makes the objects of a chart, or says why it cannot."""
+    _given: tuple[str, Mapping] | None = None
+    """What a deployer says to the charts of all that it builds, with what tells it from others."""
     _built: dict[tuple[str, str | None], tuple[Built, dict[str, str]]] = field(default_factory=dict)
 
     def build(self, directory: str, stack: tuple[str, ...] = (), spare: Spares | None = None) -> Built:
@@ -87,7 +89,8 @@ class Builder(Struct):
 
         `spare`: what may be left out, the same one in all calls.
         """
-        key = (directory, None if spare is None else _SPARED)
+        given = f"\0{self._given[0]}" if self._given else None
+        key = (directory, given if spare is None else _SPARED)
         known = self._built.get(key)
         if known is None:
             with self.reader.tracing() as seen:
@@ -100,10 +103,16 @@ class Builder(Struct):
         self.reader.note(known[1])
         return known[0]
 
-    def deployed(self, directory: str, identity: str, on: Callable[[Kustomization | None], Kustomization]) -> Built:
+    def deployed(
+        self,
+        directory: str,
+        identity: str,
+        on: Callable[[Kustomization | None], Kustomization],
+        charts: Mapping,
+    ) -> Built:
         """The objects of a directory as something deploys it; `on` makes the kustomization of the directory's own.
 
-        `identity` tells this way of deploying it from others.
+        `identity` tells this way of deploying it from others; `charts` counts for charts that do not say it themselves.
         """
         key = (directory, identity)
         known = self._built.get(key)
@@ -112,7 +121,9 @@ class Builder(Struct):
                 state = State(self.reader)
                 path = self._path(directory, state, ())
                 own = read(self.reader, directory, path) if path is not None else None
+                before, self._given = self._given, (identity, charts) if charts.entries else None
                 self._make(on(own), state, (directory,))
+                self._given = before
             known = self._built[key] = (_built(state), seen)
         self.reader.note(known[1])
         return known[0]
@@ -211,12 +222,16 @@ class Builder(Struct):
 
     def _charts(self, kustomization: Kustomization, state: State) -> None:
         for chart, key_path in kustomization.entries("helmCharts", "helmChartInflationGenerator"):
-            made = self.inflate(kustomization, chart, key_path)
+            made = self.inflate(kustomization, self._on_terms(chart), key_path)
             if isinstance(made, Gap):
                 state.incomplete = True
                 state.gaps.append(made)
             else:
                 state.objects.extend(made)
+
+    def _on_terms(self, chart: Mapping) -> Mapping:
+        fresh = [pair for pair in self._given[1].entries if chart.get(pair[0]) is None] if self._given else []
+        return Mapping([*chart.entries, *fresh], chart.file, chart.line) if fresh else chart
 
     def _plugins(self, kustomization: Kustomization, state: State, stack: tuple[str, ...]) -> None:
         for key in ("generators", "transformers"):
