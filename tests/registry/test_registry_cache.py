@@ -170,8 +170,8 @@ def test_two_configurations_do_not_vouch_for_each_other(tmp_path: Path) -> None:
     settings = CacheSettings(tmp_path, 60, 60)
     host = "r.acme.example"
     question = Question("HEAD", f"https://{host}/v2/a/manifests/1", "a", "it", keep=Keep.TAG)
-    rogue = Counting(Answer(200, {}, b"", question.url))  # type: ignore[arg-type]
-    honest = Counting(Answer(404, {}, b"", question.url))  # type: ignore[arg-type]
+    rogue = Counting(Answer(200, {}, b"", question.url))
+    honest = Counting(Answer(404, {}, b"", question.url))
     trusting = {host: RegistrySettings(host, ca_pem=b"somebody")}
     assert CachedAsker(rogue, settings, trusting, SHORT).ask(question).status == 200
     assert CachedAsker(honest, settings, {}, SHORT).ask(question).status == 404
@@ -184,7 +184,7 @@ def test_answers_have_an_age(tmp_path: Path, later: float, asked: int) -> None:
     now = 1_000_000.0
     settings = CacheSettings(tmp_path, 60, 60)
     question = Question("HEAD", "https://r.acme.example/v2/a/manifests/1", "a", "it", keep=Keep.TAG)
-    registry = Counting(Answer(404, {}, b"", question.url))  # type: ignore[arg-type]
+    registry = Counting(Answer(404, {}, b"", question.url))
     CachedAsker(registry, settings, {}, SHORT, lambda: now).ask(question)
     CachedAsker(registry, settings, {}, SHORT, lambda: now + later).ask(question)
     assert registry.times == asked
@@ -193,7 +193,7 @@ def test_answers_have_an_age(tmp_path: Path, later: float, asked: int) -> None:
 @pytest.mark.parametrize("status", [401, 403, 206, 418])
 def test_refusals_are_not_kept(tmp_path: Path, status: int) -> None:
     question = Question("GET", "https://r.acme.example/v2/a/manifests/1", "a", "it", keep=Keep.TAG)
-    registry = Counting(Answer(status, {}, b"", question.url))  # type: ignore[arg-type]
+    registry = Counting(Answer(status, {}, b"", question.url))
     asker = CachedAsker(registry, CacheSettings(tmp_path, 60, 60), {}, SHORT)
     asker.ask(question)
     asker.ask(question)
