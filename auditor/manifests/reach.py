@@ -68,6 +68,10 @@ class Reach:
         """What a tree says of itself, and what of it the change reaches."""
         return self.grounds.get(id(reader.tree)) or surveyed(reader, settings, self.paths)
 
+    def is_known(self, tree: Tree) -> bool:
+        """Whether it was one of the trees: then no object in it deploys by rules of its own."""
+        return id(tree) in self.grounds
+
     def alone_holds(self, files: Iterable[str]) -> bool:
         """Whether nothing that may be left out of a root loads any of these files, so that no gap there is said of them.
 

@@ -95,10 +95,21 @@ def build(builder: Builder, root: str, way: Deployment | None, spare: Spares | N
     return builder.deployed(root, way.identity, way.on)
 
 
-def plan(reader: Reader, builder: Builder, found: Entries, settings: ManifestSettings, before: Before) -> Plan:
-    """Follow what the tree deploys, and put it together with the entry points that nothing names."""
+def plan(
+    reader: Reader,
+    builder: Builder,
+    found: Entries,
+    settings: ManifestSettings,
+    before: Before,
+    *,
+    deployers: bool = True,
+) -> Plan:
+    """Follow what the tree deploys, and put it together with the entry points that nothing names.
+
+    `deployers`: whether the tree may hold any.
+    """
     ground = Ground(found.kustomizations, found.links, found.claims, found.roots, found.files)
-    made = graph(reader, builder, ground, settings)
+    made = graph(reader, builder, ground, settings) if deployers else Graph()
     ways: list[tuple[str, Deployment | None]] = []
     named: list[str] = []
     entry_points = frozenset(found.roots)
