@@ -16,7 +16,6 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -116,7 +115,17 @@ def main() -> None:
     if not options.folder.is_dir():
         print(f"no repositories at {options.folder}: give a folder of them")
         return
-    heads = ("repository", "whole CPU s", "change", "tried", "least %", "median %", "dearest %", "<= 10 %", "read whole")
+    heads = (
+        "repository",
+        "whole CPU s",
+        "change",
+        "tried",
+        "least %",
+        "median %",
+        "dearest %",
+        "<= 10 %",
+        "read whole",
+    )
     table, whys = Table("One line changed", heads), Counter[str]()
     for folder in sorted(options.folder.iterdir()):
         if folder.is_dir():

@@ -53,6 +53,8 @@ class Shared:
     roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
+    holding: dict[tuple[bytes, ...], dict[str, bytes]] = field(default_factory=dict)
+    """The files that hold one of these words, by content identity, with their content (`auditor.manifests.holding`)."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
     """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
     _prefilters: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)
