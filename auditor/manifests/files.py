@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
@@ -51,6 +51,8 @@ class Shared:
     contents: dict[tuple[str, str, str], Contents] = field(default_factory=dict)
     documents: dict[tuple[str, str], tuple[Node | yaml.Broken, ...]] = field(default_factory=dict)
     roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
+    built: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    """What kustomizations of one tree make, for the others (`auditor.manifests.kustomize.build`)."""
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
     holding: dict[tuple[bytes, ...], dict[str, bytes]] = field(default_factory=dict)

@@ -306,7 +306,7 @@ def _is_over(way: Deployment, seed: str) -> bool:
 
 def deployed(builder: Builder, way: Deployment) -> Built:
     """The objects of a directory with what its deployer puts on top, before variables are filled in."""
-    return builder.deployed(way.directory, way.identity, way.on)
+    return builder.deployed(way.directory, way.identity, way.place, way.on)
 
 
 __all__ = ["Deployment", "Graph", "Ground", "deployed", "graph"]

@@ -92,7 +92,7 @@ def build(builder: Builder, root: str, way: Deployment | None, spare: Spares | N
     """The objects of a directory as it is deployed, before variables are filled in. `spare`: what may be left out."""
     if way is None or is_plain(way):
         return builder.build(root, spare=spare)
-    return builder.deployed(root, way.identity, way.on)
+    return builder.deployed(root, way.identity, way.place, way.on)
 
 
 def plan(
