@@ -372,10 +372,6 @@ def test_a_sibling_is_read_where_it_may_hold_what_differs(image: str, *, read: b
     assert ("b/one.yaml" in {path for path, *_ in shared.contents}) is read
 
 
-def pod(image: str) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": container(image)})
-
-
 def overridden(names: str) -> dict[str, str]:
     """A root over `a`, whose override the change turns into one for nothing, and over `b`, which loads `names` too."""
     images = [{"name": "nginx", "newTag": "2"}]
