@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.config.rules import Rules
 from auditor.judge.ask import Ask, DontAsk
@@ -62,8 +64,7 @@ def asks(
     return asked
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """Evidence by reference, the trust roots that it rests on, and what else the registries said."""
 
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
@@ -124,8 +125,7 @@ def registries(rules: Rules, world: World, pace: Pace | None = None) -> Abstract
     )
 
 
-@dataclass(slots=True)
-class Trusting:
+class Trusting(Struct):
     """What signatures are judged by, as the rules have it. `used` and `notes` are there once the verifier is."""
 
     rules: Rules

@@ -14,7 +14,7 @@ other image is still judged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
 class AuditorError(Exception):
@@ -34,8 +34,7 @@ class SourceError(AuditorError):
     """A revision, a repository or a folder that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One mistake in a configuration file: where it is (1-based line, 0 when unknown), what is wrong, what to do."""
 
     file: str

@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT, Limits
 
@@ -25,8 +27,7 @@ class NotFetched(OSError):  # noqa: N818 - the state of the address, as seen fro
     """Why an address gave nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedRules:
+class SharedRules(Struct, frozen=True):
     """Fetches rules files. `cache` is the folder where they are kept between runs; None: this user's."""
 
     environ: Mapping[str, str]

@@ -10,8 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar, assert_never
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.judge.ask import Ask
 from auditor.model.evidence import (
@@ -43,8 +45,7 @@ class Verifier(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Listings:
+class Listings(Struct):
     """Raw signatures by repository (normalised) and digest, for policies that examine them on grounds of their own.
 
     `repositories` are others than the image's in which policies look for its signatures.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds on hostile input. Bytes, counts, or seconds as the name says."""
 
     # Trees -----------------------------------------------------------------------------------------------------------

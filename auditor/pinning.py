@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditor.answers import ask, asks
 from auditor.config.rules import Pinned, Rules
@@ -26,16 +27,14 @@ from auditor.source.tree import Tree
 from auditor.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Unpinned:
+class Unpinned(Struct, frozen=True):
     """The uses that deploy an image by its tag, and what the reading could not see: it may hide more of them."""
 
     uses: tuple[Use, ...]
     holes: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pinning:
+class Pinning(Struct, frozen=True):
     """What is pinned and what is not. `unjudged` are those of the latter of which nobody could tell anything."""
 
     plan: Plan

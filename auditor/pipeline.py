@@ -6,8 +6,9 @@ and prints nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from auditor.answers import ask, asks
 from auditor.enforcement import enforced

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings, Rules
 from auditor.judge.compare import Comparison, common, compare, surviving
@@ -28,8 +30,7 @@ NARROW: Final = "only what the change can reach was read: images elsewhere are n
 """What a report says of a run that left out what cannot gate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What each merge base, base's tip (None where it is the merge base) and head deploy, below `scope`.
 
     `changed` are the paths that differ between head and any merge base, None without a base.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.files import Read
 from auditor.config.load import load_rules
@@ -33,16 +35,14 @@ def read_rules(tree: Tree, path: str) -> bytes | None:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Rules, and the files that they are made of, by path: enough to load them again elsewhere."""
 
     rules: Rules
     files: tuple[Kept, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RulesFile:
+class RulesFile(Struct, frozen=True):
     """Where the rules are read from: by `read`, at `path` (None: at the usual names).
 
     `head` reads the same files as the change would leave them, to tell what it changes in them; None where nothing can.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from auditor.answers import Answers, ask, asks
 from auditor.config.rules import RegistrySettings, Rules
@@ -53,7 +55,7 @@ def verify(
     """
     judged, answers = _judge_references(references, rules, world, whatever=True, policies=policies)
     described = tuple(
-        replace(each, level=Level.INCOMPLETE) if each.rule == "uncovered-image" else each
+        dataclasses.replace(each, level=Level.INCOMPLETE) if each.rule == "uncovered-image" else each
         for each in judged.findings
         if each.rule not in _OF_POLICIES
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from auditor.model.finding import Level
 from auditor.stopwatch import Stopwatch
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from auditor.registry.store import CacheSettings
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """What a run is given: `now` in UTC, `watch` for what takes how long, `jobs` questions under way at once."""
 
     environ: Mapping[str, str]

@@ -15,9 +15,10 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from auditor.manifests import kinds
 from auditor.manifests.extract import extract
@@ -35,8 +36,7 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 _TOOLS: Final = _ROOT / ".cache" / "tools"
 
 
-@dataclass(slots=True)
-class Score:
+class Score(Struct):
     """Charts that helm renders; those with the same images; images that values make, and those at the right line."""
 
     charts: int = 0

@@ -9,11 +9,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """Seconds of wall time and of CPU (user and system), and peak memory in MiB, of one process and its children."""
 
     wall: float

@@ -18,9 +18,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.files import MANIFESTS
@@ -99,8 +100,7 @@ def _one_spelling(reference: Reference) -> str:
     return f"{reference.name}{tag}{f'@{reference.digest}' if reference.digest else ''}"
 
 
-@dataclass(slots=True)
-class Score:
+class Score(Struct):
     """What one way found in all repositories: how much of the truth, how much that is right, and the cost."""
 
     truth: int = 0
@@ -119,8 +119,7 @@ class Score:
         self.cost = Cost(before.wall + cost.wall, before.cpu + cost.cpu, max(before.memory, cost.memory))
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(Struct, frozen=True):
     """Distinct images that entry points and charts deploy, and those written under a key `image` outside of tests."""
 
     deployed: frozenset[str]

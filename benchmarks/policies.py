@@ -14,9 +14,10 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.evidence import Evidence, Resolved
 from auditor.model.place import Place
@@ -86,8 +87,7 @@ ENGINES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """What is deployed and what is known of it: uses, evidence by reference, signatures by repository and digest."""
 
     uses: tuple[Use, ...]

@@ -15,10 +15,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from benchmarks.measure import Cost, auditor, fastest, run
 from benchmarks.table import Table
@@ -44,8 +45,7 @@ def find() -> str | None:
     return str(local) if local.is_file() else shutil.which("kyverno")
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A folder with `policies.yaml` and `pods.yaml`, as both programs read them."""
 
     folder: Path

@@ -11,9 +11,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from benchmarks.measure import Cost, run
 
@@ -37,8 +38,7 @@ _CONFIG: Final = {
 """Every manager that reads what clusters run, on every YAML file (kustomize: on kustomizations, as it is by default)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One image that Renovate extracts: the file, its manager, and the reference put together again."""
 
     file: str

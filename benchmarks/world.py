@@ -8,10 +8,11 @@ import multiprocessing
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Final
+
+from msgspec import Struct
 
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import REKOR_V1, REKOR_V2, Sigstore, bundle, github, sig_layer
@@ -23,8 +24,7 @@ FORMS: Final = ("legacy", "bundle", "unsigned")
 `legacy-fetched`, whose payload has to be fetched, and `bundle-v2` of Rekor v2 with a time stamp."""
 
 
-@dataclass(frozen=True, slots=True)
-class Images:
+class Images(Struct, frozen=True):
     """What a registry serves: its host, references with tags (`by_tag`) and with digests, the root that signs, its CA."""
 
     host: str
@@ -34,8 +34,7 @@ class Images:
     ca_pem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """A registry that is running. `requests` counts the requests since the last call."""
 
     images: Images

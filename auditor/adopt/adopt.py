@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor import pipeline
 from auditor.adopt.choose import Proposal, propose
@@ -32,8 +34,7 @@ from auditor.world import World
 RULES_FILE = "auditor.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What the person who adopts says: hosts that may be asked, owners that are known, roots, the forge, how much history.
 
     `roots` are names (`public-good`, `github`) or files of the tree, with their content where they lie outside it yet.
@@ -48,8 +49,7 @@ class Wish:
     history: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Struct, frozen=True):
     """What adoption would write. `files` are new; `added` is what an existing rules file lacks, for a person.
 
     `check` is what `auditor check` will say of the tree then; None where nothing can be loaded before a person acts.

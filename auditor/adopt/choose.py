@@ -12,8 +12,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
+
+from msgspec import Struct, field
 
 from auditor.adopt.seen import Lack, Seal, Sighting, lack, seals
 from auditor.adopt.signers import Origin, Pattern, origin, patterns
@@ -22,8 +23,7 @@ from auditor.config.match import matches
 from auditor.config.rules import KeylessSigner
 
 
-@dataclass(frozen=True, slots=True)
-class Proposed:
+class Proposed(Struct, frozen=True):
     """A signer, the images that it signs, and what a person may want to know of it."""
 
     name: str
@@ -34,8 +34,7 @@ class Proposed:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """An image for which nobody is proposed, and why. `doubtful` is the signer to look at twice."""
 
     name: str
@@ -44,8 +43,7 @@ class Left:
     doubtful: Proposed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """What a rules file shall say: known publishers' images, signers, and what is left."""
 
     catalog: tuple[str, ...] = ()
@@ -72,8 +70,7 @@ def propose(
     return deciding.proposal(_Names(taken), today)
 
 
-@dataclass(slots=True)
-class _Chosen:
+class _Chosen(Struct):
     """What one origin shall sign, and its signatures."""
 
     images: list[str] = field(default_factory=list)
@@ -81,8 +78,7 @@ class _Chosen:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Deciding:
+class _Deciding(Struct):
     """One image after the other; then the signers, each for all of its images."""
 
     publishers: tuple[Publisher, ...]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from auditor.version import __version__
 
@@ -32,8 +33,7 @@ class ForgeKind(StrEnum):
     JENKINS = "jenkins"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a forge's CI file goes: the first of `paths` that is free; `marks` are paths that tell the forge.
 
     `then` says what is left to do; `beside` what is to do where the file is not the one that the forge reads by itself.
@@ -97,8 +97,7 @@ _HOSTS: Final[tuple[tuple[str, ForgeKind], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CiFile:
+class CiFile(Struct, frozen=True):
     """A CI file to write, and what its reader has to do then."""
 
     path: str

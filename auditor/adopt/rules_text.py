@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.adopt.choose import Left, Proposal, Proposed
 from auditor.adopt.seen import Lack
@@ -12,8 +14,7 @@ from auditor.config.surroundings import BASELINE_FILE
 from auditor.edit.splice import Splice
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """A trust root that the rules shall name: `public-good`, `github`, or a file of the tree."""
 
     name: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from auditor.model.evidence import Absent, Evidence, Fault, KeySigned, Refused, Signed, Unreadable
 from auditor.model.identity import Identity
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(Struct, frozen=True):
     """A valid signature on an image: who, when it was logged, and the trust roots that vouch for it."""
 
     identity: Identity
@@ -20,8 +20,7 @@ class Seal:
     roots: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One image by its normalised name.
 
     `today` are the references that are deployed, `before` those that the history deployed and nothing deploys today, each

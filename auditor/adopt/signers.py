@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from auditor.adopt.refs import is_commit, ref_patterns
 from auditor.adopt.seen import Seal
@@ -44,8 +45,7 @@ _LITERAL: Final = re.compile(r"[!-)+-~]{1,500}")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What all builds of one signer share. `source` is the repository's address, "" where the certificate has none.
 
     `workflow` is the subject without its ref, or the whole subject where it has none.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditor.config.rules import RegistrySettings
 from auditor.registry.hosts import Origin, is_internal, is_loopback
 
 
-@dataclass(frozen=True, slots=True)
-class ChartHosts:
+class ChartHosts(Struct, frozen=True):
     """`listed`: hosts, with a port or without for the scheme's own; `settings` say which are plain HTTP."""
 
     listed: frozenset[str]

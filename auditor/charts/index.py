@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
+
+from msgspec import Struct
 
 from auditor.limits import Limits
 from auditor.manifests.contents import complete
@@ -24,8 +25,7 @@ _SMALL: Final = 4 * 1024 * 1024
 """Bytes of an index that is parsed as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """One version of a chart: where its archive is, and the digest that it must have (empty: the index states none)."""
 
     version: str

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urljoin
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.charts.archive import Refused
 from auditor.charts.hosts import ChartHosts
@@ -33,8 +35,7 @@ _LINK_LENGTH: Final = 2048
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
-@dataclass(slots=True)
-class OciCharts:
+class OciCharts(Struct):
     """Charts of OCI registries, whose hosts are on the list of the rules."""
 
     session: Asker
@@ -112,8 +113,7 @@ class OciCharts:
         return Contents(_Strict(self.session, self.hosts.listed), limits)
 
 
-@dataclass(frozen=True, slots=True)
-class _Strict:
+class _Strict(Struct, frozen=True):
     """Questions whose answers are not hashed stay on the hosts of the list; what is asked for by digest may be elsewhere."""
 
     session: Asker

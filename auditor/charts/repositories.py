@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from auditor.charts.archive import Refused
 from auditor.charts.hosts import ChartHosts
@@ -17,16 +18,14 @@ from auditor.registry.faults import from_status
 from auditor.registry.http import Answer, Question
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """An archive whose digest was compared, and the exact version that it is."""
 
     version: str
     content: bytes
 
 
-@dataclass(slots=True)
-class Repositories:
+class Repositories(Struct):
     """HTTP repositories. `kept` has archives by digest, `keep` takes them."""
 
     session: Asker

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.cli.options import Parser
 
@@ -17,8 +18,7 @@ _FILES: Final = frozenset({"PATH", "FILE", "FILE|DIGEST", "RESULT.json", "CASES.
 """What stands for the name of a file in usage lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One option: its names, what its value may be (None: it has none; empty: anything), and its help."""
 
     names: tuple[str, ...]
@@ -27,8 +27,7 @@ class Choice:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One command as completion sees it: `path` is what was written to get here, such as `policy lint`."""
 
     path: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from auditor.cli.options import Environment
 from auditor.errors import AuditorError, UsageError
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from auditor.publish.ci.job import Job, Revisions
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """What `check` compares. `rules` is a revision whose rules judge a tree that is compared with nothing."""
 
     base: str | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from auditor.history.reading import Difference, Stay
 from auditor.history.sighting import Sighting
@@ -18,8 +19,7 @@ from auditor.report.json_v1 import instant
 _WIDTH = 160
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Rows for people under `headers`, and `data` for programs; `nothing` is said where there are none."""
 
     headers: tuple[str, ...]

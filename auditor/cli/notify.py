@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.cli.options import Environment
 from auditor.cli.streams import tell, tells_json
@@ -26,8 +28,7 @@ _API: Final = "https://api.github.com"
 _SERVER: Final = "https://github.com"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """One `--notify`: what, and where to; "" where the audited repository says so itself. `label`: what issues bear."""
 
     what: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
+
+from msgspec import Struct
 
 from auditor.errors import UsageError
 from auditor.model.finding import Level
@@ -142,8 +143,7 @@ def twin(action: argparse.Action) -> str:
     return _TWIN_PREFIX + longest.lstrip("-").replace("-", "_").upper()
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """What a command may know of its surroundings: given, so that tests can give another."""
 
     variables: Mapping[str, str]

@@ -8,9 +8,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, TextIO
+
+from msgspec.structs import replace
 
 from auditor.cli.forge import job
 from auditor.cli.options import Environment, split_format

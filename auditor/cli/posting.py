@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from auditor.cli.options import Environment
 from auditor.cli.streams import print_out, tell
@@ -25,8 +26,7 @@ from auditor.report.options import RenderOptions
 from auditor.report.render import render
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """What the options and the CI say together."""
 
     job: Job

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What is to be seen of a run now."""
 
     phase: str = "starting"

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.config.names import TextKind, TextPattern
 
@@ -127,8 +128,7 @@ def _wide_mail(ends: _Ends) -> str | None:
 # ── literal ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Ends:
+class _Ends(Struct, frozen=True):
     """What every match starts and ends with; `whole` where the pattern is that text. `crosses`: a glob with `**`."""
 
     prefix: str

@@ -6,11 +6,12 @@ Only a confirmed entry judges: one for which a real signature was seen to match.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from auditor import rulebook
 from auditor.config.check import Checker
@@ -27,8 +28,7 @@ _OWN_HOSTS: Final = frozenset({"registry.k8s.io"})
 """Registries of one publisher: the host alone says whose images these are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Publisher:
+class Publisher(Struct, frozen=True):
     """One file of the catalogue. `signer` is called `catalog:<publisher>`."""
 
     name: str

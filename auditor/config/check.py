@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final, assert_never
+
+from msgspec import Struct
 
 from auditor.config.document import Cell, Kind, Problems
 from auditor.config.shape import Choice, Day, Either, Fields, Flag, Many, Record, Shape, Table, Text, Whole, Word
@@ -21,8 +22,7 @@ _INVALID: Final = _Invalid()
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Checker:
+class Checker(Struct, frozen=True):
     """Checks the cells of one file."""
 
     file: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from msgspec import Struct, field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
@@ -46,8 +46,7 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One value: its 1-based line, what it is, its text (scalars), items (lists), or entries with the lines of their keys."""
 
     line: int
@@ -58,8 +57,7 @@ class Cell:
     lines: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Problems:
+class Problems(Struct):
     """Every mistake found so far, over all files of one loading."""
 
     found: list[Problem] = field(default_factory=list)
@@ -124,8 +122,7 @@ def _check_scalar(node: ScalarNode, line: int) -> None:
         raise _Stop(line, "holds half of a surrogate pair", "Write the character itself.")
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     file: str
     problems: Problems
     limits: Limits

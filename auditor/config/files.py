@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from auditor.config.check import Checker
 from auditor.config.names import InvalidPattern, clean_path
@@ -22,8 +23,7 @@ Raises OSError where they cannot be had.
 """
 
 
-@dataclass(slots=True)
-class Files:
+class Files(Struct):
     """Reads what rules name. `hashes` maps each path read to its sha256 in hexadecimal."""
 
     read: Read

@@ -7,7 +7,9 @@ there, patterns are anchored at both ends, and a signer that any stranger could 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.config.breadth import wide_issuer, wide_subject
 from auditor.config.names import InvalidPattern, NamePattern, TextPattern
@@ -29,8 +31,7 @@ from auditor.errors import UsageError
 _COMMAND_LINE = "command line"
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityFlags:
+class IdentityFlags(Struct, frozen=True):
     """What was given, None where it was not. `claims` maps claim names to exact values."""
 
     identity: str | None = None

@@ -11,11 +11,14 @@ Nothing is read but through `read`, so that base's rules come from base with eve
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.config.catalog import Publisher, shipped_publishers
 from auditor.config.check import Checker
@@ -75,8 +78,7 @@ def load_rules(
     return _Loading(Files(read, limits), today, fetch).rules(path or find(read))
 
 
-@dataclass(slots=True)
-class _Loading:
+class _Loading(Struct):
     files: Files
     today: date
     fetch: Fetch | None
@@ -241,4 +243,4 @@ def _findings(sections: tuple[Section, ...], levels: dict[str, Level]) -> Iterat
         for found in section.findings:
             level = levels.get(found.rule, found.level)
             if level is not Level.OFF:
-                yield replace(found, level=level)
+                yield dataclasses.replace(found, level=level)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from auditor.config.names import TextKind, TextPattern
 from auditor.config.rules import KeylessSigner, Signer, TrustSetting
@@ -39,8 +40,7 @@ _OLDER_NAMES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(Struct, frozen=True):
     """One condition that does not hold: which part, what is allowed, what the certificate says (None: nothing)."""
 
     part: str
@@ -52,8 +52,7 @@ class Miss:
         return f"{self.part} is {found}, allowed is {self.allowed}"
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """Whether a signer's conditions all hold, and every one that does not, in the order of the recipe."""
 
     misses: tuple[Miss, ...] = ()
@@ -67,8 +66,7 @@ class Match:
         return str(self.misses[0]) if self.misses else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+class Near(Struct, frozen=True):
     """The nearest miss: the signer, its pattern, the identity that came nearest, and what differs."""
 
     signer: str

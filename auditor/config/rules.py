@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from auditor.config.names import NamePattern, PathPattern, TextPattern
 from auditor.model.finding import Finding, Level
@@ -44,8 +45,7 @@ class Inspect(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class KeylessSigner:
+class KeylessSigner(Struct, frozen=True):
     """A pattern of identities. Every condition that is given must hold; at least issuer and subject are always given.
 
     `claims` maps claim names (`auditor.model.identity.CLAIM_NAMES`) to patterns; a check whose claim is absent fails.
@@ -70,8 +70,7 @@ class KeylessSigner:
     """How the reader wrote it, for messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeySigner:
+class KeySigner(Struct, frozen=True):
     """A long-lived public key; `key` is the name under which its PEM is in `Rules.keys` (its path as written)."""
 
     key: str
@@ -81,16 +80,14 @@ class KeySigner:
 SignerPattern: TypeAlias = KeylessSigner | KeySigner
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(Struct, frozen=True):
     """A named signer: any one of its patterns suffices."""
 
     name: str
     patterns: tuple[SignerPattern, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedBy:
+class SignedBy(Struct, frozen=True):
     """Which signers must have signed: any one of `names`, or every one where `every` is set."""
 
     names: tuple[str, ...]
@@ -99,8 +96,7 @@ class SignedBy:
     """`signed-by: catalog`: the confirmed entries of `rules/signers/` whose images match."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttestedBy:
+class AttestedBy(Struct, frozen=True):
     """A valid attestation of this predicate type by this signer is required.
 
     `source` and `builder` are what SLSA provenance must say of the source repository (its address, without `git+`, `.git` and
@@ -113,8 +109,7 @@ class AttestedBy:
     builder: TextPattern | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRule:
+class ImageRule(Struct, frozen=True):
     """One entry of `images:`. `label` is how reports name it: `images[0]`, or `catalog:<publisher>`.
 
     `file` and `line` say where it is written: the rules file, one that it extends, or a shipped file's name.
@@ -133,24 +128,21 @@ class ImageRule:
     file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DeniedDigest:
+class DeniedDigest(Struct, frozen=True):
     """A revoked image."""
 
     digest: Digest
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeniedSigner:
+class DeniedSigner(Struct, frozen=True):
     """A revoked signer: whoever matches is denied, whatever else vouches for the image."""
 
     signer: KeylessSigner
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+class Waiver(Struct, frozen=True):
     """An exception with an owner, a reason and an end (`until`: the last valid day, UTC); `file` and `line` of its entry."""
 
     image: NamePattern
@@ -162,8 +154,7 @@ class Waiver:
     file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrySettings:
+class RegistrySettings(Struct, frozen=True):
     """How one registry host is spoken to. Files are given by content, read from the revision that holds the rules."""
 
     host: str
@@ -178,8 +169,7 @@ class RegistrySettings:
     """No credential is shown there, not even one that the environment has for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrustSetting:
+class TrustSetting(Struct, frozen=True):
     """One entry of `trust:`: `kind` is `public-good`, `github`, `file`, `tuf` or `pem`.
 
     `content` holds the files that the entry names, by key (`file`, `root`, `fulcio`, `rekor`, `ctlog`, `tsa`). `issuers`
@@ -194,8 +184,7 @@ class TrustSetting:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestSettings:
+class ManifestSettings(Struct, frozen=True):
     """How the tree is read."""
 
     include: tuple[str, ...] = ("**",)
@@ -210,8 +199,7 @@ class ManifestSettings:
     """What is judged although no cluster runs it: `dockerfile`, `compose`, `github-actions`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """Everything that judges a run. `files` maps each path that the rules were read from to a hash of its content."""
 
     source: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct, field
 
 from auditor.config.breadth import wide_subject
 from auditor.config.check import Checker
@@ -42,8 +43,7 @@ CATALOG: Final = "catalog"
 _Pattern = TypeVar("_Pattern")
 
 
-@dataclass(slots=True)
-class Section:
+class Section(Struct):
     """One file's part of the rules: its fields, where problems go, and what was found suspicious.
 
     `prefix` stands before the labels of its entries: empty for the rules file itself.

@@ -7,15 +7,15 @@ publishes it as JSON schema.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 # ── shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text. `loose`: a number or a flag is taken as it is written. `pattern`: a whole match, in the common subset."""
 
     pattern: str | None = None
@@ -23,49 +23,42 @@ class Text:
     example: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One of these words."""
 
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """`true` or `false`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """A whole number in a closed range."""
 
     least: int
     most: int
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """A date, `YYYY-MM-DD`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Many:
+class Many(Struct, frozen=True):
     """A list, or a bare value that is a list of one."""
 
     item: Shape
     empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A mapping with keys of the reader's choice."""
 
     value: Shape
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One key of a record: its shape, the sentence that documents it, and whether it must be there."""
 
     shape: Shape
@@ -73,8 +66,7 @@ class Key:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A mapping with known keys. `forms`: exactly one of these groups' first keys is written."""
 
     name: str
@@ -82,8 +74,7 @@ class Record:
     forms: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(Struct, frozen=True):
     """Text in a short form, or a mapping in a long one."""
 
     text: Text | Choice
@@ -95,16 +86,14 @@ Shape: TypeAlias = Text | Choice | Flag | Whole | Day | Many | Table | Record | 
 # ── what is read ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A text and its line."""
 
     text: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """A record or table as read: only what has its right shape is in it."""
 
     line: int

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from auditor.config.breadth import wide_issuer, wide_subject
 from auditor.config.check import Checker
@@ -55,8 +56,7 @@ class _Bad(Exception):  # noqa: N818 - one problem on its way to the list
         self.line, self.message, self.help = line, message, help
 
 
-@dataclass(frozen=True, slots=True)
-class _Core:
+class _Core(Struct, frozen=True):
     """What a form decides: issuer, subject, claims, and how strict the trigger and the repository are."""
 
     issuer: TextPattern

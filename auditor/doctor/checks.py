@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class State(StrEnum):
@@ -14,8 +15,7 @@ class State(StrEnum):
     FAIL = "fail"  # runs will not work, or judge nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One thing that was looked at. `detail` holds no secret; `help` is what to do, empty where nothing is to be done."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from auditor.config.surroundings import BASELINE_FILE, BASELINE_SCHEMA
 from auditor.errors import UsageError
@@ -21,8 +22,7 @@ UNTOLD: Final = "unjudged-image"
 """Not recorded either: nobody knows what is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """One entry."""
 
     fingerprint: str

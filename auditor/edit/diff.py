@@ -6,8 +6,9 @@ The edits are known, so nothing is searched: a file of any size costs the time t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.edit.splice import Splice, ordered, spliced
 
@@ -15,8 +16,7 @@ _CONTEXT: Final = 3
 _ESCAPES: Final = {ord('"'): '\\"', ord("\\"): "\\\\", 9: "\\t", 10: "\\n", 13: "\\r"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Hunk:
+class _Hunk(Struct, frozen=True):
     """Lines `start` to `end` (from 0, end excluded) of the old text become `lines`."""
 
     start: int

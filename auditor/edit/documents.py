@@ -6,8 +6,9 @@ Places in raw documents are offsets of libyaml within a chunk; `Index` gives the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias, cast
+
+from msgspec import Struct, field
 
 from auditor.edit.splice import offset_of
 from auditor.limits import DEFAULT
@@ -17,8 +18,7 @@ At: TypeAlias = tuple[int, int]
 """1-based line and column."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A scalar value in a mapping or list: its raw node, the key before it (None in a list), the mapping around it."""
 
     scalar: RawScalar
@@ -26,8 +26,7 @@ class Entry:
     around: RawMapping | None
 
 
-@dataclass(slots=True)
-class Index:
+class Index(Struct):
     """The scalars of a file by place. `slots` counts how often each stands in the documents, aliases followed once."""
 
     documents: tuple[RawNode, ...]
@@ -104,8 +103,7 @@ def _below(node: RawNode) -> Iterator[tuple[RawNode, RawScalar | None, RawMappin
             yield value, key if isinstance(key, RawScalar) else None, node
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A scalar whose text is another now (`old` and `new`), or a node that was added (`old` None)."""
 
     at: At

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from auditor.source.identity import blob_id
 from auditor.source.tree import Entry, Tree

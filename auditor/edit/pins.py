@@ -13,8 +13,10 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.edit.documents import Index, differences, index
 from auditor.edit.entries import image_entry
@@ -36,8 +38,7 @@ Home: TypeAlias = tuple[str | None, str]
 """Root, and workload with container: what may deploy a reference."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The splices by file, the bytes that they are meant for, the uses that they pin, and those that stay, with the reason."""
 
     splices: Mapping[str, tuple[Splice, ...]]
@@ -79,8 +80,7 @@ def plan(
     return Plan(attempts.splices(), attempts.before(), attempts.pinned(), attempts.left)
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(Struct):
     """One place, the ways to write the digest there that are left, and the uses that it is meant for."""
 
     file: str
@@ -89,8 +89,7 @@ class _Attempt:
     digest: Digest
 
 
-@dataclass(slots=True)
-class _Attempts:
+class _Attempts(Struct):
     tree: Tree
     inside: Callable[[str], bool]
     left: dict[Use, str] = field(default_factory=dict)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.edit.documents import Entry, Index, start_of
 from auditor.edit.splice import Splice, Token, line_end, line_of, offset_of, token_at, within_line
@@ -32,8 +33,7 @@ class ByHand(Exception):  # noqa: N818 - a fact about one place, told to the rea
     """A place that is not edited. The message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """One way to write the digest: the bytes to replace, and what the parsed file gains."""
 
     splice: Splice
@@ -45,8 +45,7 @@ class Way:
     """Whether it is another item of a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """A place in a file with the uses whose line to edit it is."""
 
     content: bytes

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _PROPERTIES: Final = re.compile(rb"(?:[&!][^\s,\[\]{}]*[ \t]+)*")
 """An anchor or a tag before a scalar (YAML 1.2.2, section 6.9)."""
@@ -19,8 +20,7 @@ _TOKENS: Final = (
 _MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-@dataclass(frozen=True, slots=True)
-class Splice:
+class Splice(Struct, frozen=True):
     """The bytes from `start` to `end` are replaced by `text`; an insertion where the two are equal."""
 
     start: int
@@ -28,8 +28,7 @@ class Splice:
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A scalar's text and where its bytes are, without its quotes."""
 
     start: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from auditor.config.levels import NAMED
 from auditor.edit.documents import Index, end_of, index, line_behind, start_of
@@ -14,8 +15,7 @@ from auditor.manifests.yaml import RawMapping, RawNode, RawSequence
 from auditor.model.reference import InvalidReference, Reference
 
 
-@dataclass(frozen=True, slots=True)
-class NewWaiver:
+class NewWaiver(Struct, frozen=True):
     """What is waived, until when (the last valid day, UTC), by whom and why."""
 
     image: str

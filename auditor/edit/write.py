@@ -11,8 +11,9 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from auditor.edit.diff import quoted
 from auditor.errors import SourceError, UsageError
@@ -22,8 +23,7 @@ from auditor.source.git import Repository
 from auditor.source.tree import Tree, Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(Struct, frozen=True):
     """What a file held when it was read (None: it was not there), and what it shall hold."""
 
     before: bytes | None

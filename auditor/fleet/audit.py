@@ -11,13 +11,16 @@ Whatever is done is in the history at once. A run that is killed goes on there, 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.errors import AuditorError
 from auditor.fleet import wire
@@ -41,7 +44,7 @@ _ROUNDS: Final = 2
 _LOG: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Audit:
     """One run over `targets`. `targets_id` names them all, those of other shards too.
 
@@ -55,7 +58,7 @@ class Audit:
     world: World
     shard: Shard | None = None
     over: Callable[[], str] = lambda: ""
-    rulings: Rulings = field(init=False)
+    rulings: Rulings = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rulings", Rulings(self.settings.rulings))
@@ -192,8 +195,7 @@ class Audit:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Bench:
+class _Bench(Struct, frozen=True):
     """What a run has at hand: its targets by name; of those that are read their places, and the grounds that they ask on.
 
     `changed` are those that are to be read anew, `judged` the names of those that are done.

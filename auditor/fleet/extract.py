@@ -7,7 +7,9 @@ long as the tree and the settings are the same. It holds no verdict.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from auditor.config.rules import Rules
 from auditor.enforcement import Enforced, enforced
@@ -26,8 +28,7 @@ from auditor.source.memory import Kept, MemoryTree, contents
 from auditor.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Extract:
+class Extract(Struct, frozen=True):
     """What a tree deploys: uses, gaps, and comments that ask to ignore findings.
 
     `rules` are the files that its rules are made of, `policies` those that hold the cluster's policies and what they refer to,
@@ -45,8 +46,7 @@ class Extract:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
+class Extracted(Struct, frozen=True):
     """An extract, with what was made on the way."""
 
     extract: Extract

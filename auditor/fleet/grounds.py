@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.fleet import wire
 from auditor.fleet.judging import Evidences
@@ -20,8 +21,7 @@ _JUDGED_BY: Final = ""
 """Under this key a ground's answers hold the trust roots that judged them."""
 
 
-@dataclass(slots=True)
-class Ground:
+class Ground(Struct):
     """Trees that ask by the same trust roots, keys and registries, and what was answered, as JSON by question as JSON.
 
     `rules` are files of one of the trees, `rules_path` the name of the rules file among them (None for the usual ones): all say
@@ -72,7 +72,7 @@ class Ground:
             asking: Asking = wire.read(job.content, Asking)
             for ask in asking.asks:
                 if question(ask) not in self.answered:
-                    yield question(ask), wire.write(Answered(ask, fault), AskOutcome)
+                    yield question(ask), wire.write(Answered(ask, fault))
             return
         match _outcome(outcome):
             case Answered() as answered:

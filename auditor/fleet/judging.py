@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.enforcement import enforced_by
 from auditor.fleet.extract import Extract, policies_of
@@ -20,8 +22,7 @@ from auditor.model.report import Report, Run
 from auditor.version import __version__
 
 
-@dataclass(frozen=True, slots=True)
-class Evidences:
+class Evidences(Struct, frozen=True):
     """What was answered on the questions of one tree."""
 
     answered: tuple[Answered, ...]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import zip_longest
 from typing import Final
+
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.fleet.shards import Targets, falls, missing

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
+
+from msgspec import Struct
 
 from auditor.model.finding import Level
 from auditor.policies.versions import Kyverno, Versions
 from auditor.source.memory import Kept
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """Rules that whoever runs the audit gives: `files`, and the `path` of the rules file among them.
 
     `targets` are the names of those that they judge instead of their own; empty for all that no other ruling names.
@@ -23,8 +23,7 @@ class Ruling:
     targets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The options of a run. `started` in UTC is the time at which everything is judged.
 
     `rulings` judge repositories instead of their own rules. `seconds` is how long the run may take in all. Credentials are not among these: a

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.errors import UsageError
 from auditor.model.audit import Audited, Shard, Target
@@ -14,8 +15,7 @@ from auditor.model.audit import Audited, Shard, Target
 _SHARD: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(Struct, frozen=True):
     """What an audit was asked for. `failed` are those of which it is known already that nothing comes."""
 
     found: tuple[Target, ...] = ()

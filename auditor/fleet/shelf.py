@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.config.load import load_rules
 from auditor.fleet import wire
@@ -19,8 +20,7 @@ _RULES: Final = 64
 """Rules that are remembered, parsed: most repositories of a fleet have those of some other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A tree that was read: its commit, and what it wants to know."""
 
     commit: str | None

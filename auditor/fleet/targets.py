@@ -10,9 +10,12 @@ import os
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.fleet.shards import Targets
@@ -32,8 +35,7 @@ _IN_THE_CLEAR: Final = (
 _HELP_PATH: Final = "write it as it is below the top of the repository, such as clusters/prod"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """One target as it was written. `folder` is what a relative path starts from; `name` what it is to be called.
 
     `config`: the rules file of this machine that judges it instead of its own.
@@ -57,8 +59,7 @@ class Chosen:
     logins: Mapping[str, Login] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A repository or folder: what it is called in short, the host to put in front, and what tells it from others."""
 
     address: str
@@ -68,8 +69,7 @@ class _Place:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """A target, the rules file that judges it, and whether it was listed with all of its organisation."""
 
     place: _Place

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
+
+from msgspec import Struct
 
 from auditor.answers import Trusting, asks
 from auditor.config.load import load_rules
@@ -26,6 +27,7 @@ from auditor.judge.ask import Ask
 from auditor.judge.compare import compare
 from auditor.judge.governing import Governing
 from auditor.model.audit import Failure, Stage, Target
+from auditor.model.case import Case
 from auditor.model.evidence import Evidence, Resolved
 from auditor.model.reference import Digest
 from auditor.model.report import TrustUsed
@@ -49,8 +51,7 @@ class Kind(StrEnum):
     ASK = "ask"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A piece of work. `name` is unique in a run. Those of one `lane` go to one worker, one after the other.
 
     `size` is how many trees are read, or questions asked.
@@ -63,8 +64,7 @@ class Job:
     size: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """Nothing came of a job: whoever worked on it was lost. `piecewise`: what it asks may be asked again, one by one."""
 
     why: str
@@ -74,8 +74,7 @@ class Lost:
 # ── what is asked of a worker ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """Read the tree of a target, unless it is the one that `known` names (`Wanted.identity`), last seen at `commit`.
 
     `glance`: only say whether it is that one.
@@ -87,8 +86,7 @@ class Reading:
     glance: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """Answer questions by the trust roots, keys and registries of these rules. `given`: not a repository's own.
 
     `policies` are other repositories in which the cluster's policies look for signatures; None where none of them rule.
@@ -104,20 +102,17 @@ class Asking:
 # ── what comes back ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Same:
+class Same(Case, frozen=True):
     """The tree is the one that is known already, in another commit perhaps."""
 
     commit: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(Case, frozen=True):
     """The tree is another one than is known, and was not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What has to be asked to judge a tree. `identity` names settings and tree, "" for what changes unseen.
 
     Questions on one `ground` (trust roots, keys, registries) have one answer for all repositories. `policies` as in `Asking`.
@@ -129,8 +124,7 @@ class Wanted:
     policies: tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Case, frozen=True):
     """What a tree deploys, and what has to be asked about it."""
 
     extract: Extract
@@ -140,8 +134,7 @@ class Read:
 ReadOutcome: TypeAlias = Same | Other | Read | Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """The raw signatures beside one digest, for policies that examine them."""
 
     repository: str
@@ -149,8 +142,7 @@ class Held:
     listing: Listing
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Case, frozen=True):
     """One question and its answer."""
 
     ask: Ask
@@ -158,8 +150,7 @@ class Answered:
     held: tuple[Held, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Case, frozen=True):
     """The trust roots that judge, and what else is to be told. Comes before the first answer, and again after the last."""
 
     trust: tuple[TrustUsed, ...] = ()
@@ -167,9 +158,6 @@ class Asked:
 
 
 AskOutcome: TypeAlias = Answered | Asked | Failure
-
-for _union in (ReadOutcome, AskOutcome):
-    wire.tag(_union)
 
 
 def read_outcome(content: bytes) -> ReadOutcome:
@@ -188,10 +176,10 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
     """Do a piece of work: what comes of it, as it comes. Raises nothing: what goes wrong is an outcome."""
     match job.kind:
         case Kind.READ:
-            yield wire.write(_read(wire.read(job.content, Reading), workshop), ReadOutcome)
+            yield wire.write(_read(wire.read(job.content, Reading), workshop))
         case Kind.ASK:
             for outcome in _ask(wire.read(job.content, Asking), workshop):
-                yield wire.write(outcome, AskOutcome)
+                yield wire.write(outcome)
         case _:
             assert_never(job.kind)
 

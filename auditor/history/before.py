@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from auditor.history.intervals import COLUMNS, TABLES, seen
 from auditor.history.sighting import Sighting, name_of
@@ -27,8 +28,7 @@ class Interval(NamedTuple):
     what: Sighting
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """What earlier runs saw in one repository. `known` is False where none has read it: then nothing is drift.
 
     `latest` holds, by reference, the sightings of the last run in which somebody could tell; `named` those of the same by the

@@ -6,11 +6,13 @@ a trust root is becomes the day of which it is. Since when a finding has been th
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from auditor.history.texts import plain
 from auditor.model.report import Report
@@ -62,5 +64,7 @@ def _age(day: Any, started: datetime) -> int | None:
 def _aged(report: Report, started: datetime, since: Mapping[str, date]) -> Report:
     """Nothing is older than the run that found it, also where a clock was wrong."""
     today = started.date()
-    findings = tuple(replace(each, since=min(since.get(each.fingerprint, today), today)) for each in report.findings)
+    findings = tuple(
+        dataclasses.replace(each, since=min(since.get(each.fingerprint, today), today)) for each in report.findings
+    )
     return replace(report, run=replace(report.run, started=started), findings=findings)

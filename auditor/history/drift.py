@@ -7,9 +7,10 @@ what is remembered: these findings stand beside those of the rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from auditor.config.rules import Rules
 from auditor.history.before import Before

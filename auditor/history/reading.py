@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.errors import UsageError
 from auditor.history.intervals import COLUMNS, TABLES, seen
@@ -27,8 +28,7 @@ _SEEN: Final = f"SELECT {COLUMNS}, repositories.name"
 _FROM: Final = f"FROM {TABLES} JOIN repositories ON repositories.id = sightings.repository"
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(Struct, frozen=True):
     """An image as one repository had it from one day to another (UTC). `until` is None while it is so."""
 
     repository: str
@@ -37,8 +37,7 @@ class Stay:
     until: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """An image of one repository in two runs: None where it was not there."""
 
     repository: str

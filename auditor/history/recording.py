@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from threading import Lock
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.history.before import NOTHING, Before, load_before
 from auditor.history.intervals import Span, extend
@@ -21,8 +22,7 @@ _AT_ONCE: Final = 500
 """Answers that are read at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedFleet:
+class RecordedFleet(Struct, frozen=True):
     """A run as reports read it: out of the file, one repository at a time."""
 
     store: Store

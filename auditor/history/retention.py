@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.history.store import Store
 from auditor.history.texts import instant, moment
@@ -13,8 +14,7 @@ _CLOCK: Final = 3
 """Runs of which the earliest clock counts: one that was wrong for a night must not drop a year."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """`runs` whose reports are kept; `days` for which it is known what was seen; `unused` runs until an extraction goes.
 
     What is as it was in a repository's latest good run is kept, however old. So are the numbers of every run.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.history.texts import plain
 from auditor.judge.governing import parse
@@ -22,8 +23,7 @@ _ANSWERED: Final = frozenset(
 nobody may have asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One image under one rule. Equal sightings of two nights mean that nothing has changed.
 
     `signers` are the identities of the valid signatures, with the claims that tell one signer from another; `vouched` is

@@ -9,8 +9,9 @@ A signature counts for a signer where, in this order:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from auditor.config.match import denies, matches, vouches
 from auditor.config.rules import DeniedSigner, KeylessSigner, KeySigner, Rules, Signer, SignerPattern
@@ -19,8 +20,7 @@ from auditor.model.evidence import KeySigned, Refused, Signature, Signed, Unread
 from auditor.model.report import JudgedSignature
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(Struct, frozen=True):
     """A signature, the names of the signers that it counts for, and how a report shows it.
 
     `refuted` is True where it fits a signer, or would, and still does not count: revoked, or no root vouches for it.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import ImageRule, Pinned, PlatformMode, Rules
 from auditor.judge.compare import Comparison
@@ -16,8 +18,7 @@ from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use, Via
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`.
 
     `children`: which manifests an index lists, without their signatures: a revoked digest may be among them.
@@ -35,8 +36,7 @@ class Ask:
     listed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DontAsk:
+class DontAsk(Struct, frozen=True):
     """A reference that is not asked about. `fault` says why it could not be, None where nothing needs to be known."""
 
     text: str

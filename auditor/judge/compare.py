@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """Head's uses that base lacks (`added`) and has (`kept`), base's that head lacks (`removed`).
 
     `previous` maps an added use to the removed use whose place it takes. `whole` is True without a base: everything is

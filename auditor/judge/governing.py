@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+
+from msgspec import Struct
 
 from auditor.config.rules import ImageRule, Pinned, Rules, Signer
 from auditor.model.reference import InvalidReference, Reference
@@ -116,8 +117,7 @@ def _within(entry: ImageRule, place: str) -> bool:
     return not entry.within or any(pattern.matches(place) for pattern in entry.within)
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """What `signed-by` asks for: of every group, at least one signer must have signed. No groups: nobody can."""
 
     groups: tuple[tuple[Signer, ...], ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from auditor.judge.compare import Comparison
 from auditor.judge.findings.subject import Known
@@ -16,8 +17,7 @@ from auditor.model.report import Change, Image, JudgedPolicy, JudgedUse, Previou
 from auditor.model.use import Use
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """The uses of one reference under one entry; `known` is the first that was judged, `before` what it replaces."""
 
     uses: list[JudgedUse] = field(default_factory=list)

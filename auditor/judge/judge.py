@@ -8,10 +8,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from auditor.config.rules import ImageRule, Rules
 from auditor.judge.advice import next_step
@@ -37,8 +38,7 @@ from auditor.model.verdict import Judgement, Verdict
 from auditor.policies.ruling import Judgment
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """Every image, worst first, and every finding, worst first."""
 
     images: tuple[Image, ...]

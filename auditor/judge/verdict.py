@@ -9,8 +9,10 @@ Afterwards 7. what is revoked (`deny:`) never keeps a verdict that lets it pass,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import DeniedDigest, DeniedSigner, ImageRule, Otherwise, PlatformMode, Rules
 from auditor.judge.advice import next_step
@@ -25,8 +27,7 @@ from auditor.model.verdict import Judgement, Verdict
 _PASSING: Final = frozenset({Verdict.EXEMPT, Verdict.VERIFIED, Verdict.UNCOVERED})
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A judgement with what it rests on.
 
     `denied` is the reason of the `deny:` entry that revokes the image. `by_platform` is True where a platform manifest,
@@ -127,8 +128,7 @@ def _decide_digest(
 # ── platforms ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Platform:
+class _Platform(Struct, frozen=True):
     platform: Platform
     weighing: Weighing
 

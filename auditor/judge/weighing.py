@@ -10,8 +10,10 @@ Of two demands that are not met, the one that comes first in this order is told.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.match import PULL_TRIGGERS, Near, nearest, trigger
 from auditor.config.rules import AttestedBy, ImageRule, Rules, Signer
@@ -35,8 +37,7 @@ _ORDER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Weighing:
+class Weighing(Struct, frozen=True):
     """The verdict on one digest: why, what to do next, and every signature as the entry sees it."""
 
     verdict: Verdict

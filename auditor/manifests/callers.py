@@ -2,47 +2,58 @@
 
 A definition gets each value that any object of the tree gives it by name. What hands on what it got itself is followed.
 Sources: tekton.dev/docs/pipelines (`taskRef`, `pipelineRef`, `ref` of a step, each beside `params`), Argo Workflows
-(`workflowTemplateRef`, `templateRef`, each beside `arguments.parameters`).
+(`workflowTemplateRef`, `templateRef`, each beside `arguments.parameters`), flux-operator (`defaultValues` of what a ResourceSet
+names in `inputsFrom`, by name or by labels).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
 from auditor.manifests.objects import Object
-from auditor.manifests.parameters import BY_GROUP, MOST, NESTED, Parameters, filled, index, names, parameters
+from auditor.manifests.parameters import BY_GROUP, MOST, NESTED, Parameters, filled, index, inputs, names, parameters
 from auditor.model.use import Use, Via
 from auditor.source.tree import EntryKind
 
 _REFERENCES: Final = ("taskRef", "pipelineRef", "ref", "workflowTemplateRef", "templateRef")
+_PROVIDER: Final = "ResourceSetInputProvider"
 
 
 def calls(item: Object) -> bool:
-    """Whether the object names another one that takes parameters."""
-    return item.group in BY_GROUP and next(_calls(item.node), None) is not None
+    """Whether the object hands parameters to another one."""
+    return item.group in BY_GROUP and (item.kind == _PROVIDER or next(_calls(item.node), None) is not None)
 
 
 def handed(reader: Reader, uses: Iterable[Use]) -> Iterator[Use]:
     """The uses that values from other objects of the tree make. Most trees have no parameters: then nothing is read."""
-    filled_in = [use for use in uses if use.via is Via.SUBSTITUTE and use.overrides and _group(use) in BY_GROUP]
-    if filled_in:
-        yield from Callers.of(reader).made(filled_in)
+    asking = [use for use in uses if _group(use) in BY_GROUP and names(_written(use), _group(use))]
+    if asking:
+        yield from Callers.of(reader).made(asking)
+
+
+def _written(use: Use) -> str:
+    """The reference as the object writes it, with the parameters that it names."""
+    return use.overrides if use.via is Via.SUBSTITUTE and use.overrides else use.reference
 
 
 def _group(use: Use) -> str:
     return use.workload.api_version.rpartition("/")[0] if use.workload else ""
 
 
-@dataclass(slots=True)
-class Callers:
+class Callers(Struct):
     """Every value that objects of a tree hand to others, by the name of what takes it."""
 
     given: dict[str, list[tuple[Object, Parameters]]] = field(default_factory=dict)
+    _sets: list[Object] = field(default_factory=list)
+    _providers: list[Object] = field(default_factory=list)
 
     @classmethod
     def of(cls, reader: Reader) -> Callers:
@@ -57,18 +68,32 @@ class Callers:
                 continue
             for item in reader.contents(target).objects if target is not None else ():
                 found._add(item)
+        for item in found._sets:
+            found._provide(item)
         return found
 
     def _add(self, item: Object) -> None:
+        if item.kind == "ResourceSet":
+            self._sets.append(item)
+        elif item.kind == _PROVIDER:
+            self._providers.append(item)
         for name, values in _calls(item.node) if item.group in BY_GROUP else ():
             self.given.setdefault(name, []).append((item, values))
 
-    def made(self, filled_in: Iterable[Use]) -> Iterator[Use]:
+    def _provide(self, item: Object) -> None:
+        """What a ResourceSet gets of the providers that it names."""
+        for source in item.node.mapping("spec").items("inputsFrom"):
+            for provider in self._providers if isinstance(source, Mapping) else ():
+                if isinstance(source, Mapping) and _is_meant(source, provider):
+                    values = inputs(provider.node.mapping("spec").mapping("defaultValues"))
+                    self.given.setdefault(item.name, []).append((provider, values))
+
+    def made(self, asking: Iterable[Use]) -> Iterator[Use]:
         """The uses that the values make of references with parameters. They stand where the value does."""
         done: set[tuple[str | None, str, object, object]] = set()
-        for use in filled_in:
-            workload, text = use.workload, use.overrides
-            if workload is None or text is None or (key := (use.root, text, use.base, workload)) in done:
+        for use in asking:
+            workload, text = use.workload, _written(use)
+            if workload is None or (key := (use.root, text, use.base or use.place, workload)) in done:
                 continue
             done.add(key)
             known = self._known(workload.name, _group(use), text, 0, renamed=use.root is not None)
@@ -99,6 +124,14 @@ class Callers:
             yield value if text == value.text else replace(edit, text=text)
 
 
+def _is_meant(source: Mapping, provider: Object) -> bool:
+    """Whether an entry of `inputsFrom` names the provider, or may select it (expressions are taken to)."""
+    if name := source.text("name"):
+        return name == provider.name
+    wanted = texts(source.mapping("selector").mapping("matchLabels"))
+    return source.get("selector") is not None and wanted.items() <= provider.labels.items()
+
+
 def _made(use: Use, text: str, group: str, known: Parameters) -> Iterator[Use]:
     pattern = BY_GROUP.get(group)
     if pattern is None or not known:
@@ -107,7 +140,8 @@ def _made(use: Use, text: str, group: str, known: Parameters) -> Iterator[Use]:
     for made, edit in islice(filled(text, start, pattern, known, 0), MOST):
         if made != text:
             place = replace(use.place, file=edit.file, line=edit.line, column=edit.column)
-            yield replace(use, reference=made, place=place)
+            base = use.base or use.place
+            yield dataclasses.replace(use, reference=made, place=place, via=Via.SUBSTITUTE, base=base, overrides=text)
 
 
 def _calls(node: Node) -> Iterator[tuple[str, Parameters]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from auditor.config.rules import ManifestSettings
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 _EVERYTHING: Final = ("**",)
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """`manifests.include` and `exclude`: gitignore patterns over files and entry points; None includes all, excludes nothing."""
 
     include: GitIgnoreSpec | None

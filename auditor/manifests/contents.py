@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
@@ -15,9 +21,13 @@ from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.model.use import Confidence
 
+_YTT: Final = re.compile(
+    rb"#@(?:[ \t]*(?:load\(|data\.values|(?:if|for|def|end)\b)|data/values|overlay/|schema/|library/)", re.ASCII
+)
+"""What ytt reads in comments: it makes other manifests of these (carvel.dev/ytt/docs)."""
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+
+class Contents(Struct, frozen=True):
     """What one file holds: objects that may matter, references in text no parser takes, and what could not be read."""
 
     objects: tuple[Object, ...] = ()
@@ -53,7 +63,7 @@ def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
     """The objects of a text that may matter, and what could not be read."""
     held: list[Object] = []
     lines: list[Found] = []
-    gaps: list[Gap] = []
+    gaps: list[Gap] = list(_templates(content, path))
     refused: list[bool] = []
 
     def want(chunk: bytes) -> bool:
@@ -93,6 +103,21 @@ def _lines(broken: yaml.Broken, path: str) -> list[Found]:
         for line, column, text in lines_with_image(broken.content)
         if is_template(text) or is_reference(text)
     ]
+
+
+def _templates(content: bytes, path: str) -> Iterator[Gap]:
+    """What ytt makes of a file is unknown: it fills in values, takes parts out, and lays other files over it."""
+    found = _YTT.search(content) if b"#@" in content else None
+    if found is not None:
+        why = "ytt is not run: what it makes of this file is unknown"
+        command = f"ytt -f {shlex.quote(posixpath.dirname(path) or '.')}"
+        yield Gap(
+            Place(path, content.count(b"\n", 0, found.start()) + 1),
+            "ytt template",
+            why,
+            rule="unrendered",
+            help=f"render it and pipe the result: {command} | auditor check -",
+        )
 
 
 def unparsable(place: Place, why: str) -> Gap:

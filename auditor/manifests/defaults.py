@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Node, Scalar
 
@@ -18,8 +19,7 @@ _NO_TAG: Final = re.compile(r"[:/@]")
 """Where a version is a whole reference (grafana-operator takes one), no reference is made of two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Default:
+class Default(Struct, frozen=True):
     """`image` with fields of the object in braces, deployed where `when` is there and nothing of `unless` is."""
 
     image: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.manifests.graph.envsubst import expand
 
@@ -26,8 +27,7 @@ _MOST: Final = 100_000
 """Lines: more than any program writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """An image that a build starts from or copies out of: line and column from 0, of the word that names it."""
 
     reference: str
@@ -42,8 +42,7 @@ def bases(text: str) -> Iterator[Base]:
         yield from run.read(line, instruction)
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     arguments: dict[str, str] = field(default_factory=dict)
     stages: set[str] = field(default_factory=set)
     count: int = 0

@@ -6,15 +6,15 @@ Circles that nobody enters are entered at their first directory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.survey import Survey, reached
 from auditor.model.gap import Gap
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(Struct, frozen=True):
     """Entry points of a tree: directories of kustomizations and charts, and the files that may be loose manifests."""
 
     roots: tuple[str, ...]

@@ -7,8 +7,10 @@ they stand; a key `image`; other keys that say image; maps of repository and tag
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.defaults import Default, tagged
 from auditor.manifests.kinds import Kinds, Path
@@ -17,18 +19,17 @@ from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
 from auditor.manifests.said import NOT_IMAGES, Trail, classify, is_listed, is_volume, says_image
 from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete
-from auditor.manifests.text import is_image_flag, is_reference, is_template, without_scheme
+from auditor.manifests.text import is_image_flag, is_no_text, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence, Sort
 
 CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
 _SETTINGS: Final = frozenset({"ConfigMap", "Secret"})
 """Kinds that run nothing: whatever reads them may take what they name, or not."""
 _NOTHING: Final = Scalar("", "", 1, 1)
-_FLUX_SOURCES: Final = "source.toolkit.fluxcd.io"
+_FLUX_SOURCES: Final = "source.toolkit.fluxcd.io/"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One reference in an object: its text, the scalar to edit, the path of the field, the container around it."""
 
     text: str
@@ -51,10 +52,7 @@ def extract(found: Object, kinds: Kinds) -> list[Found]:
     for entry in entries:
         for path, sort in entry.paths:
             walk.table(found.node, path, (), sort, entry.tag)
-    if found.kind == "OCIRepository" and found.group == _FLUX_SOURCES:
-        walk.oci_repository(found.node.mapping("spec"))
-    else:
-        walk.mapping(found.node, (), None)
+    walk.mapping(found.node, (), None)
     for entry in entries:
         for default in entry.defaults:
             walk.default(found.node, default)
@@ -82,8 +80,7 @@ def written(trail: Trail) -> str:
     return text
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     prefix: str
     found: list[Found] = field(default_factory=list)
     inner: bool = False
@@ -122,8 +119,8 @@ class _Walk:
             text, edit, where = made
             self.found.append(Found(text, edit, self.prefix + where, None, Confidence.LOW, Sort.IMAGE, default.note))
 
-    def oci_repository(self, spec: Mapping) -> None:
-        """A Flux OCIRepository deploys the artifact or chart at its url, by tag or digest."""
+    def oci_repository(self, spec: Mapping, trail: Trail) -> None:
+        """A Flux OCIRepository deploys the artifact or chart at its url, by tag or digest. `trail`: where its spec stands."""
         url, ref = spec.scalar("url"), spec.mapping("ref")
         if url is None:
             return
@@ -135,13 +132,17 @@ class _Walk:
             text += f":${{{semver}}}"
         elif tag := ref.text("tag"):
             text += f":{tag}"
-        key = "spec.url" if edit is url else "spec.ref.digest" if digest else "spec.ref.tag"
-        self.found.append(Found(text, edit, self.prefix + key, None, Confidence.HIGH, Sort.ARTIFACT))
+        key = ("url",) if edit is url else ("ref", "digest") if digest else ("ref", "tag")
+        path = self.prefix + written((*trail, *key))
+        self.found.append(Found(text, edit, path, None, Confidence.HIGH, Sort.ARTIFACT))
 
     # ── everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def mapping(self, node: Mapping, trail: Trail, container: str | None) -> None:
-        """A mapping: a container, a split map, or a way to one."""
+        """A mapping: a container, a split map, or a way to one; or an OCIRepository, as it is or in what makes it."""
+        if node.text("kind") == "OCIRepository" and node.text("apiVersion").startswith(_FLUX_SOURCES):
+            self.oci_repository(node.mapping("spec"), (*trail, "spec"))
+            return
         is_container = len(trail) >= 2 and isinstance(trail[-1], int) and trail[-2] in CONTAINERS
         if is_container:
             container = node.text("name") or None
@@ -212,6 +213,8 @@ class _Walk:
         if value.null or not value.text or id(value) in self._taken or trail in self._left:
             return
         text = value.text.strip()
+        if name == "image" and not certain and not value.quoted and is_no_text(text):
+            return
         if name == "image" and not certain and self._hub[0] and is_bare(text):
             text = f"{self._hub[0]}/{text}:{self._hub[1] or 'latest'}"
         elif name != "image" and is_listed(trail, text):

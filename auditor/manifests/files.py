@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import posixpath
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
 from auditor.manifests.contents import Contents, complete, read_contents, unparsable
+from auditor.manifests.inside import opened
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.nodes import Node
 from auditor.manifests.skeleton import Pruner
@@ -29,8 +32,7 @@ _LINKS: Final = 16
 """Symlinks followed in a row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What one root or one loose file deploys. `seen`: everything that was looked at, by path and content identity."""
 
     uses: tuple[Use, ...]
@@ -44,8 +46,7 @@ class OutOfTree(Exception):  # noqa: N818 - a fact about one path, turned into a
     """A path or symlink that leaves the tree, loops, or leads nowhere. The message says which."""
 
 
-@dataclass(slots=True)
-class Shared:
+class Shared(Struct):
     """What was extracted, by path and content identity. Base and head of one run use the same one."""
 
     contents: dict[tuple[str, str, str], Contents] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class Shared:
         return self._directories[id(tree)][1]
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Reader:
     """Reads the files of one tree. `filtered` False parses everything: the contract test compares."""
 
@@ -84,12 +85,12 @@ class Reader:
     shared: Shared
     limits: Limits = DEFAULT
     filtered: bool = True
-    files: Mapping[str, Entry] = field(init=False)
-    _want: Callable[[bytes], bool] = field(init=False)
-    _directories: frozenset[str] = field(init=False)
-    _seen: dict[str, str] = field(default_factory=dict)
-    _sorted: list[str] = field(default_factory=list)
-    _below: dict[str, str] = field(default_factory=dict)
+    files: Mapping[str, Entry] = dataclasses.field(init=False)
+    _want: Callable[[bytes], bool] = dataclasses.field(init=False)
+    _directories: frozenset[str] = dataclasses.field(init=False)
+    _seen: dict[str, str] = dataclasses.field(default_factory=dict)
+    _sorted: list[str] = dataclasses.field(default_factory=list)
+    _below: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._want = self.shared.prefilter(self.kinds) if self.filtered else _everything
@@ -260,6 +261,10 @@ class Reader:
         except Unreadable as error:
             return Contents(gaps=(unparsable(Place(path), str(error)),))
         return read_contents(content, path, Pruner(self.kinds, want, self.limits))
+
+    def with_texts(self, node: Node, name: str = "") -> Node:
+        """A complete node with what is of interest in its texts. `name`: the key it stands under."""
+        return opened(node, Pruner(self.kinds, self._want, self.limits, 1), name)
 
     def expect_documents(self, paths: Iterable[str]) -> None:
         """The documents of these files will be read soon, in this order."""

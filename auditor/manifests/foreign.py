@@ -1,4 +1,4 @@
-"""Entry points in languages that nothing here renders: Jsonnet, CUE, KCL, cdk8s. What they deploy is unknown, and told."""
+"""Entry points in languages that nothing here renders: Jsonnet, CUE, KCL, templates of tools. What they deploy is unknown, and told."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ _FILES: Final = {
     "module.cue": ("CUE", "cue export --out yaml ./..."),
     "main.jsonnet": ("Jsonnet", "jsonnet -y main.jsonnet"),
     "jsonnetfile.json": ("Jsonnet", "tk show --dangerous-allow-redirect ."),
+    "bundle.cue": ("Timoni", "timoni bundle build -f bundle.cue"),
+    "helmfile.yaml.gotmpl": ("helmfile", "helmfile template"),
+    ".kluctl.yaml": ("kluctl", "kluctl render --print-all"),
+    ".kluctl.yml": ("kluctl", "kluctl render --print-all"),
 }
 """Files that start a program, with the language and the command that prints manifests."""
 
@@ -23,8 +27,8 @@ _FILES: Final = {
 def foreign(reader: Reader, chosen: Container[str]) -> Iterator[Gap]:
     """One gap for each such entry point that is `chosen`, in path order."""
     seen: set[tuple[str, str]] = set()
-    for path in (each for each in reader.files if posixpath.basename(each) in _FILES and each in chosen):
-        directory, name = posixpath.split(path)
+    for path in (each for each in reader.files if _named(each) in _FILES and each in chosen):
+        directory, name = posixpath.dirname(path), _named(path)
         if name == "module.cue" and posixpath.basename(directory) != "cue.mod":
             continue
         language, command = _FILES[name]
@@ -40,3 +44,10 @@ def foreign(reader: Reader, chosen: Container[str]) -> Iterator[Gap]:
             root=where or ".",
             help=f"render it and pipe the result: {command} | auditor check -",
         )
+
+
+def _named(path: str) -> str:
+    """The name that a file goes by: each template below `helmfile.d` is a helmfile."""
+    directory, name = posixpath.split(path)
+    parted = posixpath.basename(directory) == "helmfile.d" and name.endswith(".gotmpl")
+    return "helmfile.yaml.gotmpl" if parted else name

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from auditor import rulebook
 from auditor.errors import ConfigurationError, Problem
@@ -33,8 +34,7 @@ _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 _HELP: Final = "an entry has `kind`, `group`, and `images` (paths like `spec.engine.image` or `spec.steps[].image`)"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One entry: the paths that hold images, each with the sort of artifact. A policy kind has none."""
 
     kind: str
@@ -54,8 +54,7 @@ class Kind:
         return tuple(field for field in (self.tag, *made) if field)
 
 
-@dataclass(frozen=True, slots=True)
-class Kinds:
+class Kinds(Struct, frozen=True):
     """The whole table. `keys` are the last keys of all paths; `identity` tells tables apart in a cache."""
 
     by_kind: Mapping[str, tuple[Kind, ...]]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.dockerfile import bases
 from auditor.manifests.text import arguments
@@ -24,8 +25,7 @@ _LONGEST: Final = 64 * 1024
 """Characters of one line that are searched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A value in a text: its line and column from 0, and the key that it is given to (empty where there is none)."""
 
     line: int

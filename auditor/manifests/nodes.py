@@ -6,15 +6,15 @@ Nodes are shared freely (anchors, unchanged parts of a patched object) and never
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from auditor.model.place import Place
 from auditor.model.use import Via
 
 
-@dataclass(slots=True, eq=False)
-class Scalar:
+class Scalar(Struct, eq=False):
     """A scalar's text and where it is written: 1-based line and column; of a block scalar its first text line.
 
     `literal` marks a `|` block: its text keeps the lines of the file. `key_path` is set where the scalar is not written
@@ -42,8 +42,7 @@ class Scalar:
         return Place(self.file, self.line, self.column, self.key_path or key_path)
 
 
-@dataclass(slots=True, eq=False)
-class Mapping:
+class Mapping(Struct, eq=False):
     """Keys and values in file order, merge keys flattened. A key may stand twice: the last one wins, each is seen."""
 
     entries: list[tuple[str, Node]] = field(default_factory=list)
@@ -79,8 +78,7 @@ class Mapping:
         return value.items if isinstance(value, Sequence) else []
 
 
-@dataclass(slots=True, eq=False)
-class Sequence:
+class Sequence(Struct, eq=False):
     """Elements in order."""
 
     items: list[Node] = field(default_factory=list)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
-from dataclasses import replace
 from itertools import islice
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.model.use import Via
@@ -25,7 +26,7 @@ _TEKTON: Final = re.compile(
 )
 _ARGO: Final = re.compile(r"\{\{\s*(?:inputs|workflow)\.parameters\.(?P<name>[\w-]+)\s*\}\}")
 _OPENSHIFT: Final = re.compile(r"\$\{\{(?P<quoted>\w+)\}\}|\$\{(?P<name>\w+)\}")
-_RESOURCE_SET: Final = re.compile(r"<<-?\s*inputs\.(?P<name>\w+)(?P<quoted>)(?:\s*\|\s*quote)?\s*-?>>")
+_RESOURCE_SET: Final = re.compile(r"<<-?\s*inputs\.(?P<name>\w+(?:\.\w+)?)(?P<quoted>)(?:\s*\|\s*quote)?\s*-?>>")
 BY_GROUP: Final[Values[str, re.Pattern[str]]] = {
     "tekton.dev": _TEKTON,
     "triggers.tekton.dev": _TEKTON,
@@ -73,15 +74,17 @@ def _lists(node: Node) -> Iterator[list[Node]]:
             if key in _LISTS and isinstance(value, Sequence):
                 yield value.items
             elif key == "inputs" and isinstance(value, Sequence):
-                yield [
-                    _input(name, one) for each in value.items if isinstance(each, Mapping) for name, one in each.entries
-                ]
+                yield [one for each in value.items if isinstance(each, Mapping) for one in _inputs(each)]
             yield from _lists(value)
 
 
-def _input(name: str, value: Node) -> Node:
-    """A key of the `inputs` of a ResourceSet as a parameter (flux-operator)."""
-    return Mapping([("name", Scalar(name, "", 1, 1)), ("value", value)])
+def inputs(values: Mapping) -> Parameters:
+    """The keys of a map of inputs as parameters (flux-operator)."""
+    return index(_inputs(values))
+
+
+def _inputs(values: Mapping) -> list[Node]:
+    return [Mapping([("name", Scalar(name, "", 1, 1)), ("value", one)]) for name, one in values.entries]
 
 
 def index(items: list[Node]) -> dict[str, tuple[Scalar, ...]]:

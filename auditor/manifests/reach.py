@@ -16,8 +16,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds
@@ -28,7 +31,7 @@ from auditor.manifests.entry import entries
 from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.orders import held
-from auditor.manifests.helm.settings import NAMES as DEPLOYERS
+from auditor.manifests.helm.settings import deploys
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import scalars
 from auditor.manifests.objects import Object
@@ -44,7 +47,7 @@ _NAMES_DEPLOYER: Final = mentions(
     )
 )
 """A part of the group of deployers, and of their kinds (`ApplicationSet` is one of them)."""
-_HANDING: Final = (b"tekton.dev", b"argoproj.io")
+_HANDING: Final = (b"tekton.dev", b"argoproj.io", b"fluxcd.controlplane.io")
 """Groups of the objects that hand values to others."""
 _TURNS: Final = re.compile(rb"/apiVersion\b|\ballowKindChange\b")
 
@@ -82,8 +85,7 @@ class Reach:
         return not wanted or all(ground.alone_holds(wanted) for ground in self.grounds.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Surveyed:
+class Surveyed(Struct, frozen=True):
     """What a tree says of itself. `touched`: what the change touches, by all names that the tree has for it."""
 
     tree: Tree
@@ -210,7 +212,7 @@ def _beside(found: Survey, touched: frozenset[str]) -> Iterator[str]:
 def _deployers(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
     """Those of the files that may hold, or make, something that deploys by rules of its own."""
     ordered = sorted(paths)
-    yield from (path for path in ordered if posixpath.basename(path) in DEPLOYERS)
+    yield from (path for path in ordered if deploys(path))
     targets = dict.fromkeys(_targets(reader, ordered))
     unknown = [path for path in targets if reader.tree.content_id(path) not in reader.shared.deployers]
     expect(reader.tree, unknown)

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from collections.abc import Mapping as Paths
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import Reader
@@ -22,6 +23,7 @@ from auditor.manifests.helm.deploy import Charts
 from auditor.manifests.helm.needs import Lookup
 from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm
+from auditor.manifests.helm.terms import USUAL, terms
 from auditor.manifests.kustomize.build import Built
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, read
@@ -60,8 +62,7 @@ _ADDS_NOTHING: Final = frozenset(
 """Fields of a kustomization that can put no image where there was none."""
 
 
-@dataclass(slots=True)
-class Rendering:
+class Rendering(Struct):
     """The renderers of one reading of one tree. `changed`: the paths that a change touches; None where all is rendered."""
 
     reader: Reader
@@ -99,8 +100,9 @@ class Rendering:
             # Kustomize starts helm by its path, and helm would fetch: our own reading has rendered these charts.
             return own, gaps
         laid = None if way is None or is_plain(way) else way.on(itself)
+        served = terms(way.charts) if way is not None else USUAL
         try:
-            exact = self.kustomize.render(root, own, list(seen), inflates=inflates, laid=laid)
+            exact = self.kustomize.render(root, own, list(seen), inflates=inflates, laid=laid, served=served)
         except Failed as error:
             place = next((Place(one.path, 1) for one in kustomizations if one.directory == root), Place(root))
             what = root if laid is None or way is None else f"{root} as {way.owner} deploys it"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditor.model.gap import Gap
 from auditor.model.use import Use
 
 
-@dataclass(frozen=True, slots=True)
-class MadeDeployer(Gap):
+class MadeDeployer(Gap, frozen=True):
     """A deployer of directories that a chart makes, and that nobody follows. `text` is all that it says of what it deploys.
 
     What it names of this tree is read as an entry point of its own: only a change that turns it would deploy what nobody saw.
@@ -19,8 +19,7 @@ class MadeDeployer(Gap):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """Every use in file order, every gap. `roots` are the entry points, `loose` the manifests that nothing loads."""
 
     uses: tuple[Use, ...]

@@ -21,6 +21,7 @@ NOT_IMAGES: Final = (
     "format",
     "type",
     "id",
+    "digest",
     "path",
     "url",
     "repository",

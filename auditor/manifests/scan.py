@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from auditor.manifests.contents import unparsable
 from auditor.manifests.entry import Entries
@@ -12,7 +14,7 @@ from auditor.manifests.extract import extract
 from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.plan import Plan, build
-from auditor.manifests.helm.settings import NAMES as DEPLOYERS
+from auditor.manifests.helm.settings import deploys
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.kustomize.kustomization import NAMES as KUSTOMIZATIONS
 from auditor.manifests.reach import Reach
@@ -64,7 +66,10 @@ class Scan:
             for root in self._plan.others:
                 part = self._root(root, None, deployed=False)
                 self._loaded.update(path for path, identity in part.seen if identity)
-                yield Part(tuple(use for use in part.uses if replace(use, deployed=True) not in deployed), part.gaps)
+                yield Part(
+                    tuple(use for use in part.uses if dataclasses.replace(use, deployed=True) not in deployed),
+                    part.gaps,
+                )
         yield from self._loose_parts(found, before, within)
         yield from self._chart_parts(found)
         if self._every:
@@ -115,7 +120,7 @@ class Scan:
             if path.lower().endswith(MANIFESTS) and self.reader.files[path].kind is EntryKind.FILE:
                 for use in self._file(path).uses:
                     if (use.place.file, use.place.line, use.place.column) not in places:
-                        yield replace(use, deployed=False)
+                        yield dataclasses.replace(use, deployed=False)
 
     # ── roots ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,7 +151,7 @@ class Scan:
         if exact is None and any(
             posixpath.basename(path) in KUSTOMIZATIONS for path in seen if path in self.reader.files
         ):
-            uses = [replace(use, superset=use.root == root) for use in uses]
+            uses = [dataclasses.replace(use, superset=use.root == root) for use in uses]
         return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()), exact)
 
     # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +189,7 @@ class Scan:
     def _chart_parts(self, found: Entries) -> Iterator[Part]:
         """What deploys charts and is no object, then every chart that nothing deploys."""
         for path in found.files:
-            if posixpath.basename(path) in DEPLOYERS:
+            if deploys(path):
                 yield self._named(path)
         for chart in found.charts:
             if self._every or chart not in self._rendering.charts.used:
@@ -243,4 +248,4 @@ def _placed(part: Part, way: Deployment | None) -> Part:
     if way is None or not way.homes:
         return part
     deployers = tuple(sorted(way.homes))
-    return replace(part, uses=tuple(replace(use, deployers=deployers) for use in part.uses))
+    return replace(part, uses=tuple(dataclasses.replace(use, deployers=deployers) for use in part.uses))

@@ -8,11 +8,12 @@ still count right. Left out are CRD schemas and `status`, by the parsed node, ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, cast
 
+from msgspec import Struct, field
+
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests import yaml
+from auditor.manifests import unnamed, yaml
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.lines import values
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
@@ -44,7 +45,7 @@ WHOLE: Final = frozenset(
             "ClusterConfig",
             "App",
         ),
-        *("Subscription", "ClusterExtension", "ResourceSet", "Composition", "Object"),
+        *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
     }
 )
 """Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
@@ -56,8 +57,7 @@ _ANNOTATION_LENGTH: Final = 512
 _CRD_GROUP: Final = "apiextensions.k8s.io/"
 
 
-@dataclass(slots=True)
-class Pruner:
+class Pruner(Struct):
     """Prunes the documents of one file. `want` is the prefilter, for texts inside of texts."""
 
     kinds: Kinds
@@ -88,6 +88,8 @@ class Pruner:
         pairs = self._descent.pairs(raw)
         named = {yaml.text_of(key): value for key, value in pairs}
         kind, version = (yaml.text_of(named[key]) if key in named else "" for key in ("kind", "apiVersion"))
+        known = None if version or self.depth else unnamed.identity(named)
+        version, kind = known or (version, kind)
         listed = _lists(named.get("items"))
         if _describes(kind, version) and not listed and len(named) == len(pairs):
             return None
@@ -104,6 +106,9 @@ class Pruner:
             if node is not None:
                 entries.append((name, node))
         mapping = yaml.mapping_at(raw, entries)
+        if known:
+            said = (("apiVersion", version), ("kind", kind))
+            mapping.entries[:0] = [(key, Scalar(text, mapping.file, mapping.line, 1)) for key, text in said]
         self._descent.leave(raw, mapping)
         self._words, self._wide, self.whole, self._descent = before
         return mapping
@@ -119,7 +124,7 @@ class Pruner:
         if holds and isinstance(value, RawSequence):
             return Sequence([self._item(item) for item in value.value])
         node, kept = self._entry(name, value)
-        return node if kept or name in IDENTITY else None
+        return node if kept or name in IDENTITY or name in PARTS else None
 
     def _item(self, raw: RawNode) -> Node:
         if isinstance(raw, RawMapping):
@@ -218,7 +223,7 @@ class Pruner:
     def _inside(self, name: str, value: RawScalar) -> Scalar | None:
         """A text that holds objects or settings of its own (in a ConfigMap, a script), with the places of its lines."""
         text = yaml.text_of(value)
-        if ("\n" not in text and not text.startswith("{")) or self.depth >= self.limits.embedded_depth:
+        if not may_hold(name, text, block=value.style in ("|", ">")) or self.depth >= self.limits.embedded_depth:
             return None
         dockerfile = "dockerfile" in name.lower()
         if not (dockerfile or self.want(text.encode("utf-8", "replace"))):
@@ -235,6 +240,12 @@ class Pruner:
         if not self.whole and ("\n" in text or not is_template(text)):
             scalar.text = ""
         return scalar
+
+
+def may_hold(name: str, text: str, *, block: bool) -> bool:
+    """Whether a text may be written in a format of its own: lines, JSON, or one key in a block, which is no folded image."""
+    one = block and ": " in text and "image" not in name.lower()
+    return "\n" in text or text.startswith(("{", "[")) or one
 
 
 def _behind_flags(items: Iterable[RawNode]) -> Iterator[tuple[str, RawNode]]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from auditor.manifests.entry import Entries
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import Kustomization, join
@@ -49,8 +51,7 @@ _UNWRITTEN: Final = "latest"
 """The tag that a name gets where nothing says one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Needed:
+class _Needed(Struct, frozen=True):
     """What must be written somewhere for a reference to be made: the last part of its name, and its tag or digest.
 
     Both in lower case, the tag with `-` for `+`; the tag is empty where none need be written.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.text import without_scheme
@@ -21,8 +22,7 @@ _COMPANIONS: Final = frozenset(
 """Keys of which a map has one of each, unless it stands under a key that says image. Few maps have, and there are many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """What a split map makes: the reference, the scalar to edit with its key, and all scalars it is made of (by id)."""
 
     text: str
@@ -31,8 +31,7 @@ class Whole:
     scalars: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(Struct, frozen=True):
     registry: Scalar | None
     repository: Scalar
     tag: Scalar | None
@@ -97,13 +96,15 @@ def _in_repository(node: Mapping, version: Scalar | None, digest: Scalar | None)
 
 
 def beside(node: Mapping, key: str) -> str | None:
-    """The key of what tags the image at `key` by a name of its own: `image_version` (AWX), `proxy-image` and `proxy-version` (Linkerd)."""
+    """The key of what tags the image at `key` by a name of its own: `image_version` (AWX), `image_name` and `image_version` (Kiali), `proxy-image` and `proxy-version` (Linkerd)."""
     name = node.scalar(key)
     if "image" not in key.lower() or name is None or is_complete(name.text):
         return None
     joined = (f"{key}{end}" for end in ("_version", "_tag", "-version", "-tag", "Version", "Tag"))
     swapped = (f"{key[:-5]}version",) if key.endswith("-image") else ()
-    return next((one for one in (*joined, *swapped) if node.text(one)), None)
+    bare = key.removesuffix("_name")
+    named = (f"{bare}_version", f"{bare}_tag") if bare != key else ()
+    return next((one for one in (*joined, *swapped, *named) if node.text(one)), None)
 
 
 def _beside_image(node: Mapping, *, named: bool) -> Iterator[_Parts]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.charts import is_library
@@ -37,8 +39,7 @@ _HAS_FILES: Final[Mapping[str, tuple[str, ...]]] = {
 `openapi`, `configurations`) must not take a manifest out of the loose files: nobody would read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """What a tree says of itself, whatever it is compared with: kustomizations and charts, and what they load."""
 
     kustomizations: Mapping[str, Kustomization]
@@ -246,8 +247,7 @@ def _manifests(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> tuple
     return tuple(loose), tuple(inside)
 
 
-@dataclass(slots=True)
-class _Charts:
+class _Charts(Struct):
     """Which files belong to charts: templates and the like, values, and the chart's own file."""
 
     charts: frozenset[str]

@@ -13,6 +13,7 @@ _TEMPLATE: Final = re.compile(
     r"\$\{|\$\(|\{\{|%\{|\$[A-Z_]{2,}|<[A-Za-z][\w .-]*>|<<-?\s*(?:inputs\b|\$\w)|^ENC\[|^__[A-Z_]+__$"
 )
 _NUMBER: Final = re.compile(r"[-+]?(?:0[xob][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)", re.ASCII)
+_SWITCHES: Final = frozenset({"true", "false", "yes", "no", "on", "off"})
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _REFERENCE: Final = (
     rf"(?P<reference>(?:(?:{_LABEL}\.)+[a-z0-9-]{{0,62}}[a-z][a-z0-9-]{{0,62}}|localhost)(?::[0-9]{{1,5}})?"
@@ -60,6 +61,11 @@ def is_template(text: str) -> bool:
 def is_bare_number(text: str) -> bool:
     """Whether YAML 1.1 or 1.2 reads the text, unquoted, as a number: `1.10`, `010`, `1e3`, `0x1f`, `1_000`."""
     return _NUMBER.fullmatch(text) is not None
+
+
+def is_no_text(text: str) -> bool:
+    """Whether YAML reads the text, unquoted, as a truth value or number: `image: true` turns something on."""
+    return text.lower() in _SWITCHES or is_bare_number(text)
 
 
 def is_reference(text: str) -> bool:

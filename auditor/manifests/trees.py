@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from auditor.manifests.reach import Reach
 from auditor.manifests.result import Inventory
@@ -20,8 +22,7 @@ Read: TypeAlias = Callable[[Tree, Inventory | None, Reach | None], Inventory]
 """Reads a tree: with what base deploys, where it is head's, and within what is reached, None for all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trees:
+class Trees(Struct, frozen=True):
     """What each merge base, base's tip (None where it is a merge base) and head deploy."""
 
     before: tuple[Inventory, ...]
@@ -56,11 +57,11 @@ def asked(read: Iterable[Inventory], within: Reach) -> Reach:
     inventories = tuple(read)
     differing_gaps = _differing({_said(gap) for gap in each.gaps} for each in inventories)
     if not within.alone_holds(file for file, _ in differing_gaps):
-        return replace(within, roots=frozenset())
+        return dataclasses.replace(within, roots=frozenset())
     differing = _differing({_key(use) for use in each.uses if use.root in within.roots} for each in inventories)
     references = frozenset(reference for reference, _ in differing)
     many = len({last_name(reference) for reference in references}) > MOST
-    return replace(within, roots=frozenset()) if many else replace(within, asked=references)
+    return dataclasses.replace(within, roots=frozenset()) if many else dataclasses.replace(within, asked=references)
 
 
 def _differing(sets: Iterable[set[_T]]) -> set[_T]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.manifests.contents import templated
 from auditor.manifests.extract import Found, extract, is_policy
@@ -27,8 +30,7 @@ _MAKES: Final = re.compile(r"\.(?:generate|mutate)\.")
 """Where a policy does not judge images but brings them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(Struct, frozen=True):
     """Makes the uses of objects. `every`: also of what nothing deploys."""
 
     reader: Reader
@@ -66,7 +68,7 @@ class Uses:
             gaps.append(_made_deployer(item, root))
         if any(made.objects for made in charts) and not any(made.gaps for made in charts):
             # What is rendered says it all: values by themselves may make other images, or none.
-            uses, gaps = [replace(use, deployed=False) for use in uses if self.every], []
+            uses, gaps = [dataclasses.replace(use, deployed=False) for use in uses if self.every], []
         for made in charts:
             inner = _root_of(made, item, root)
             gaps.extend(replace(gap, root=inner) for gap in made.gaps)

@@ -7,18 +7,19 @@ as a report goes through them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct, field
+
+from auditor.model.case import Case
 from auditor.model.finding import Level
 from auditor.model.report import Exit, Report
 from auditor.model.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One tree to audit. `name` is unique within an audit, and is what history knows it by.
 
     `address` is a local path or the address of a git repository, without a password. `ref` is a branch, a tag or a commit,
@@ -41,8 +42,7 @@ class Stage(StrEnum):
     INTERNAL = "internal"  # an unexpected exception; a log tells
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Case, frozen=True):
     """Why a repository was not audited, and what the reader can do."""
 
     stage: Stage
@@ -50,8 +50,7 @@ class Failure:
     help: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Audited:
+class Audited(Struct, frozen=True):
     """What came of one target: its report, or why there is none.
 
     Drift since the last time is among the findings of the report, and each finding knows since when it has been there.
@@ -69,8 +68,7 @@ class Audited:
         return self.report.exit if self.report is not None else Exit.INCOMPLETE
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(Struct, frozen=True):
     """The part of an audit that one machine did: `index` from 1 to `count`."""
 
     index: int
@@ -80,8 +78,7 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
+class Night(Struct, frozen=True):
     """One run of an audit in numbers: what a trend is drawn from. `id` is its number in the history, 0 without one."""
 
     id: int
@@ -95,8 +92,7 @@ class Night:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRun:
+class AuditRun(Struct, frozen=True):
     """How an audit came to be. `targets` is a SHA-256 over the names of all its targets, those of the other shards too."""
 
     started: datetime

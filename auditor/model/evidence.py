@@ -6,11 +6,13 @@ never an exception that ends the run. Nothing in here depends on a rule: the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
+from msgspec import Struct
+
+from auditor.model.case import Case
 from auditor.model.identity import Identity
 from auditor.model.reference import Digest
 
@@ -48,8 +50,7 @@ class FaultKind(StrEnum):
     INTERNAL = "internal"  # an unexpected exception while judging this one thing; a log tells
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Case, frozen=True):
     """One thing that could not be told: its kind, and a sentence that names the host and what it answered."""
 
     kind: FaultKind
@@ -62,8 +63,7 @@ class Fault:
 # ── tag → digest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Case, frozen=True):
     """The digest that a reference names at this moment.
 
     `tag_digest` is what the tag of a `tag@digest` reference names, where that was asked; `tag_missing` that it is gone.
@@ -75,8 +75,7 @@ class Resolved:
     tag_missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Case, frozen=True):
     """The registry says that the tag, the digest or the repository does not exist."""
 
     detail: str
@@ -101,8 +100,7 @@ class Step(IntEnum):
     IDENTITY = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Case, frozen=True):
     """A valid signature or attestation by a certificate.
 
     `predicate` is None for a signature in the simple signing format; `attestation` is True for every predicate other than
@@ -120,8 +118,7 @@ class Signed:
     statement: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeySigned:
+class KeySigned(Case, frozen=True):
     """A signature made with a long-lived key: no certificate. `keys` names the configured keys that made it.
 
     `statement` is what they signed, where it is a statement; None without such a key.
@@ -134,8 +131,7 @@ class KeySigned:
     statement: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Case, frozen=True):
     """A signature or attestation that fails: the step of the recipe that said no, and why."""
 
     form: Form
@@ -146,8 +142,7 @@ class Refused:
     attestation: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Case, frozen=True):
     """A form that could not be read completely. Never "unsigned"."""
 
     form: Form
@@ -157,8 +152,7 @@ class Unreadable:
 Signature: TypeAlias = Signed | KeySigned | Refused | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """One platform manifest of an index, with what is known about its own signatures."""
 
     platform: str
@@ -166,8 +160,7 @@ class Platform:
     signatures: tuple[Signature, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Everything known about one reference: what it names, and what vouches for that digest.
 
     `signatures` is empty where the registry answered every question and nothing is there; a form that could not be

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from msgspec import Struct
+
 from auditor.model.place import Place
 
 
@@ -28,8 +30,7 @@ class Level(StrEnum):
 _RANK = {Level.ERROR: 0, Level.INCOMPLETE: 1, Level.WARNING: 2, Level.NOTE: 3, Level.OFF: 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Waived:
+class Waived(Struct, frozen=True):
     """The waiver that covers a finding. `until` is the last valid day (UTC)."""
 
     owner: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from auditor.model.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """Something skipped, and what it may hide.
 
     `what` names the thing ("helm chart", "symlink out of the tree"), `why` the reason in a sentence. `rule` is the slug of

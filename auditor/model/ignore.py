@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from auditor.model.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(Struct, frozen=True):
     """A comment, and the line of the uses that it speaks about: its own, or the next where it stands alone.
 
     `until` is the last valid day (UTC). `mistake` says why it counts for nothing; then the other fields may be empty.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """A scalar in a file: path relative to the tree with forward slashes, 1-based line and column, key path.
 
     `line` 0 means the file as a whole. `key_path` is written like `spec.template.spec.containers[0].image`, empty where

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _HOST_COMPONENT: Final = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST: Final = re.compile(
@@ -37,8 +38,7 @@ class InvalidDigest(InvalidReference):
     """A digest that is malformed, or of an algorithm other than sha256."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(Struct, frozen=True, order=True):
     """A sha256 digest: 64 lower-case hexadecimal digits. No other algorithm is judged."""
 
     hex: str
@@ -71,8 +71,7 @@ class Digest:
         return cls(hashlib.sha256(content).hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A parsed image reference: host and path (normalised), and the tag and digest as written."""
 
     host: str

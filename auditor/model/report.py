@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct, field
 
 from auditor.model.evidence import Signature
 from auditor.model.finding import Finding, Level
@@ -47,16 +48,14 @@ class PolicyVerdict(StrEnum):
     NOT_EVALUABLE = "not-evaluable"
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedUse:
+class JudgedUse(Struct, frozen=True):
     """A use, and what the change does to it (None without a base)."""
 
     use: Use
     change: Change | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedSignature:
+class JudgedSignature(Struct, frozen=True):
     """A signature, and whether the governing rule allows its signer (None where no rule was asked).
 
     `trust` names the root that counted: one that vouches for the issuer. `why` says what the rule objects to.
@@ -68,8 +67,7 @@ class JudgedSignature:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedPlatform:
+class JudgedPlatform(Struct, frozen=True):
     """One platform of a multi-architecture image; `verdict` is None where it was not asked for."""
 
     platform: str
@@ -77,8 +75,7 @@ class JudgedPlatform:
     verdict: Verdict | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedPolicy:
+class JudgedPolicy(Struct, frozen=True):
     """One cluster policy's word on one image. `policy` is `Kind/name`."""
 
     policy: str
@@ -87,8 +84,7 @@ class JudgedPolicy:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Previous:
+class Previous(Struct, frozen=True):
     """What an added image replaces in the same root, workload and container."""
 
     reference: str
@@ -97,8 +93,7 @@ class Previous:
     identity: Identity | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """One reference under one rule entry: what it names, what vouches for it, who uses it.
 
     `verdict` is None where nothing was asked (inventory, kept and removed images).
@@ -122,8 +117,7 @@ class Image:
     policies: tuple[JudgedPolicy, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TrustUsed:
+class TrustUsed(Struct, frozen=True):
     """A trust root of this run. `source` is `embedded`, `tuf`, or the file's path; `age_days` of the copy at hand."""
 
     name: str
@@ -131,8 +125,7 @@ class TrustUsed:
     age_days: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """How the run came to be: what was asked, of which commits, with what."""
 
     command: str
@@ -148,8 +141,7 @@ class Run:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Everything a run found."""
 
     run: Run

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Verdict(StrEnum):
@@ -40,8 +41,7 @@ _WORST_FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """A verdict, the sentence that explains it, and the rule entry that governs (`images[0]`, None where none does)."""
 
     verdict: Verdict

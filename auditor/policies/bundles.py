@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from auditor.model.evidence import Fault, FaultKind, Form, Unreadable
 from auditor.registry.material import BundleBytes, Listing

@@ -10,8 +10,9 @@ expect: {ClusterImagePolicy/signed: pass, "*": skip}                  # "*": eve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.errors import ConfigurationError, Problem
 from auditor.limits import DEFAULT, Limits
@@ -37,8 +38,7 @@ _HELP: Final = 'a case has `image`, perhaps `resource`, and `expect`: policy nam
 _EVERY: Final = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One image, who runs it, and the verdict that each policy is to give."""
 
     text: str
@@ -48,8 +48,7 @@ class Case:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One cell: what was expected, and what the policy says. A policy that is not there says nothing: `found` is None."""
 
     case: Case

@@ -6,15 +6,15 @@ What is absent is a cursor as well: empty, at the place of what should hold it, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
 from auditor.manifests.objects import Object
 from auditor.model.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(Struct, frozen=True):
     """What is wrong with one field of a policy: where, and what the engine makes of it."""
 
     place: Place
@@ -25,8 +25,7 @@ class Mistake:
         return f"{where}{self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """One node of a document. `above` is the place of what holds it."""
 
     node: Node | None

@@ -8,8 +8,9 @@ certificate passes in a legacy signature, and none in a bundle. Keys leave the l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from auditor.config.names import InvalidPattern, compile_regex
 from auditor.manifests.objects import Object
@@ -31,8 +32,7 @@ RELEASES: Final = "helm.toolkit.fluxcd.io"
 _SHOWN: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """One entry of `matchOIDCIdentity`."""
 
     issuer: Any
@@ -43,8 +43,7 @@ class Matcher:
         return bool(self.issuer.search(identity.issuer or "") and self.subject.search(identity.subject))
 
 
-@dataclass(frozen=True, slots=True)
-class FluxPolicy:
+class FluxPolicy(Struct, frozen=True):
     """The `verify` of one object. `unclear` is why it cannot be evaluated at all."""
 
     kind: str

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from msgspec import Struct
+
 from auditor.config.names import PathPattern
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
@@ -41,8 +43,7 @@ _HELM: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rego:
+class Rego(Struct, frozen=True):
     """One Rego file."""
 
     file: str

@@ -9,6 +9,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
+
 from auditor.model.evidence import Absent, Evidence, Fault, Resolved
 from auditor.model.reference import Digest, Reference
 from auditor.model.use import Confidence, Use, Via
@@ -28,8 +30,7 @@ _ASTRAY: Final = "localhost"
 """A host to container runtimes. To go-containerregistry, which all the engines use, only with a port."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """What runs the image, as far as the tree says: what an engine's `match` looks at.
 
     `namespace` is empty where the manifest names none: whoever applies it chooses. `labels` are sorted pairs. `lists` holds

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.objects import Object
@@ -15,8 +17,7 @@ from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Versions
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Every policy, those that cannot be read among them; and what is wrong, each at its line."""
 
     policies: tuple[Policy, ...] = ()

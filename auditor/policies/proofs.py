@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from auditor.model.reference import Digest
 from auditor.policies.bundles import read_by_cosign
@@ -23,8 +25,7 @@ Unusable: TypeAlias = str
 _EMPTY = Root("nothing", {}, {}, (), (), "{}")
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
+class Grounds(Struct, frozen=True):
     """On what a policy takes a signature for valid, as it is written in the policy: PEM and JSON, nothing loaded.
 
     What is None comes from Sigstore's public root, if `public`; else it is absent. `trusted_root` (JSON) replaces the public

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from auditor.model.place import Place
 from auditor.model.report import JudgedPolicy, PolicyVerdict
@@ -26,8 +27,7 @@ class Engine(StrEnum):
     UNKNOWN = "unknown"  # whoever would enforce a file that does not parse
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """A verdict and the sentence that explains it.
 
     `place` is the field that decides, where one does. `enforced` tells an `error` that would keep the image out from one
@@ -130,8 +130,7 @@ class Policy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class NotReadable:
+class NotReadable(Struct, frozen=True):
     """A policy of which nobody knows what it says: each image it may be about is not evaluable, and the rest is still judged."""
 
     engine: Engine
@@ -151,8 +150,7 @@ class NotReadable:
         return self.ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Judgment:
+class Judgment(Struct, frozen=True):
     """One cell of the table: a policy, and what it says of an image for each resource that runs it."""
 
     policy: Policy

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Kyverno(StrEnum):
@@ -14,8 +15,7 @@ class Kyverno(StrEnum):
     V1_19 = "1.19"
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """One version for each engine; the newest one read, unless the team says otherwise."""
 
     kyverno: Kyverno = Kyverno.V1_19

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
+
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.limits import Limits

@@ -6,9 +6,10 @@ Of a text only what is asked of it is kept, so that twenty thousand issues fit i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
@@ -20,8 +21,7 @@ from auditor.publish.worse import Blocking, read
 from auditor.registry.faults import Failed
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """One of our issues. `text` is the hash of what it says, `blocking` what it says blocks."""
 
     number: int

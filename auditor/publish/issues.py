@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.audit import Audited

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT
 from auditor.model.finding import Finding, Level
@@ -21,8 +23,7 @@ _DESCRIPTION: Final = 140
 """GitHub: "description … is too long (maximum is 140 characters)"; the others take more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Struct, frozen=True):
     """A finding at a line: plain text, made visible and cut. `line` is 1 where the finding is about the whole file."""
 
     fingerprint: str
@@ -33,8 +34,7 @@ class Annotation:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One report, on its way to a forge. `relayed`: another job's word, which this program did not check."""
 
     report: Report

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import FaultKind
@@ -30,8 +31,7 @@ _PAGE: Final = 100
 _PUBLIC_ONLY: Final = "{} was listed without a token: only what everybody can see is in it"
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(Struct, frozen=True):
     """Which repositories of an organisation are meant. `topics`: those that have all of them."""
 
     topics: tuple[str, ...] = ()
@@ -40,16 +40,14 @@ class Filters:
     forks: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """What an organisation has: names, such as `acme/apps`, in order; `notes` are what the reader has to know."""
 
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """A forge: `web` is where git reads (`https://github.com`), `api` where it lists."""
 
     forge: Forge
@@ -57,8 +55,7 @@ class Server:
     api: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Repository:
+class _Repository(Struct, frozen=True):
     name: str
     topics: frozenset[str]
     archived: bool

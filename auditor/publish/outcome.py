@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from auditor.model.evidence import FaultKind
 from auditor.registry.faults import Failed
@@ -35,8 +36,7 @@ class Did(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One thing and what became of it. `why` is a sentence, `help` the next step; both empty where it went well."""
 
     post: Post

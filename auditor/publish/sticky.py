@@ -12,9 +12,10 @@ comment all the same, and the next run brings it up to date.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from auditor.publish.outcome import Did, Outcome, Post, Refused
 
@@ -23,8 +24,7 @@ _GONE: Final = frozenset({404, 410})
 _ROUNDS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A comment of our own account. `number` grows with time."""
 
     number: int

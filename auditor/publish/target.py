@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.errors import UsageError
 from auditor.model.forge import Forge
@@ -40,8 +41,7 @@ _PROXY: Final = "http://localhost:29418"
 """Bitbucket Pipelines runs a proxy that signs requests to http://api.bitbucket.org ("Code Insights")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a result goes. `summary` is the file of the job's summary page, None where there is none."""
 
     forge: Forge

@@ -11,10 +11,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.limits import Limits

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.finding import Finding, Level
 from auditor.model.report import Report
@@ -24,8 +25,7 @@ _MESSAGE: Final = 200
 _LINE: Final = re.compile(rf"<!-- auditor:blocking:([0-9]{{1,7}}):((?:[0-9a-f]{{{_HASH}}}){{0,{_LISTED}}}) -->")
 
 
-@dataclass(frozen=True, slots=True)
-class Blocking:
+class Blocking(Struct, frozen=True):
     """What blocks: how many findings, and the hashes of at most a thousand of them."""
 
     count: int = 0

@@ -18,11 +18,11 @@ import json
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx
+from msgspec import Struct, field
 
 from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits
@@ -46,16 +46,14 @@ _MARGIN: Final = 0.8
 _CLIENT: Final = "auditor"
 
 
-@dataclass(slots=True)
-class _Pass:
+class _Pass(Struct):
     """What is shown for one scope: the header's value, and when it stops being used (monotonic seconds)."""
 
     header: str
     end: float
 
 
-@dataclass(slots=True)
-class _Door:
+class _Door(Struct):
     """What is known about one host: its last challenge, and the passes it takes, by repository."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.evidence import Fault, Platform, Resolution
 from auditor.model.reference import Digest, Reference
@@ -15,8 +16,7 @@ LAYOUT: Final = "oci:"
 """How a reference on the command line begins that is a folder, as in skopeo."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """A `Registry` that has these references in layouts, and asks `registry` about all others."""
 
     registry: Registry

@@ -16,10 +16,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import httpx
+from msgspec.structs import replace
 
 from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits

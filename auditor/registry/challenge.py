@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _END: Final = r"(?=[ \t]*(?:,|$))"
@@ -22,8 +23,7 @@ _LENGTH: Final = 8192
 """Characters of one header that are looked at: real challenges stay below 500."""
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """One challenge: the scheme in lower case, its parameters with lower-case names."""
 
     scheme: str

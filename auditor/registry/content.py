@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
@@ -18,8 +18,7 @@ _RARE = ".att"
 """The end of tags of which there are few: cosign's attestations, asked for where there is no signature."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """A manifest's digest and what it says."""
 
     digest: Digest

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.config.rules import RegistrySettings
 from auditor.model.reference import DOCKER_HUB, Reference
@@ -13,8 +14,7 @@ from auditor.registry.hosts import Origin, is_loopback
 _HUB_HOST: Final = "registry-1.docker.io"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One repository at the registry that is asked: `origin` and the repository's path there."""
 
     origin: Origin

@@ -7,9 +7,9 @@ writes must not be sent twice without anybody knowing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import httpx
+from msgspec import Struct
 
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
@@ -20,8 +20,7 @@ from auditor.registry.tls import Contexts
 from auditor.registry.transport import BOUND, DEADLINE, HEADERS, PooledTransport, ProxiedTransport
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """Status, headers (lower-case names), and the whole body."""
 
     status: int

@@ -14,9 +14,10 @@ been a signature.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.limits import Limits
 from auditor.model.evidence import Fault, FaultKind, Form, Unreadable
@@ -39,8 +40,7 @@ class _Full(Exception):  # noqa: N818 - ends the collecting, never leaves this m
     """More signatures than are judged."""
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What was found so far, within the limit."""
 
     most: int
@@ -148,8 +148,7 @@ class Forms:
         return self._contents.blob(beside.endpoint, layer)
 
 
-@dataclass(frozen=True, slots=True)
-class _Beside:
+class _Beside(Struct, frozen=True):
     """The digest whose signatures are wanted, and where."""
 
     endpoint: Endpoint

@@ -10,10 +10,11 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -21,8 +22,7 @@ _NUMBERS: Final = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA
 _PORTS: Final = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Scheme, host (lower case, no brackets) and port: what a connection is opened to and a credential belongs to."""
 
     scheme: str

@@ -6,7 +6,6 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from types import TracebackType
@@ -14,6 +13,7 @@ from typing import Final, Self
 from urllib.parse import urljoin
 
 import httpx
+from msgspec import Struct
 
 from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits
@@ -46,8 +46,7 @@ class Keep(Enum):
     LISTING = "listing"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One request. `what` names it in messages; `bound` is the bytes of the answer that are read at most.
 
     `hosts` are the only ones that a redirect may lead to, beside the asked one; None: every public one. `anonymous`: nobody's
@@ -68,8 +67,7 @@ class Question:
     rare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A status that is about the question (never 408, 429 or 5xx), the headers, and the whole body."""
 
     status: int

@@ -10,12 +10,13 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.limits import DEFAULT, Limits
@@ -36,8 +37,7 @@ _DEPTH: Final = 3
 """Indexes within indexes: an index of the layout, a multi-platform image, its attestations."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """One manifest of a layout: its descriptor, what it says, the digest it refers to, and its names as annotated."""
 
     descriptor: Descriptor

@@ -7,8 +7,9 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from auditor.model.evidence import FaultKind
 from auditor.model.reference import Digest, InvalidDigest
@@ -40,8 +41,7 @@ _SPELLINGS: Final = frozenset(
 _FIELDS: Final = frozenset(name.casefold() for name in _SPELLINGS)
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True):
     """One descriptor. `data` is the content it carries inline, not yet hashed; `size` in bytes as stated."""
 
     media_type: str
@@ -53,8 +53,7 @@ class Descriptor:
     data: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A manifest or an index. `children` are an index's manifests, `layers` a manifest's layers."""
 
     media_type: str

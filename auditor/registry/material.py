@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from msgspec import Struct
+
+from auditor.model.case import Case
 from auditor.model.evidence import Fault, Form, Platform, Resolution, Unreadable
 from auditor.model.reference import Digest, Reference
 
 
-@dataclass(frozen=True, slots=True)
-class SimpleSigning:
+class SimpleSigning(Case, frozen=True):
     """One layer of a `.sig` manifest (or of cosign's experimental OCI 1.1 form): payload bytes and annotations.
 
     `layer` is the digest in the manifest; the payload's own digest has been compared with it on the way in. `artifact_type` is
@@ -25,8 +26,7 @@ class SimpleSigning:
     artifact_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LegacyAttestation:
+class LegacyAttestation(Case, frozen=True):
     """One layer of an `.att` manifest: a DSSE envelope and the annotations that carry certificate and log entry."""
 
     envelope: bytes
@@ -35,8 +35,7 @@ class LegacyAttestation:
     form: Form = Form.ATT
 
 
-@dataclass(frozen=True, slots=True)
-class BundleBytes:
+class BundleBytes(Case, frozen=True):
     """One Sigstore bundle, as its blob stands in the registry.
 
     `artifact_type` is what the list of referrers calls it, which some programs go by; None where no list was read. It is layer
@@ -55,8 +54,7 @@ class BundleBytes:
 Material: TypeAlias = SimpleSigning | LegacyAttestation | BundleBytes
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """Every signature beside one digest, and each form that could not be read completely.
 
     `referrers` counts all of them, whatever they are; some programs give up above a number of their own. `headless` are those that

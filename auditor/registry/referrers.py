@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
+
+from msgspec import Struct
 
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
@@ -34,8 +35,7 @@ _LINK_LENGTH: Final = 2048
 """Characters of a Link header that are searched: the search is quadratic in what a registry may send."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page of a listing, and the URL of the next one."""
 
     descriptors: tuple[Descriptor, ...]

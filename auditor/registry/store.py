@@ -13,16 +13,16 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 _VERSION: Final = "v1"
 _TEMPORARY: Final = ".new"
 
 
-@dataclass(frozen=True, slots=True)
-class CacheSettings:
+class CacheSettings(Struct, frozen=True):
     """Where bytes are kept, and how old (seconds) answers about tags and listings may be.
 
     `refresh`: what was kept before is not used, only replaced.
@@ -34,8 +34,7 @@ class CacheSettings:
     refresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CacheInfo:
+class CacheInfo(Struct, frozen=True):
     """What a cache holds: entries, and bytes on disk."""
 
     entries: int

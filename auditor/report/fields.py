@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 _MISSING: Final = object()
@@ -16,8 +17,7 @@ class InvalidReport(ValueError):  # noqa: N818 - named for the thing, as in audi
     """A document that is no report of version 1; the message says which field, and what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """The members of one JSON object, read with their types. `where` is its path, for messages."""
 
     members: Mapping[str, Any]

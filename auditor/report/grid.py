@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from tabulate import tabulate
 
 _GAP: Final = 2
@@ -15,8 +15,7 @@ _LABEL_COLUMN: Final = 16
 _BREAKS: Final = re.compile(r"(?<=[/@:,\s-])(?!//)")
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(Struct, frozen=True):
     """Colours, or none. Only our own words and names that were escaped before are painted."""
 
     on: bool

@@ -6,9 +6,10 @@ A violation is a failure, what could not be judged is an error, what is waived o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
+
+from msgspec import Struct
 
 from auditor.model.finding import Finding, Level
 from auditor.model.report import Change, JudgedUse, Report
@@ -20,8 +21,7 @@ from auditor.report.words import fails, waiver_words, workload_words
 _TEXT: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One test case: `result` is `failure`, `error`, `skipped`, or None where it passes."""
 
     name: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
@@ -90,8 +91,7 @@ def _revisions(report: Report) -> str:
     return f"; {markdown_code(run.base[:12])} → {head}"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows under a header. `fold` is the summary of a `<details>`, None for a table that stays open."""
 
     header: tuple[str, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.report.pages import RulePage
 
@@ -12,8 +13,7 @@ BUDGET: Final = 60_000
 """Code points of a comment: GitHub refuses more than 65,536 in places, and stores 262,144 bytes in others."""
 
 
-@dataclass(frozen=True, slots=True)
-class RenderOptions:
+class RenderOptions(Struct, frozen=True):
     """What the reader can show, and where the report is going.
 
     `width` in columns, for tables. `blob_url` is the address of the tree at head, to which `/<path>#L<line>` is added

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.place import Place
 from auditor.model.report import Image, Previous
@@ -30,8 +31,7 @@ _LOST: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(Struct, frozen=True):
     """Lines that go and lines that come, at a place. `what` is said above them, in our own words."""
 
     what: str

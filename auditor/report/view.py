@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
@@ -43,8 +45,7 @@ class Standing(StrEnum):
         return tuple(Standing).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An image with the findings about it, worst first."""
 
     image: Image
@@ -96,8 +97,7 @@ class Entry:
         return f"{verdict}, {worst.rule}"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A report sorted for reading.
 
     `gating` are the images that decide: those the change adds, or all that were judged where there is no base. `kept`

@@ -13,8 +13,9 @@ own root is refused (`sigstore_bundle.proto`: "MUST NOT include root CA certific
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Form
@@ -55,8 +56,7 @@ _HASHES: Final = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha51
 _HASH_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class MessageSignature:
+class MessageSignature(Struct, frozen=True):
     """A signature over a file: the signature, and the digest that the bundle states, if it states one."""
 
     signature: bytes
@@ -68,8 +68,7 @@ class MessageSignature:
         return self.algorithm is None or message.digest(self.algorithm) == self.digest
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """A bundle, read but not judged. Either `envelope` or `message` is set; `leaf_der` is None where a key signed."""
 
     version: int

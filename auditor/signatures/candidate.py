@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from cryptography.x509 import Certificate, Extension, ExtensionType, ObjectIdentifier
+from msgspec import Struct
 
 from auditor.model.evidence import Form
 from auditor.signatures.keys import PublicKey, signed_by, signed_digest_by
@@ -16,8 +16,7 @@ from auditor.signatures.keys import PublicKey, signed_by, signed_digest_by
 _Kind = TypeVar("_Kind", bound=ExtensionType)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """The bytes that a signature is over; `content` is None where only their SHA-256 digest is at hand."""
 
     sha256: bytes
@@ -43,8 +42,7 @@ class Message:
         return hashlib.new(algorithm, self.content).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """A DSSE envelope with its one signature. `raw` is the envelope as it was stored, where it was stored alone."""
 
     payload: bytes
@@ -59,8 +57,7 @@ class Envelope:
         return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """The signing certificate: parsed, byte for byte as it came, and its extensions by their OID."""
 
     certificate: Certificate
@@ -73,8 +70,7 @@ class Leaf:
         return found.value if found is not None and isinstance(found.value, kind) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """A Merkle inclusion proof (RFC 6962 section 2.1.1) with the signed note that vouches for its root."""
 
     index: int
@@ -84,8 +80,7 @@ class Proof:
     checkpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(Struct, frozen=True):
     """An entry of a Rekor log. `body` is the canonical entry; `time` is covered by the `promise` (SET) alone."""
 
     log: bytes
@@ -99,8 +94,7 @@ class LogEntry:
     """Kind and version as the bundle states them; None in the legacy forms, which don't."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """One certificate-made signature, ready to be judged under a trusted root.
 
     `statement` is the in-toto statement of an envelope. `stamped` is what a time stamp has to be over. `bundle` is the
@@ -118,3 +112,5 @@ class Candidate:
     entry_required: bool
     """Whether a root that has a transparency log demands an entry: always, but for the legacy forms with a time stamp."""
     bundle: str | None = None
+    pem: str | None = None
+    """The certificate as an annotation spells it, which is how log entries spell it too; None where DER is stored."""

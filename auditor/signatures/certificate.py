@@ -138,7 +138,8 @@ def _subject(leaf: Leaf) -> tuple[str, SubjectType]:
 def _value(leaf: Leaf, oid: ObjectIdentifier) -> bytes | None:
     """The bytes of an extension that `cryptography` does not know: every one of Fulcio's."""
     found = leaf.extensions.get(oid)
-    return found.value.value if found is not None and isinstance(found.value, UnrecognizedExtension) else None
+    value = found.value if found is not None else None
+    return value.value if isinstance(value, UnrecognizedExtension) else None
 
 
 def _issuer(leaf: Leaf) -> str | None:

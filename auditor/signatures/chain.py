@@ -8,31 +8,40 @@ leaf is checked once per issuer: that it is a CA, that its own chain holds, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.x509 import BasicConstraints, Certificate, ExtendedKeyUsage, ExtensionNotFound, KeyUsage
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from msgspec import Struct
 
 from auditor.model.evidence import Step
 from auditor.signatures.candidate import Leaf
 from auditor.signatures.encoding import Malformed
-from auditor.signatures.keys import key_id, supported
-from auditor.signatures.names import encoded_names, issuer_and_subject
+from auditor.signatures.keys import PublicKey, key_id, supported
+from auditor.signatures.names import encoded_names, issuer_and_subject, stated_algorithms
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, Window
 
 _UNDERSTOOD = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE})
+_ECDSA: Final = {
+    bytes.fromhex("300a06082a8648ce3d040302"): ec.ECDSA(SHA256()),
+    bytes.fromhex("300a06082a8648ce3d040303"): ec.ECDSA(SHA384()),
+    bytes.fromhex("300a06082a8648ce3d040304"): ec.ECDSA(SHA512()),
+}
+"""AlgorithmIdentifiers in DER: `ecdsa-with-SHA256`, 384 and 512, without parameters (RFC 5758 section 3.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """A certificate that may issue leaves: its name in DER, its key's hash for SCTs, and when it and all above it hold."""
+class Issuer(Struct, frozen=True):
+    """A certificate that may issue leaves: its name in DER, its key and the key's hash for SCTs, and when it and all above it hold."""
 
     certificate: Certificate
     name: bytes
+    key: PublicKey
     key_hash: bytes
     window: Window
 
@@ -51,7 +60,7 @@ def _issuers(authority: Authority) -> list[Issuer]:
             continue
         window = reduce(Window.both, (_validity(each) for each in (certificate, *upper)), authority.window)
         key = supported(certificate.public_key(), "a CA's key")
-        found.append(Issuer(certificate, issuer_and_subject(certificate)[1], key_id(key), window))
+        found.append(Issuer(certificate, issuer_and_subject(certificate)[1], key, key_id(key), window))
     return found
 
 
@@ -108,9 +117,26 @@ def _validity(certificate: Certificate) -> Window:
 def check_chain(leaf: Leaf, issuers: Sequence[Issuer], times: Sequence[datetime]) -> Issuer:
     """The trusted issuer of `leaf` whose chain holds at every trusted time. Refuses (step 5)."""
     for issuer in check_windows(leaf, issuers, times):
-        if _issued(leaf.certificate, issuer.certificate):
+        if _signed(leaf, issuer):
             return issuer
     raise Refusal(Step.CHAIN, "the certificate was not issued by the authority that it names: its signature is wrong")
+
+
+def _signed(leaf: Leaf, issuer: Issuer) -> bool:
+    """Whether an issuer of the name that the leaf gives has signed it.
+
+    `cryptography` would make the issuer's key ready for every leaf again. Under ECDSA, which is all that Fulcio uses, the key
+    that is ready is asked; whatever else a leaf states, two different algorithms included, is for the library to judge.
+    """
+    inner, outer = stated_algorithms(leaf.der)
+    algorithm = _ECDSA.get(outer)
+    if inner != outer or algorithm is None or not isinstance(issuer.key, ec.EllipticCurvePublicKey):
+        return _issued(leaf.certificate, issuer.certificate)
+    try:
+        issuer.key.verify(leaf.certificate.signature, leaf.certificate.tbs_certificate_bytes, algorithm)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def check_windows(leaf: Leaf, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:

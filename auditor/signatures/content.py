@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, assert_never
+
+from msgspec import Struct, field
 
 from auditor.limits import Limits
 from auditor.model.evidence import Step
@@ -29,8 +30,7 @@ from auditor.signatures.statement import PAYLOAD_TYPE, check_subject, read_state
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """What is signed, before anybody asks by whom."""
 
     message: Message

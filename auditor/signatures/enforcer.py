@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Never, TypeAlias
 
 from cryptography.x509 import Certificate
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Form, Step
@@ -58,8 +60,7 @@ class Terms:
     offline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """A signature that holds on these terms. `identity` is None where a key made it.
 
     `annotations` are the layer's in the registry, `optional` the signed ones of a simple signing payload; `predicate` and
@@ -74,8 +75,7 @@ class Accepted:
     statement: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A signature that does not hold, the first reason, and the step of the recipe that it is of."""
 
     form: Form
@@ -84,8 +84,7 @@ class Rejected:
     step: Step = Step.BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(Struct, frozen=True):
     """A signature of which cannot be told from here what the other program would say."""
 
     form: Form

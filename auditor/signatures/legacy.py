@@ -71,17 +71,18 @@ def _candidate(
     *,
     stamped: bytes,
 ) -> Candidate:
-    stamp = annotations.get(TIMESTAMP)
+    stamp, pem = annotations.get(TIMESTAMP), annotations[CERTIFICATE]
     return Candidate(
         form=form,
         message=message,
         signature=signature,
         envelope=envelope,
-        leaf=load_leaf(certificate_der(annotations[CERTIFICATE], "the certificate annotation")),
+        leaf=load_leaf(certificate_der(pem, "the certificate annotation")),
         entry=annotated_entry(annotations),
         timestamps=(_timestamp(stamp),) if stamp else (),
         stamped=stamped,
         entry_required=not stamp,
+        pem=pem,
     )
 
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.evidence import Step
 from auditor.signatures.candidate import LogEntry, Proof
@@ -30,8 +31,7 @@ _SIGNATURE_LINE: Final = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """A signed note over the state of a log: what is signed, who the log says it is, its size and root, the signatures."""
 
     signed: bytes

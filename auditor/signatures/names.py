@@ -1,5 +1,7 @@
 """The issuer and subject of a certificate as they are encoded: RFC 5280 chains compare names, and these bytes are the names.
 
+And the algorithm of its signature, which it names twice.
+
 `cryptography` gives names parsed, which costs more than it tells and warns about harmless flaws (a country of three letters).
 """
 
@@ -22,15 +24,28 @@ def encoded_names(der: bytes) -> tuple[bytes, bytes]:
 
     Source: RFC 5280 section 4.1.
     """
+    issuer = _end(der, _algorithm(der))
+    validity = _end(der, issuer)
+    subject = _end(der, validity)
+    return der[issuer:validity], der[subject : _end(der, subject)]
+
+
+def stated_algorithms(der: bytes) -> tuple[bytes, bytes]:
+    """The DER of both AlgorithmIdentifiers of a certificate's signature: inside of what is signed, and outside.
+
+    Of DER that was parsed before, as above. Source: RFC 5280 section 4.1.1.2, which wants them equal.
+    """
+    inner, outer = _algorithm(der), _end(der, _content(der, 0)[0])
+    return der[inner : _end(der, inner)], der[outer : _end(der, outer)]
+
+
+def _algorithm(der: bytes) -> int:
+    """Where `signature` stands in TBSCertificate."""
     tbs, _ = _content(der, 0)
     position, _ = _content(der, tbs)
     if der[position] == _CONSTRUCTED_0:  # version
         position = _end(der, position)
-    position = _end(der, position)  # serialNumber
-    issuer = _end(der, position)  # behind signature
-    validity = _end(der, issuer)
-    subject = _end(der, validity)
-    return der[issuer:validity], der[subject : _end(der, subject)]
+    return _end(der, position)  # behind serialNumber
 
 
 def _content(der: bytes, position: int) -> tuple[int, int]:

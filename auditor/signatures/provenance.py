@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.signatures.encoding import (
@@ -38,8 +39,7 @@ _REPOSITORY: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """What a statement says of its build; a field that cannot be read is a Malformed instead of a text.
 
     `source`: the repository's address without `git+`, `.git` and ref. `builder`: the builder's id as it is written.

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography.x509 import Certificate, load_der_x509_certificate
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.signatures.encoding import (
@@ -40,8 +41,7 @@ _MOMENT: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A closed interval of time; an end that is None is open."""
 
     start: datetime | None = None
@@ -58,8 +58,7 @@ class Window:
         return Window(max(starts, default=None), min(ends, default=None))
 
 
-@dataclass(frozen=True, slots=True)
-class LogKey:
+class LogKey(Struct, frozen=True):
     """The key of a transparency log or a CT log: `id` is how entries, or SCTs, name the log.
 
     `hashed`: the id is the hash of the key (RFC 6962), as Rekor v1's and CT logs' are. Rekor v2's is the hash of a name as well.
@@ -71,8 +70,7 @@ class LogKey:
     hashed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """A certificate authority or a time stamping authority: its chain from the issuing certificate to the root."""
 
     certificates: tuple[Certificate, ...]

@@ -6,8 +6,9 @@ statements before 3.0.5. Digest keys are compared exactly: `SHA256` is not `sha2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.evidence import Step
@@ -21,8 +22,7 @@ IMAGE_SIGNATURE: Final = "https://sigstore.dev/cosign/sign/v1"
 _TYPES: Final = ("https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """What an envelope states: about which digests (sha256, hexadecimal), and of what type the predicate is."""
 
     subjects: frozenset[str]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.config.rules import TrustSetting
 from auditor.errors import ConfigurationError, Problem
@@ -33,8 +34,7 @@ OLD_DAYS: Final = 90
 """From this age on the copy at hand is worth a warning: keys may have been added or withdrawn since."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """The roots that may vouch for signatures, and what a report says of them.
 
     A setting that holds several roots gives several of the same name, each judged by itself. `notes` are sentences for people:
@@ -46,8 +46,7 @@ class Trust:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
+class _Loaded(Struct, frozen=True):
     roots: tuple[Root, ...]
     used: TrustUsed
     notes: tuple[str, ...] = ()
@@ -75,8 +74,7 @@ def load_trust(settings: tuple[TrustSetting, ...], *, now: datetime, offline: bo
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """When, with or without a network, and where copies are kept."""
 
     now: datetime

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 
@@ -28,16 +29,14 @@ class Unreachable(Exception):  # noqa: N818 - the state of the repository, as se
     """The repository could not be asked, or what it answered does not verify."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """A trusted_root.json that was verified at `verified`."""
 
     content: bytes
     verified: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """A TUF repository: where it is, and the root.json that its chain of trust starts from. `cache` is ours alone."""
 
     url: str

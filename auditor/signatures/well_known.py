@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Final
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from auditor.signatures.encoding import natural, object_of, parse_object
 from auditor.signatures.root import moment
 
 
-@dataclass(frozen=True, slots=True)
-class WellKnown:
+class WellKnown(Struct, frozen=True):
     """A deployment: its TUF repository, and how to read `root.json` and `trusted_root.json` as installed."""
 
     name: str

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from msgspec import Struct
+
 from auditor.errors import UsageError
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -31,8 +33,7 @@ class Login:
     password: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a git repository is. `url` is what git takes, without a password; `origin` what a login belongs to.
 
     `host` has the port if it is not the protocol's own, and is empty for files; `path` is without `.git` and outer slashes.

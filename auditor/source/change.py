@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT, Limits
@@ -16,8 +17,7 @@ from auditor.source.git import NotARepository, Repository, open_repository
 from auditor.source.tree import Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """The trees of one run. Close it, or use it as a context manager.
 
     `base` is the tip of the target branch: the rules are read from it. `merge_bases` are what uses are compared with: a use

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.errors import SourceError
 from auditor.limits import Limits
@@ -16,8 +17,7 @@ from auditor.source.tree import Entry, EntryKind, Unreadable
 _KINDS: Final = {b"120000": EntryKind.SYMLINK, b"160000": EntryKind.SUBMODULE}
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One path of a tree: what it is, and the name of its object."""
 
     entry: Entry

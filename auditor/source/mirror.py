@@ -12,10 +12,11 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+from msgspec import Struct
 
 from auditor.errors import SourceError
 from auditor.limits import DEFAULT, Limits
@@ -51,8 +52,7 @@ class EmptyRepository(SourceError):  # noqa: N818 - named for the thing
     """A repository without a commit: it deploys nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mirrored:
+class Mirrored(Struct, frozen=True):
     """A remote repository, and the commit that was asked for. Close it, or use it as a context manager."""
 
     repository: Repository

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.source.commands import Commands, GitFailed, Network, Process
 
@@ -29,8 +30,7 @@ class Stopped(Ended):
     """A command that was ended because whoever waits for it must end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How long a command may take, and by how many bytes it may make a folder larger. Once `stop` is set, it is ended."""
 
     folder: Path

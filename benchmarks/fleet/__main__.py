@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from benchmarks.fleet import deal
 from benchmarks.fleet.fleet import Fleet, Size
@@ -35,8 +37,7 @@ _MEMORY: Final = 400.0
 """MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """One size of fleet: two nights, their floors (plain and polite), and `auditor images`."""
 
     size: Size

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _T = TypeVar("_T")
 
@@ -85,8 +87,7 @@ _FORMS: Final[Mapping[str, Mapping[Form, float]]] = {
 HOSTS: Final = tuple(_HOSTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """One image as manifests name it. `tag` is "" where none is written; `pinned` where a digest is, by itself or beside the tag.
 
     `version` counts its bytes: a tag that moves has the next one.

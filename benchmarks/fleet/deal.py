@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from benchmarks.fleet import shapes
 from benchmarks.fleet.catalogue import HUB, Form, Image, popularity
@@ -14,8 +16,7 @@ _BUMPED: Final = 3
 """Places of a repository in which a night raises the tag."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A fleet: for each repository the image of each place, as indices into the catalogue."""
 
     seed: int
@@ -27,8 +28,7 @@ class Plan:
         return frozenset(image for places in self.places for image in places)
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
+class Night(Struct, frozen=True):
     """What happened since the last one.
 
     `committed`: by repository, what is deployed instead, by place. `added`: by repository, an image that it deploys beside these.

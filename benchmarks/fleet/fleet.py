@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+
+from msgspec import Struct
 
 from benchmarks.fleet import deal, repositories
 from benchmarks.fleet.catalogue import HOSTS, Image, catalogue, with_digests
@@ -22,8 +23,7 @@ images:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """How many repositories, distinct images, and manifests in each repository; `seed` chooses which fleet of that size."""
 
     repositories: int
@@ -32,8 +32,7 @@ class Size:
     seed: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """Repositories under `folder`, `images` as their registries have them now, in the order of the plan."""
 
     folder: Path

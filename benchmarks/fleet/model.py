@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
 from tabulate import tabulate
 
 UNITS: Final = Path(__file__).with_name("units.json")
@@ -28,8 +28,7 @@ WORKERS: Final = (1, 16, 64)
 _HOUR: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """One measured fleet on two nights: seconds of each stage and of CPU, bytes, MiB of `memory`."""
 
     repositories: int
@@ -52,8 +51,7 @@ class Point:
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """So much at first and so much for each: through the smallest and the largest fleet that were measured."""
 
     fixed: float
@@ -72,8 +70,7 @@ class Line:
         return self.fixed + self.each * count
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
+class Units(Struct, frozen=True):
     """What a run costs on one night: seconds, bytes, requests.
 
     By the repository: `reading`, `judging` (with what is in no stage: start and reports), `cpu`, `history`. By the image: `asking`,
@@ -106,8 +103,7 @@ class Units:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
+class Night(Struct, frozen=True):
     """One night of a fleet, by the model. Everything over all workers, but for `wall`."""
 
     cpu: float
@@ -174,8 +170,7 @@ def _hours(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """A registry that people use: its share of the images in the benchmark, and the requests per second it is assumed to bear."""
 
     name: str

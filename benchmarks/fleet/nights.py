@@ -9,9 +9,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from benchmarks.fleet.fleet import Fleet
 from benchmarks.fleet.necessary import Chain
@@ -25,8 +26,7 @@ JUDGING: Final = "judging"
 _LAP: Final = re.compile(r"^ *(\d+\.\d+) s  (.+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """What one night cost. `laps`: seconds by stage; `history`, `cache` and `mirrors`: bytes on disk afterwards.
 
     `findings` by rule.
@@ -45,8 +45,7 @@ class Run:
         return self.traffic.size + self.mirrors - (before.mirrors if before else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Auditor:
+class Auditor(Struct, frozen=True):
     """`auditor audit` over a fleet, with a history and a cache that outlive its runs in `folder`."""
 
     fleet: Fleet

@@ -11,9 +11,10 @@ import json
 import multiprocessing
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
+
+from msgspec import Struct
 
 from benchmarks.fleet.catalogue import HOSTS, Form, Image
 from benchmarks.fleet.necessary import Chain, necessary
@@ -28,8 +29,7 @@ SIGNER: Final = "acme/app"
 _ELSEWHERE: Final = "staging.acme.example"
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
+class Distance(Struct, frozen=True):
     """How far away the registries are, and how patient.
 
     `latency`: seconds of each round trip. `limited`: the share of answers that are 429, at random, with `retry_after` seconds.
@@ -42,8 +42,7 @@ class Distance:
     per_second: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """What was answered: requests in all, those with 429, bytes of bodies, and requests by `METHOD what`."""
 
     requests: int

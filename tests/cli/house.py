@@ -13,11 +13,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+from msgspec import Struct
 
 from auditor.cli.main import main
 from fixtures.registry import OciRegistry
@@ -29,8 +30,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOP = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """One run of the program."""
 
     status: int

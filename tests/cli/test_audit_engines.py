@@ -12,12 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from fixtures.registry import OciRegistry
 from fixtures.registry.faults import Status
@@ -33,8 +33,7 @@ _PATIENCE = 40.0
 """Seconds for a scheduler or worker to be there, on a machine that does much else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """A scheduler and its workers, as processes of their own."""
 
     address: str

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
+from msgspec import Struct
 
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import REKOR_V2, Sigstore, bundle, github
@@ -22,8 +22,7 @@ _EXCLUDED = "manifests: {exclude: ['test/**']}\n"
 _FILLED = "manifests: {substitute: {apps: {NAME: api}}}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """What base holds besides its rules, and what the change does. `rules` go into base's auditor.yaml."""
 
     base: Callable[[Images], Files]

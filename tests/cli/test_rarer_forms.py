@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import REKOR_V2, Sigstore, bundle, github, sig_layer

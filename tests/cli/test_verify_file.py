@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from fixtures.sigstore import REKOR_V2, SLSA_PROVENANCE, Sigstore, bundle, github
 from fixtures.sigstore.keys import derive, pem

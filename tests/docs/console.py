@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 ANYTHING = "…"
 _BLOCK = re.compile(r"(<!-- not run[^>]*-->\n)?```console\n(.*?)```", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One command and the lines that are shown below it."""
 
     line: str

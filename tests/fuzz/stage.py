@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.model.reference import Digest
 from auditor.signatures.bundle import bundle_candidate, parse_bundle
@@ -16,8 +18,7 @@ from fixtures.sigstore.stack import REKOR_V2, TIMESTAMP_ONLY
 from tests.support.signatures import made_root, verifier_of
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """Good signatures of one image by one deployment, and who would accept them."""
 
     scene: Scene

@@ -7,12 +7,12 @@ what a target promises beyond that is asserted in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Target:
+
+class Target(Struct, frozen=True):
     """One parser: what it is called, how it is run, the errors that are its own, and inputs to begin with."""
 
     name: str

@@ -12,8 +12,10 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fixtures.hostile.signatures import attacks
 from fixtures.registry import OciRegistry, Quirks
@@ -25,8 +27,7 @@ from tests.interop.stack.home import stay_home
 from tests.interop.stack.programs import surroundings
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One image to be judged: its reference, and how to ask."""
 
     kind: str

@@ -12,9 +12,10 @@ import json
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from fixtures.registry import OciRegistry
 from fixtures.registry.tls import authority
@@ -62,8 +63,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(told))
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A repository whose change deploys one image of each kind."""
 
     real: RealSigstore

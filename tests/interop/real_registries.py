@@ -9,9 +9,10 @@ import json
 import os
 import sys
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from fixtures.sigstore import Claimant, github
 from tests.interop.stack.home import private_sigstore
@@ -33,8 +34,7 @@ def _visit(kind: Kind, real: RealSigstore, folder: Path) -> dict[str, Any]:
         return Visit(kind, real, running, Programs(folder)).tell()
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """One registry: images are pushed by crane and signed by cosign, then judged by name."""
 
     kind: Kind

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.registry import OciRegistry
@@ -28,8 +27,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(told))
 
 
-@dataclass(frozen=True, slots=True)
-class OldLog(Scene):
+class OldLog(Scene, frozen=True):
     """The same scene with the older log, which gives every entry a time."""
 
     log: str

@@ -13,9 +13,10 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import Claimant, github
@@ -39,8 +40,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(told))
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """The images, who signs them, and who judges them."""
 
     real: RealSigstore

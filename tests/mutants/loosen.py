@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 _REFUSALS: Final = frozenset({"refuse"})
 _REFUSING_ERRORS: Final = frozenset({"Refusal", "Malformed", "ConfigurationError"})
@@ -20,8 +21,7 @@ _LONGEST: Final = 110
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
+class Mutant(Struct, frozen=True):
     """A module with one check loosened: `where` is the function, `what` says what became of which source text."""
 
     module: str
@@ -35,8 +35,7 @@ class Mutant:
         return f"{self.module}.{self.where}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """Replace the node at this path by another one."""
 
     path: tuple[str | int, ...]

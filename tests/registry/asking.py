@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import RegistrySettings
 from auditor.limits import DEFAULT, Limits
@@ -29,8 +31,7 @@ NOTES = {"dev.cosignproject.cosign/signature": "c2ln"}
 BUNDLE = b'{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}'
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What came of one reference, and the requests that it cost as `METHOD path`."""
 
     resolution: Resolution

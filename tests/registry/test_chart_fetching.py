@@ -8,10 +8,10 @@ import json
 import tarfile
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.charts.fetch import ChartFetcher, open_charts
 from auditor.charts.hosts import ChartHosts

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.charts.fetch import ChartFetcher, open_charts
 from auditor.config.rules import ManifestSettings, Rules
@@ -21,8 +22,7 @@ from tests.support.renderers import placed, renderers
 pytestmark = pytest.mark.interop
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
+class Servers(Struct, frozen=True):
     """An HTTP repository and an OCI registry, both with the chart `web` (1.2.3, 1.3.0)."""
 
     charts: Repository

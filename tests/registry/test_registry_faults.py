@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import RegistrySettings
 from auditor.model.evidence import Fault, FaultKind, Resolved

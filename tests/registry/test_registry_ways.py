@@ -7,11 +7,11 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import RegistrySettings
 from auditor.model.evidence import Fault, FaultKind, Resolved

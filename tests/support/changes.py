@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings, Rules
 from auditor.judge.compare import compare
@@ -17,8 +19,7 @@ from auditor.source.memory import MemoryTree
 from auditor.source.tree import Tree
 
 
-@dataclass(frozen=True, slots=True)
-class Gating:
+class Gating(Struct, frozen=True):
     """New uses, what each takes the place of, and findings for what could not be read. `why` everything was read."""
 
     added: frozenset[Use]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.model.audit import Audited, AuditRun, Failure, Night, Stage, Target
 from auditor.model.finding import Finding, Level
@@ -17,8 +20,7 @@ STARTED = datetime(2026, 11, 20, 2, 0, 0, tzinfo=UTC)
 TARGETS = hashlib.sha256(b"targets").hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A fleet that a test holds in memory."""
 
     run: AuditRun
@@ -111,7 +113,7 @@ def five() -> Listed:
         (
             audited("shop", *failing.images[:5], worker, findings=(*failing.findings, old, moved)),
             audited(text, *hostile.images, findings=hostile.findings, gaps=hostile.gaps),
-            audited("platform", web, worker, findings=(newly, replace(old, baseline=True))),
+            audited("platform", web, worker, findings=(newly, dataclasses.replace(old, baseline=True))),
             audited("empty", empty=True),
             Audited(
                 Target("billing", "ssh://git@git.acme.example/billing.git", path="clusters/prod"),
@@ -170,8 +172,7 @@ def _signatures() -> tuple[JudgedSignature, ...]:
     return samples.failing().images[4].signatures
 
 
-@dataclass(frozen=True, slots=True)
-class Endless:
+class Endless(Struct, frozen=True):
     """A fleet whose repositories are made as they are read: nothing of it is held."""
 
     number: int

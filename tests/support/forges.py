@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.finding import Finding, Level
@@ -41,8 +43,7 @@ def kind_of(forge: Forge) -> Kind:
 PROJECTS = {Kind.GITLAB: "42", Kind.BITBUCKET_SERVER: "ACME/gitops"}
 
 
-@dataclass(frozen=True, slots=True)
-class Publisher:
+class Publisher(Struct, frozen=True):
     """One job that publishes to a simulator."""
 
     forge: Forge

@@ -8,8 +8,9 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from fixtures.loopback import Loopback, Quiet
 from tests.support.repositories import git
@@ -17,8 +18,7 @@ from tests.support.repositories import git
 _PIECE = 1 << 15
 
 
-@dataclass(slots=True)
-class Counted:
+class Counted(Struct):
     """What went over the wire: requests as `METHOD path`, bytes of bodies both ways, and the `Authorization` of each."""
 
     requests: list[str] = field(default_factory=list)

@@ -12,11 +12,11 @@ import binascii
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from msgspec import Struct
 
 from auditor.model.reference import Digest
 from auditor.registry.material import BundleBytes, LegacyAttestation, Material, SimpleSigning
@@ -29,8 +29,7 @@ _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2F
 _SMALL: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """A signature that is accepted."""
 
     name: str
@@ -39,8 +38,7 @@ class Sample:
     verifier: Verifier
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
+class Mutant(Struct, frozen=True):
     """A changed signature: `where` in the tree, and `how`."""
 
     material: Material
@@ -49,8 +47,7 @@ class Mutant:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Bytes:
+class _Bytes(Struct, frozen=True):
     """Bytes behind an encoding: `b64`, `pem`, or none (`raw`)."""
 
     value: bytes

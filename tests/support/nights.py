@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from auditor.config.rules import Rules
 from auditor.history.drift import remembered
@@ -59,7 +60,7 @@ def report(*images: Image, findings: Iterable[Finding] = (), on: int = 0) -> Rep
 
 def audit_run(number: int, **more: object) -> AuditRun:
     """The run of a night."""
-    return replace(AuditRun(night(number), "1.0", "of-all-targets"), **more)  # type: ignore[arg-type]
+    return replace(AuditRun(night(number), "1.0", "of-all-targets"), **more)
 
 
 def record_night(

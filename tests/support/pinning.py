@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditor.config.rules import ManifestSettings
 from auditor.edit.pins import Plan, is_unpinned, plan
@@ -26,8 +27,7 @@ def everything(_: object) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(Struct, frozen=True):
     """A plan, the inventories around it, and the files after it."""
 
     plan: Plan

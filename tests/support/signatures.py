@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from auditor.model.reference import Digest
 from auditor.registry.material import BundleBytes, LegacyAttestation, Material, SimpleSigning
@@ -51,8 +51,7 @@ def real_verifier(file: str) -> Verifier:
     return verifier_of(real_root(file))
 
 
-@dataclass(frozen=True, slots=True)
-class RealCase:
+class RealCase(Struct, frozen=True):
     """One case of the real data's `index.json`."""
 
     fields: dict[str, Any]

@@ -14,9 +14,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
+
+from msgspec.structs import replace
 
 from auditor.fleet import wire
 from auditor.fleet.engines.engine import Outcome

@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import replace
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from auditor.fleet import wire
 from auditor.fleet.engines.frames import Kind, frame, frames

@@ -6,9 +6,10 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from queue import Full, Queue
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.fleet.engines.apart import Apart
 from auditor.fleet.engines.engine import Outcome
@@ -27,8 +28,7 @@ _LOOK: Final = 0.2
 """Seconds after which a thread that cannot hand over looks whether anybody still wants it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Over:
+class _Over(Struct, frozen=True):
     """A job is done. `error` is what it raised: nothing should, so the run ends with it."""
 
     error: BaseException | None = None

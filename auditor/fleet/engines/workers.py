@@ -18,11 +18,12 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from auditor.errors import UsageError
 from auditor.fleet import wire
@@ -46,8 +47,7 @@ _AWAY: Final = 120.0
 """Seconds for which a scheduler may be away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """Files in PEM form: who signs for scheduler and workers, our own certificate, and its key."""
 
     authority: str | None = None
@@ -113,8 +113,7 @@ def _refuse_plain(address: str) -> None:
     )
 
 
-@dataclass(slots=True)
-class _Flight:
+class _Flight(Struct):
     """A job under way: how often it was forgotten, and whether it is tried alone because it has killed workers."""
 
     job: Job
@@ -122,8 +121,7 @@ class _Flight:
     alone: bool = False
 
 
-@dataclass(slots=True)
-class _Queue:
+class _Queue(Struct):
     """Jobs that wait: those of busy lanes, and those that are to be alone."""
 
     jobs: Iterator[Job]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditor.config.rules import Rules
 from auditor.judge.findings.subject import level
@@ -12,8 +13,7 @@ from auditor.model.finding import Finding
 from auditor.model.gap import Gap
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(Struct, frozen=True):
     """What a change touches: files whose content differs, roots that load something that differs, and base's gaps.
 
     `roots` is None where nobody knows what each root loads: then a changed file anywhere below a root touches it.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 from typing import Final
+
+from msgspec.structs import replace
 
 from auditor.config.rules import Rules, Waiver
 from auditor.judge.findings.subject import level

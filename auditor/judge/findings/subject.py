@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from auditor.config.levels import DEFAULT_LEVELS
 from auditor.config.rules import ImageRule, Rules
@@ -18,8 +19,7 @@ from auditor.model.verdict import Verdict
 from auditor.policies.ruling import Policy, Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """One use with everything that is known about its reference. `reference` says why the text is none."""
 
     use: Use
@@ -59,8 +59,7 @@ class Known:
         return tuple(each for each in valid if isinstance(each, Signed | KeySigned) and not each.attestation)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A use that gates, the use that it replaces where there is one, and the rules that judge."""
 
     now: Known
@@ -70,8 +69,7 @@ class Subject:
     """What the cluster's own policies say of the image where this use runs it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What a rule says: what and why, what now, and a level where it is not the rule's own."""
 
     message: str

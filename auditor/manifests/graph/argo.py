@@ -8,7 +8,7 @@ under which other paths do. Charts and values are read with the charts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from auditor.manifests.files import OutOfTree, Reader
@@ -26,6 +26,8 @@ from auditor.model.place import Place
 GROUP: Final = "argoproj.io"
 _PINNED: Final = re.compile(r"[0-9a-f]{40}|v?[0-9]+\.[0-9]+(?:\.[0-9]+)?(?:[-+][\w.-]+)?", re.ASCII)
 _FIELDS: Final = ("namespace", "namePrefix", "nameSuffix", "components", "patches")
+_CHARTS: Final = ("kubeVersion", "apiVersions")
+"""What Argo CD hands to kustomize as options, for the charts of all kustomizations that it builds."""
 
 
 def is_application(item: Object) -> bool:
@@ -87,7 +89,9 @@ def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place
         node = _merged(node, extra)
     if has_kustomization(reader, directory):
         overlay = Mapping(list(_overlay(node.mapping("kustomize"))), item.file, item.line)
-        yield Deployment(directory, _named(item), place, overlay, f"{item.prefix}{_path_of(source)}.kustomize")
+        above = f"{item.prefix}{_path_of(source)}.kustomize"
+        charts = _picked(node.mapping("kustomize"), _CHARTS)
+        yield Deployment(directory, _named(item), place, overlay, above, charts=Mapping(list(charts)))
         return
     how = node.mapping("directory")
     recurse, include, exclude = how.text("recurse") == "true", how.text("include"), how.text("exclude")
@@ -128,13 +132,17 @@ def _merged(old: Mapping, new: Mapping) -> Mapping:
 
 
 def _overlay(kustomize: Mapping) -> Iterator[tuple[str, Node]]:
-    for key in _FIELDS:
-        value = kustomize.get(key)
-        if value is not None and not (isinstance(value, Scalar) and (value.null or not value.text)):
-            yield key, value
+    yield from _picked(kustomize, _FIELDS)
     images = [image(item) for item in kustomize.items("images") if isinstance(item, Scalar)]
     if images:
         yield "images", Sequence(list(images))
+
+
+def _picked(kustomize: Mapping, fields: Iterable[str]) -> Iterator[tuple[str, Node]]:
+    for key in fields:
+        value = kustomize.get(key)
+        if value is not None and not (isinstance(value, Scalar) and (value.null or not value.text)):
+            yield key, value
 
 
 def image(written: Scalar) -> Mapping:

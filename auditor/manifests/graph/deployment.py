@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.extract import Found
 from auditor.manifests.graph.envsubst import expand
@@ -19,8 +22,7 @@ UNTOUCHED = "kustomize.toolkit.fluxcd.io/substitute"
 """A label or annotation that says `disabled`: Flux leaves the object as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """A directory that `owner` deploys.
 
     `overlay` is written like a kustomization and goes on top of the directory's own. `files` are what is applied where the
@@ -36,6 +38,8 @@ class Deployment:
     """The key path under which the lists of the overlay are written: `spec`."""
     values: Values[str, Scalar] | None = None
     files: tuple[str, ...] | None = None
+    charts: Mapping = field(default_factory=Mapping)
+    """What it says of the cluster that charts are inflated for (`kubeVersion`, `apiVersions`); an entry's own counts instead."""
     homes: frozenset[str] = frozenset()
     """Where the owner is, and what deploys that: roots, and files of loose manifests. No part of what is deployed."""
 
@@ -43,7 +47,7 @@ class Deployment:
     def identity(self) -> str:
         """What it does, as a hash over texts and places."""
         hashed = hashlib.sha256(f"{self.directory}\0{self.owner}\0".encode("utf-8", "surrogatepass"))
-        for part in (*_written(self.overlay), *(self.files or ())):
+        for part in (*_written(self.overlay), *(self.files or ()), *_written(self.charts)):
             hashed.update(f"{part}\0".encode("utf-8", "surrogatepass"))
         for name, value in sorted((self.values or {}).items()):
             text = f"{name}\0{value.text}\0{value.file}\0{value.line}\0{value.column}\0"
@@ -102,7 +106,7 @@ class Deployment:
         if not self.values or is_left_alone(item):
             return item
         node = self._node(item.node)
-        return replace(item, node=node) if isinstance(node, Mapping) else item
+        return dataclasses.replace(item, node=node) if isinstance(node, Mapping) else item
 
     def _node(self, node: Node) -> Node:
         match node:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 Values: TypeAlias = Callable[[str], str | None]
 
@@ -25,8 +26,7 @@ _NESTED: Final = 8
 """Defaults inside of defaults: one level is real."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded:
+class Expanded(Struct, frozen=True):
     """The text, the names whose values are in it (in order), and the names that nothing gives a value."""
 
     text: str

@@ -9,9 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
@@ -28,8 +30,7 @@ _NESTED: Final = 4
 """Generators inside of generators: Argo CD allows two levels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """The Applications of a set, and what could not be made."""
 
     applications: tuple[Object, ...]
@@ -72,8 +73,7 @@ def _application(item: Object, template: Mapping, parameters: Parameters) -> Obj
     return replace(made, namespace=made.namespace or item.namespace)
 
 
-@dataclass(slots=True)
-class _Generators:
+class _Generators(Struct):
     reader: Reader
     is_go: bool
 

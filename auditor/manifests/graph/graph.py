@@ -11,8 +11,10 @@ import posixpath
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.files import OutOfTree, Reader
@@ -33,8 +35,7 @@ _WORDS: Final = (b"kustomize.toolkit.fluxcd.io/", b"Application")
 """One of them is in whatever `_MARK` finds, and much faster to look for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What the graph is made of: kustomizations of the tree, what they load, entry points, and files that may be loose."""
 
     kustomizations: Mapping[str, Kustomization]
@@ -44,8 +45,7 @@ class Ground:
     files: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(Struct):
     """The directories that something deploys, each with all the ways in which it is.
 
     `plain` are those of them that are an entry point too, without a deployer. `covered` are files and kustomizations that
@@ -291,8 +291,7 @@ class _Walk:
         yield from made.applications
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
+class _Names(Struct, frozen=True):
     directories: frozenset[str]
     covered: frozenset[str]
 
@@ -306,7 +305,7 @@ def _is_over(way: Deployment, seed: str) -> bool:
 
 def deployed(builder: Builder, way: Deployment) -> Built:
     """The objects of a directory with what its deployer puts on top, before variables are filled in."""
-    return builder.deployed(way.directory, way.identity, way.place, way.on)
+    return builder.deployed(way.directory, way.identity, way.place, way.on, way.charts)
 
 
 __all__ = ["Deployment", "Graph", "Ground", "deployed", "graph"]

@@ -8,8 +8,9 @@ a deployer whose repository or revision differs is a gap, and so is a new one of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.contents import complete
 from auditor.manifests.files import MANIFESTS
@@ -30,8 +31,7 @@ _ARGO: Final = frozenset({"Application", "ApplicationSet"})
 _WORDS: Final = (b"argoproj.io", b"toolkit.fluxcd.io")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Repository and revision, where they are written; `address` of an Argo CD source without spelling variants."""
 
     text: str

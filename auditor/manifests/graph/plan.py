@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.entry import Entries
 from auditor.manifests.extract import Found, extract
@@ -27,8 +29,7 @@ _ON_TOP: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """Of base: its entry points, and those of them that only a deployer of the tree deploys."""
 
     roots: frozenset[str] = frozenset()
@@ -85,14 +86,14 @@ class Plan:
 
 def is_plain(way: Deployment | None) -> bool:
     """Whether the directory's own kustomization is built as it is written."""
-    return way is None or (not way.overlay.entries and way.files is None)
+    return way is None or (not way.overlay.entries and not way.charts.entries and way.files is None)
 
 
 def build(builder: Builder, root: str, way: Deployment | None, spare: Spares | None = None) -> Built:
     """The objects of a directory as it is deployed, before variables are filled in. `spare`: what may be left out."""
     if way is None or is_plain(way):
         return builder.build(root, spare=spare)
-    return builder.deployed(root, way.identity, way.place, way.on)
+    return builder.deployed(root, way.identity, way.place, way.on, way.charts)
 
 
 def plan(

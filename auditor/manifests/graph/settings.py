@@ -10,8 +10,10 @@ import base64
 import binascii
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
-from dataclasses import dataclass, field, replace
 from itertools import islice, product
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.files import Reader
 from auditor.manifests.holding import holding
@@ -27,8 +29,7 @@ _LOOKED_FOR = (b"ConfigMap", b"Secret", b"ArtifactGenerator")
 _ENCRYPTED = "ENC["
 
 
-@dataclass(slots=True)
-class Settings:
+class Settings(Struct):
     """ConfigMaps and Secrets of one tree, found when they are first asked for, and values of the rules."""
 
     reader: Reader

@@ -7,7 +7,8 @@ parameters. `$name/path` in a value file is a path of the source with `ref: name
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditor.manifests.charts import charts_of
 from auditor.manifests.contents import complete
@@ -22,8 +23,7 @@ from auditor.model.gap import Gap
 from auditor.source.tree import Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One source of an Application, with what is beside it."""
 
     item: Object

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.values import over
@@ -17,8 +18,7 @@ _DEPTH: Final = 6
 """Charts inside of charts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
+class Needed(Struct, frozen=True):
     """A dependency that is not in the repository: the directory of the chart that needs it, its entry, the lock file."""
 
     directory: str
@@ -39,8 +39,7 @@ class Needed:
         return edit.place("dependencies") if edit else Place(self.entry.file, self.entry.line)
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """A chart: its directory in the tree, its own file, and the charts below it by the key of their values.
 
     `place` is where the directory stands in the copy that Helm reads, which differs for a `file://` dependency.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.charts import chart_in, charts_of, release_gap
 from auditor.manifests.files import OutOfTree, Reader
@@ -29,8 +31,7 @@ from auditor.model.place import Place
 from auditor.source.tree import EntryKind, Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Deployed:
+class Deployed(Struct, frozen=True):
     """What one deployer brings: objects with the name that it goes by (empty: its parent's), and gaps."""
 
     name: str
@@ -38,8 +39,7 @@ class Deployed:
     gaps: tuple[Gap, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """A release of a chart that is not in the tree. `files`: values files of the chart that stand for its own values."""
 
     chosen: Wanted | Unfetched
@@ -47,8 +47,7 @@ class Foreign:
     files: tuple[Scalar, ...] = ()
 
 
-@dataclass(slots=True)
-class Charts:
+class Charts(Struct):
     """Charts of one tree. Without `helm` every chart is a gap. `used`: directories of the charts that something deploys."""
 
     reader: Reader

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
@@ -120,8 +122,7 @@ def _value(found: Mapping | None, key: str) -> Scalar | None:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class PostRenderer:
+class PostRenderer(Struct, frozen=True):
     """What Flux does to the objects of a chart before it applies them: the parts that can change an image."""
 
     item: Object

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.yaml import Broken
@@ -20,8 +21,7 @@ _TYPED: Final = re.compile(r"true|false|null|0|-?[1-9][0-9]*")
 MISSING: Final = "is not in the tree"
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """Values that something names and that are not there, or cannot be read."""
 
     place: Place

@@ -7,8 +7,10 @@ Source: k3s-io/helm-controller (HelmChart), crossplane-contrib/provider-helm (Re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from auditor.manifests.contents import complete
 from auditor.manifests.helm.needs import Absent, first, nested, typed
@@ -21,8 +23,7 @@ from auditor.manifests.skeleton import origin_of
 _ELSEWHERE: Final = "is not read from there"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """One chart that an object wants. `edit`: the line that chooses it; `layers`: its values, the strongest last."""
 
     edit: Scalar | None

@@ -6,10 +6,14 @@ chooses the chart: the version of the release, or of the dependency. Values of t
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.helm.chart import read_chart
@@ -128,8 +132,7 @@ def merged_files(reader: Reader, directory: str, files: tuple[Scalar, ...]) -> N
     return whole
 
 
-@dataclass(frozen=True, slots=True)
-class _Moves:
+class _Moves(Struct, frozen=True):
     """Where what is written below some directories is to be edited."""
 
     places: tuple[tuple[str, Place], ...]
@@ -138,7 +141,7 @@ class _Moves:
         """An object with everything that stands in a fetched chart at the line that chose the chart."""
         self._move(item.node)
         place = self._chosen(item.file)
-        return item if place is None else replace(item, file=place.file, line=place.line)
+        return item if place is None else dataclasses.replace(item, file=place.file, line=place.line)
 
     def _chosen(self, file: str) -> Place | None:
         return next((place for top, place in self.places if file.startswith(f"{top}/")), None)

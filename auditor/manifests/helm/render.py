@@ -5,13 +5,16 @@ Nothing is asked of a cluster or the network: no `lookup`, no DNS, no dependenci
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.manifests.contents import read_contents
 from auditor.manifests.extract import extract
@@ -40,8 +43,7 @@ _TRIES: Final = 12
 """Runs with marks of one chart: some charts refuse some marked values, so fewer are marked each time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """A chart in the tree as something deploys it. `layers`: values, the strongest last. `place`: who deploys it."""
 
     chart: str
@@ -54,8 +56,7 @@ class Release:
     terms: Terms = USUAL
 
 
-@dataclass(slots=True)
-class Helm:
+class Helm(Struct):
     """Renders charts of one tree. `folder` is private to this reading; `end` is when time for all is up (monotonic)."""
 
     reader: Reader
@@ -172,7 +173,10 @@ class Helm:
         if contents.gaps:
             raise Failed(f"what helm prints is not YAML: {contents.gaps[0].why}")
         sources = Sources.of(output, chart)
-        return [opened(replace(item, file=sources.at(item.line, chart.path)), limits) for item in contents.objects]
+        return [
+            opened(dataclasses.replace(item, file=sources.at(item.line, chart.path)), limits)
+            for item in contents.objects
+        ]
 
     # ── the copy that helm reads ─────────────────────────────────────────────────────────────────────────────────────────
 

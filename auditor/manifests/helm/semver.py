@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Final
 
+from msgspec import Struct
+
 _PRE: Final = r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 _META: Final = r"(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 _VERSION: Final = re.compile(rf"v?([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?{_PRE}{_META}", re.ASCII)
@@ -74,8 +76,7 @@ class Version:
         return hash(self._key())
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(Struct, frozen=True):
     """One comparison. `parts`: how many numbers are given (`1.x` has one); fewer than three leave the rest open."""
 
     operator: str
@@ -135,8 +136,7 @@ class _Comparison:
         return (other.major, other.minor, other.patch) == (0, 0, mine.patch)
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """Which versions are meant: those that satisfy every comparison of one of the groups."""
 
     groups: tuple[tuple[_Comparison, ...], ...]

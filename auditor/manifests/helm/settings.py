@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import Absent, first, nested, typed
@@ -23,15 +24,16 @@ from auditor.manifests.yaml import Broken
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 
-NAMES: Final = ("fleet.yaml", "fleet.yml", "helmfile.yaml", "helmfile.yml", "helmfile.yaml.gotmpl")
+_NAMES: Final = frozenset({"fleet.yaml", "fleet.yml", "helmfile.yaml", "helmfile.yml"})
+_PARTED: Final = "helmfile.d"
+"""The directory whose files helmfile takes for one after the other."""
 _DECIDED: Final = ("environments", "bases", "helmfiles", "templates")
 """Keys of a helmfile with which something outside of the file decides what is deployed."""
 _AFTER: Final = ("postRenderer", "strategicMergePatches", "jsonPatches", "transformers", "dependencies")
 """Keys of a release, and of `helmDefaults`, that change what its chart makes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A chart that a file deploys. `directory` is where it would be in the tree; `place` the line that names it."""
 
     directory: str
@@ -44,6 +46,12 @@ class Setting:
     chosen: Wanted | Unfetched | None = None
     """Where the chart is to be had; None where it is in the tree."""
     terms: Terms = USUAL
+
+
+def deploys(path: str) -> bool:
+    """Whether a file of this name deploys charts."""
+    directory, name = posixpath.split(path)
+    return name in _NAMES or posixpath.basename(directory) == _PARTED
 
 
 def settings(reader: Reader, path: str) -> Iterator[Setting | Gap]:

@@ -6,8 +6,9 @@ Source: fluxcd helm-controller and source-controller (HelmRepository, OCIReposit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.manifests.files import Reader
 from auditor.manifests.graph.settings import nearness
@@ -21,8 +22,7 @@ _KINDS: Final = ("HelmRepository", "OCIRepository", "HelmChart")
 _WORDS: Final = tuple(kind.encode() for kind in _KINDS)
 
 
-@dataclass(slots=True)
-class Sources:
+class Sources(Struct):
     """The Flux sources of one tree, found when they are first asked for."""
 
     reader: Reader

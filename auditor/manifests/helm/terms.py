@@ -6,8 +6,9 @@ Source: argo-cd's ApplicationSourceHelm, kustomize's HelmChart, helmfile's relea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.render.sandbox import Failed
@@ -18,8 +19,7 @@ _APIS: Final = 1_000
 """A cluster with every operator there is serves some hundreds; a command line holds thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a deployer says of the cluster (empty: nothing, so the rules do), and whether it leaves out CRDs and tests."""
 
     kube_version: str = ""
@@ -29,6 +29,14 @@ class Terms:
 
     def arguments(self, kube_version: str, api_versions: tuple[str, ...]) -> list[str]:
         """Options of `helm template`; what the deployer says stands instead of what is given. Raises Failed."""
+        return [
+            *(f"--{option}" for option in self.cluster(kube_version, api_versions)),
+            *(["--include-crds"] if self.crds else []),
+            *([] if self.tests else ["--skip-tests"]),
+        ]
+
+    def cluster(self, kube_version: str, api_versions: tuple[str, ...]) -> list[str]:
+        """The options that say which cluster it is, without the dashes before them. Raises Failed."""
         if self.kube_version and not _VERSION.fullmatch(self.kube_version):
             raise Failed(f"kubeVersion {_shown(self.kube_version)} is no version of Kubernetes")
         unread = next((each for each in self.api_versions if not _API.fullmatch(each)), None)
@@ -37,10 +45,8 @@ class Terms:
         if len(self.api_versions) > _APIS:
             raise Failed(f"more than {_APIS} apiVersions")
         return [
-            f"--kube-version={self.kube_version.removeprefix('v') or kube_version}",
-            *(f"--api-versions={each}" for each in self.api_versions or api_versions),
-            *(["--include-crds"] if self.crds else []),
-            *([] if self.tests else ["--skip-tests"]),
+            f"kube-version={self.kube_version.removeprefix('v') or kube_version}",
+            *(f"api-versions={each}" for each in self.api_versions or api_versions),
         ]
 
 

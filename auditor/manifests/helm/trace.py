@@ -11,8 +11,10 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.limits import Limits
 from auditor.manifests.contents import complete
@@ -33,8 +35,7 @@ _SEARCHED: Final = 1024 * 1024
 """Bytes of a file of a chart that is searched for a text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Which template printed a line: helm writes a comment before each document."""
 
     lines: list[int]
@@ -88,8 +89,7 @@ def _opened(node: Node, limits: Limits) -> Node:
     return Mapping(entries, node.file, node.line)
 
 
-@dataclass(slots=True)
-class Tracer:
+class Tracer(Struct):
     """Gives the scalars of one chart's output their places. `marks`: values by number; `below`: the default of a value."""
 
     reader: Reader

@@ -12,7 +12,7 @@ from collections.abc import Mapping as Marks
 from typing import Final
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
-from auditor.manifests.text import located
+from auditor.manifests.text import is_reference, located
 
 _PLAIN: Final = re.compile(
     r"[-+]?[0-9.][0-9a-fA-FxXoO_.+:-]*|[-+]?\.(?:inf|nan)|true|false|yes|no|on|off|y|n|~|null", re.IGNORECASE
@@ -22,6 +22,8 @@ _FLOAT: Final = re.compile(r"[-+]?[0-9]*\.[0-9]+")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufeff\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _NAMES: Final = re.compile(r"image|tag|repo|registry|digest|sha(?:256)?$|hub$|version", re.IGNORECASE)
 _NEVER: Final = re.compile(r"policy|secret|enabled|apiversion|kind$", re.IGNORECASE)
+_WHOLE: Final = re.compile(r"[a-z0-9][\w.-]*(?:/[a-z0-9][\w.-]*)+[:@][\w.:@-]*[a-zA-Z_][\w.:@-]*", re.ASCII)
+"""A name with a folder and a tag that is no port: an image, whatever its key."""
 _MARK: Final = re.compile(r"-zq([0-9]{4,6})qz")
 
 
@@ -118,7 +120,9 @@ def leaves(node: Node, key: str = "", inside: str = "") -> Iterator[Scalar]:
 def _is_part(key: str, inside: str, text: str) -> bool:
     if _NEVER.search(key) or text.lower() in ("true", "false", "yes", "no") or "{{" in text or _MARK.search(text):
         return False
-    return bool(_NAMES.search(key) or ("image" in inside.lower() and key == "name") or located(text))
+    if _NAMES.search(key) or ("image" in inside.lower() and key == "name") or located(text):
+        return True
+    return _WHOLE.fullmatch(text) is not None and is_reference(text)
 
 
 def pruned(node: Node, wanted: Marks[int, int]) -> Node | None:

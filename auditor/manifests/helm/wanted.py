@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,126}[A-Za-z0-9])?", re.ASCII)
 _VERSION: Final = re.compile(r"[\w.+~^<>=!|*, -]{0,256}", re.ASCII)
@@ -17,8 +18,7 @@ _OCI: Final = "oci://"
 _WEB: Final = ("https://", "http://")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A chart of a repository. `version` may be a range, or empty for the newest; `digest` of an OCI manifest decides.
 
     `repository` is `https://…` (a repository with an index) or `oci://…`, with the chart's name as the last part of its path.
@@ -42,16 +42,14 @@ class Wanted:
         return f"chart {self.name} ({self.digest or self.version or 'any version'}) of {self.repository}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """What came: the files below the chart's own folder by path, and its name and version (`api-1.2.3.tgz`)."""
 
     files: Mapping[str, bytes]
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unfetched:
+class Unfetched(Struct, frozen=True):
     """Why it did not come, in words that follow the chart's name."""
 
     why: str

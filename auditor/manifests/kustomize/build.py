@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as Paths
-from dataclasses import dataclass, field
 from typing import Final, Protocol, Self, TypeAlias
+
+from msgspec import Struct, field
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.contents import unparsable
@@ -33,8 +34,7 @@ from auditor.model.gap import Gap
 from auditor.model.place import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """The objects of one kustomization, and what could not be built."""
 
     objects: tuple[Object, ...] = ()
@@ -74,8 +74,7 @@ def _unknown_chart(kustomization: Kustomization, chart: Mapping, key_path: str) 
     return chart_gap(chart, Place(kustomization.path, chart.line, 1, key_path))
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """What was built, and everything that was looked at for it: content identity by path."""
 
     built: Built
@@ -83,14 +82,15 @@ class _Known:
     inflates: bool
 
 
-@dataclass(slots=True)
-class Builder:
+class Builder(Struct):
     """Builds kustomizations of one tree; what several roots load is built once."""
 
     reader: Reader
     limits: Limits = DEFAULT
     inflate: Inflate = _unknown_chart
     """Makes the objects of a chart, or says why it cannot."""
+    _given: tuple[str, Mapping] | None = None
+    """What a deployer says to the charts of all that it builds, with what tells it from others."""
     _built: dict[tuple[str, str | None], _Known] = field(default_factory=dict)
     _inflated: int = 0
     """How often a chart was inflated: what that makes depends on more than what is looked at here."""
@@ -100,8 +100,9 @@ class Builder:
 
         `spare`: what may be left out, the same one in all calls.
         """
-        key = (directory, None if spare is None else _SPARED)
-        known = self._built.get(key) or (self._shared(directory, "") if spare is None else None)
+        given = f"\0{self._given[0]}" if self._given else None
+        key = (directory, given if spare is None else _SPARED)
+        known = self._built.get(key) or (self._shared(key, "") if spare is None else None)
         if known is None:
             inflated = self._inflated
             with self.reader.tracing() as seen:
@@ -114,21 +115,29 @@ class Builder:
         return self._noted(known)
 
     def deployed(
-        self, directory: str, identity: str, where: Place, on: Callable[[Kustomization | None], Kustomization]
+        self,
+        directory: str,
+        identity: str,
+        where: Place,
+        on: Callable[[Kustomization | None], Kustomization],
+        charts: Mapping,
     ) -> Built:
         """The objects of a directory as something deploys it; `on` makes the kustomization of the directory's own.
 
-        `identity` tells this way of deploying it from others, `where` those that say the same in another place.
+        `identity` tells this way of deploying it from others, `where` those that say the same in another place; `charts` counts
+        for charts that do not say it themselves.
         """
         key = (directory, identity)
-        known = self._built.get(key) or self._shared(directory, f"{identity} {where}")
+        known = self._built.get(key) or self._shared(key, f"{identity} {where}")
         if known is None:
             inflated = self._inflated
             with self.reader.tracing() as seen:
                 state = State(self.reader)
                 path = self._path(directory, state, ())
                 own = read(self.reader, directory, path) if path is not None else None
+                before, self._given = self._given, (identity, charts) if charts.entries else None
                 self._make(on(own), state, (directory,))
+                self._given = before
             known = _Known(_built(state), seen, inflates=self._inflated != inflated)
             self._keep(key, known, f"{identity} {where}")
         return self._noted(known)
@@ -139,12 +148,13 @@ class Builder:
         if way is not None and not known.inflates:
             self.reader.shared.built.setdefault((key[0], self._among(way)), []).append(known)
 
-    def _shared(self, directory: str, way: str) -> _Known | None:
+    def _shared(self, key: tuple[str, str | None], way: str) -> _Known | None:
         """What was built in another tree, where everything that was looked at is the same in this one."""
         identity, held = self.reader.identity, self.reader.shared.built
         known: _Known
-        for known in held.get((directory, self._among(way)), ()):
+        for known in held.get((key[0], self._among(way)), ()):
             if all(identity(path) == one for path, one in known.seen.items()):
+                self._built[key] = known
                 return known
         return None
 
@@ -251,12 +261,16 @@ class Builder:
     def _charts(self, kustomization: Kustomization, state: State) -> None:
         for chart, key_path in kustomization.entries("helmCharts", "helmChartInflationGenerator"):
             self._inflated += 1
-            made = self.inflate(kustomization, chart, key_path)
+            made = self.inflate(kustomization, self._on_terms(chart), key_path)
             if isinstance(made, Gap):
                 state.incomplete = True
                 state.gaps.append(made)
             else:
                 state.objects.extend(made)
+
+    def _on_terms(self, chart: Mapping) -> Mapping:
+        fresh = [pair for pair in self._given[1].entries if chart.get(pair[0]) is None] if self._given else []
+        return Mapping([*chart.entries, *fresh], chart.file, chart.line) if fresh else chart
 
     def _plugins(self, kustomization: Kustomization, state: State, stack: tuple[str, ...]) -> None:
         for key in ("generators", "transformers"):

@@ -6,10 +6,12 @@ with manifests is carried inside a ConfigMap.
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import Kustomization, join
@@ -58,14 +60,16 @@ def _placed(objects: list[Object], made: Object, behavior: str) -> list[Object]:
     )
     body = [(key, value) for key, value in old.node.entries if key != "data"]
     node = Mapping([*body, ("data", Mapping([*kept, *fresh]))], old.node.file, old.node.line)
-    return [*objects[:index], replace(old, node=node), *objects[index + 1 :]]
+    return [*objects[:index], dataclasses.replace(old, node=node), *objects[index + 1 :]]
 
 
 def _data(reader: Reader, kustomization: Kustomization, item: Mapping, path: str) -> Iterator[tuple[str, Node]]:
     for index, literal in enumerate(item.items("literals")):
         if isinstance(literal, Scalar):
             key, _, value = literal.text.partition("=")
-            yield key, replace(literal, text=value.strip("\"'"), literal=False, key_path=f"{path}.literals[{index}]")
+            where = f"{path}.literals[{index}]"
+            made = replace(literal, text=value.strip("\"'"), literal=False, key_path=where)
+            yield key, reader.with_texts(made, key)
     for named in (*item.items("envs"), *((item.scalar("env"),) if item.scalar("env") else ())):
         if isinstance(named, Scalar):
             yield from _settings(reader, kustomization, named.text)
@@ -90,7 +94,9 @@ def _file(reader: Reader, kustomization: Kustomization, text: str) -> Iterator[t
     if not path:
         return
     inner = tuple(item.node for item in reader.contents(path).objects)
-    yield key if equals else posixpath.basename(text), _whole(path, content, inner)
+    key = key if equals else posixpath.basename(text)
+    whole = _whole(path, content, inner)
+    yield key, whole if inner else reader.with_texts(whole, key)
 
 
 def _whole(path: str, content: bytes, inner: tuple[Node, ...]) -> Scalar:

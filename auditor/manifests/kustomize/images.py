@@ -10,10 +10,13 @@ Source: sigs.k8s.io/kustomize/api/filters/imagetag and api/internal/image. What 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern, compile_regex
 from auditor.manifests.kustomize.merge import base_of, overridden
@@ -30,8 +33,7 @@ _VOLUMES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
+class FieldSpec(Struct, frozen=True):
     """A field that `configurations:` adds: a path of keys (`containers[]` for lists), for a kind or all."""
 
     path: tuple[str, ...]
@@ -44,8 +46,7 @@ class FieldSpec:
         return self.group in ("", item.group) and self.version in ("", item.version) and self.kind in ("", item.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry of `images:`."""
 
     name: str
@@ -159,7 +160,7 @@ def apply(item: Object, change: Entry, fields: tuple[FieldSpec, ...]) -> Object:
     specs = [spec.path for spec in fields if spec.covers(item)]
     for path in (*_VOLUMES, *specs):
         node = _at(node, path, change)
-    return item if node is item.node or not isinstance(node, Mapping) else replace(item, node=node)
+    return item if node is item.node or not isinstance(node, Mapping) else dataclasses.replace(item, node=node)
 
 
 def _everywhere(node: Node, change: Entry) -> Node:

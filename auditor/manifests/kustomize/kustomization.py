@@ -6,8 +6,9 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Paths
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.manifests import yaml
 from auditor.manifests.files import OutOfTree, Reader
@@ -27,8 +28,7 @@ _DIRECTORY: Final = re.compile(r"[\w-]+(?:/[\w-]+)*", re.ASCII)
 """A name and a directory that are what they are already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kustomization:
+class Kustomization(Struct, frozen=True):
     """One kustomization: its directory (`.` at the top), its file, and what is written in it."""
 
     directory: str

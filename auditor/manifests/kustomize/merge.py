@@ -6,8 +6,9 @@ patch's elements first; lists of unknown kinds are replaced.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.model.place import Place

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from auditor.manifests.kustomize import jsonpatch, merge
 from auditor.manifests.kustomize.select import same_object, selected
@@ -12,8 +14,7 @@ from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object, identify
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(Struct, frozen=True):
     """A strategic merge patch. `open_schema`: the kustomization brings a schema of its own for other kinds."""
 
     document: Mapping
@@ -43,8 +44,7 @@ class Merge:
         return identify(merge.stamp_mapping(self.document, None), self.document.file, self.document.line)
 
 
-@dataclass(frozen=True, slots=True)
-class Json:
+class Json(Struct, frozen=True):
     """A JSON patch (RFC 6902): a list of operations."""
 
     operations: Sequence

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from auditor.manifests.kustomize.merge import base_of, overridden
 from auditor.manifests.kustomize.select import selected

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.manifests.extract import extract
 from auditor.manifests.files import Reader
@@ -47,8 +48,7 @@ _UNNAMED: Final = frozenset({"CustomResourceDefinition", "Namespace", "APIServic
 """Kinds that prefixes and suffixes leave alone."""
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """Objects, gaps, and the fields that `configurations:` added, of one kustomization and its components.
 
     `incomplete`: something that is deployed was not loaded, so patches and images entries may be meant for it.

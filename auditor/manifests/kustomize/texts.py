@@ -57,5 +57,5 @@ def _parsed(documents: Iterable[Node | yaml.Broken], path: str, state: State) ->
             state.incomplete = True
             state.gaps.append(unparsable(Place(path, document.line), f"not YAML: {document.why}"))
         else:
-            found.append(document)
+            found.append(state.reader.with_texts(document))
     return found

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images

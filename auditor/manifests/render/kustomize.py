@@ -16,13 +16,17 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.manifests.contents import read_contents
 from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.helm.terms import USUAL, Terms
 from auditor.manifests.helm.values import written
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, join, read
 from auditor.manifests.nodes import Scalar, expanded, scalars
@@ -54,8 +58,7 @@ Read: TypeAlias = list[tuple[Object, list[Found]]]
 """Objects with the references in them."""
 
 
-@dataclass(slots=True)
-class Kustomize:
+class Kustomize(Struct):
     """Builds roots of one tree. `folder` is private to this reading; `end` is when time for all roots is up (monotonic)."""
 
     reader: Reader
@@ -66,19 +69,27 @@ class Kustomize:
     kube_version: str
     api_versions: tuple[str, ...] = ()
     """The cluster that charts are rendered for, as `helm template` takes it; what an entry says of it counts instead."""
-    _count: int = field(default=0)
+    _count: int = 0
 
     def render(
-        self, root: str, own: Read, seen: Iterable[str], *, inflates: bool = False, laid: Kustomization | None = None
+        self,
+        root: str,
+        own: Read,
+        seen: Iterable[str],
+        *,
+        inflates: bool = False,
+        laid: Kustomization | None = None,
+        served: Terms = USUAL,
     ) -> Read:
         """Every object that the root deploys, with its references.
 
         `own`: what our reading finds; `seen`: all that it looked at; `inflates`: whether it has charts; `laid`: what stands
-        for the root's own kustomization, with what its deployer puts on top. Raises Failed.
+        for the root's own kustomization, with what its deployer puts on top; `served`: what that says of the cluster.
+        Raises Failed.
         """
         self.stage.add(dict.fromkeys((*seen, *self._named(seen))))
         with self.stage.swapped(self._laid(root, laid)):
-            output = self._build(root, inflates=inflates)
+            output = self._build(root, served, inflates=inflates)
         contents = read_contents(_without_crds(output), _OUTPUT, self._pruner())
         if contents.gaps:
             raise Failed(f"the output of kustomize cannot be read: {contents.gaps[0].why}")
@@ -118,7 +129,7 @@ class Kustomize:
             if name and "\n" not in name and (path := join(directory or ".", name)) in self.reader.files:
                 yield path
 
-    def _build(self, root: str, *, inflates: bool) -> bytes:
+    def _build(self, root: str, served: Terms, *, inflates: bool) -> bytes:
         tool = self.renderers.kustomize
         if tool is None:
             raise Failed("kustomize is not installed")
@@ -131,12 +142,12 @@ class Kustomize:
         (wrapper / "kustomization.yaml").write_text(_WRAPPER.format(root=_quoted(named)))
         self.renderers.note("kustomize", tool)
         build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
-        charts = self._charts(self.renderers.helm) if inflates and self.renderers.helm else ()
+        charts = self._charts(self.renderers.helm, served) if inflates and self.renderers.helm else ()
         return run([*tool.command, *build, *charts], self.folder / "home", self.reader.limits)
 
-    def _charts(self, helm: Tool) -> Iterator[str]:
-        yield from ("--enable-helm", f"--helm-command={helm.path}", f"--helm-kube-version={self.kube_version}")
-        yield from (f"--helm-api-versions={each}" for each in self.api_versions)
+    def _charts(self, helm: Tool, served: Terms) -> Iterator[str]:
+        yield from ("--enable-helm", f"--helm-command={helm.path}")
+        yield from (f"--helm-{option}" for option in served.cluster(self.kube_version, self.api_versions))
 
 
 def _without_crds(output: bytes) -> bytes:

@@ -8,10 +8,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.errors import UsageError
 from auditor.manifests.helm.wanted import Fetch
@@ -21,8 +22,7 @@ _NAMES: Final = {"kustomize": ("kustomize", "kubectl"), "helm": ("helm",)}
 """Programs that render, by what they render; the first that is found is used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """A program: the absolute path of what is run."""
 
     name: str
@@ -61,8 +61,7 @@ def _kustomize_of(said: str) -> str:
         return "kustomize"
 
 
-@dataclass(slots=True)
-class Renderers:
+class Renderers(Struct):
     """The programs that a run may use; None is read without a program. `used` fills as they run."""
 
     kustomize: Tool | None = None

@@ -12,10 +12,10 @@ import codecs
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
 import yaml
+from msgspec import Struct
 from yaml._yaml import CParser
 from yaml.nodes import MappingNode as RawMapping
 from yaml.nodes import Node as RawNode
@@ -47,8 +47,7 @@ NULL, MERGE, TEXT = "null", "merge", "text"
 """Tags of nodes without an explicit one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """A document that does not parse: the 1-based line, the parser's words, and the bytes of the document."""
 
     line: int
@@ -57,8 +56,7 @@ class Broken:
     content: bytes
 
 
-@dataclass(slots=True)
-class Origin:
+class Origin(Struct):
     """Where a chunk of text stands in a file: added to the marks of the nodes in it.
 
     `line` and `column` count from 0. A `flat` text (inside a quoted scalar) has lost its lines: all of it is at the start.

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from auditor.policies.rego.evaluate import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Satisfied:
+class Satisfied(Struct, frozen=True):
     """The authority is content. `said` makes what a policy over all authorities sees of it; `why` names the signer."""
 
     why: str
     said: Callable[[], dict[str, Json]]
 
 
-@dataclass(frozen=True, slots=True)
-class Unsatisfied:
+class Unsatisfied(Struct, frozen=True):
     """It is not; why."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unclear:
+class Unclear(Struct, frozen=True):
     """Nobody can tell from here; why."""
 
     why: str

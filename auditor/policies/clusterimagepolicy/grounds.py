@@ -13,7 +13,8 @@ time stamp by that root and leaves the log out, whatever `ctlog` says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from auditor.policies.clusterimagepolicy.policy import Authority, KeyCheck, KeylessCheck
 from auditor.policies.clusterimagepolicy.trust_root import TrustRoot

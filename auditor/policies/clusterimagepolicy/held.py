@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.evidence import Form
 from auditor.model.reference import Digest
@@ -31,8 +32,7 @@ _EXTENSIONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Court:
+class Court(Struct, frozen=True):
     """What authorities are judged with."""
 
     roots: Mapping[str, TrustRoot]
@@ -40,8 +40,7 @@ class Court:
     proofs: Proofs
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One authority before one image."""
 
     authority: Authority
@@ -50,8 +49,7 @@ class Case:
     court: Court
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A signature or attestation that the authority takes."""
 
     material: Material

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
 
+from msgspec import Struct
+
 from auditor.model.evidence import Absent
 from auditor.model.place import Place
 from auditor.model.reference import Digest, InvalidReference
@@ -127,8 +129,7 @@ class CipPolicy:
         return warned(why, place) if self.policy.warns else failed(why, place)
 
 
-@dataclass(frozen=True, slots=True)
-class NoMatch:
+class NoMatch(Struct, frozen=True):
     """`no-match-policy` of the controller's ConfigMap: what becomes of images that no policy matches.
 
     Not `complete`: there are policies that nobody can read, and that may match.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from auditor.model.identity import Identity
 from auditor.model.place import Place
@@ -12,8 +13,7 @@ from auditor.policies.cursor import Mistake
 from auditor.policies.regex import occurs
 
 
-@dataclass(frozen=True, slots=True)
-class TextCheck:
+class TextCheck(Struct, frozen=True):
     """One of `issuer`/`issuerRegExp` (or subject): exact, or a regular expression that may match anywhere."""
 
     exact: str = ""
@@ -24,8 +24,7 @@ class TextCheck:
         return occurs(self.pattern, text) if self.pattern else text == self.exact
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityCheck:
+class IdentityCheck(Struct, frozen=True):
     """One entry of `identities`: both parts must hold. A part that is not given holds for everybody."""
 
     issuer: TextCheck | None
@@ -38,8 +37,7 @@ class IdentityCheck:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """A `policy` of an attestation or of the whole: its language and its text, or why there is no text at hand."""
 
     language: str
@@ -48,8 +46,7 @@ class Script:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class AttestationCheck:
+class AttestationCheck(Struct, frozen=True):
     """One entry of `attestations`: a verified statement of this predicate type must satisfy the script, if there is one."""
 
     name: str
@@ -57,16 +54,14 @@ class AttestationCheck:
     script: Script | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCheck:
+class KeyCheck(Struct, frozen=True):
     """`key`: public keys in PEM of which one must have signed, or why they are not at hand."""
 
     pems: tuple[bytes, ...]
     unknown: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeylessCheck:
+class KeylessCheck(Struct, frozen=True):
     """`keyless`: who may have signed, and under which roots (`trust_root` is empty for the public ones)."""
 
     identities: tuple[IdentityCheck, ...]
@@ -75,8 +70,7 @@ class KeylessCheck:
     has_url: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StaticCheck:
+class StaticCheck(Struct, frozen=True):
     """`static`: passes or fails whatever is signed."""
 
     passes: bool
@@ -86,16 +80,14 @@ class StaticCheck:
 Check: TypeAlias = KeyCheck | KeylessCheck | StaticCheck
 
 
-@dataclass(frozen=True, slots=True)
-class LogCheck:
+class LogCheck(Struct, frozen=True):
     """`ctlog`: a log must vouch for the signature, the public one or that of a trust root. Without URL and root: none."""
 
     url: str
     trust_root: str
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """One authority. `stamps` names the trust root whose time stamping authority must vouch; empty where none must."""
 
     name: str
@@ -110,8 +102,7 @@ class Authority:
     bundles: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One entry of `match`. Empty texts and `*` take everything; `selector` is None where there is none."""
 
     group: str
@@ -120,16 +111,14 @@ class Resource:
     selector: Selector | None
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """A label selector: labels that must be equal, and expressions (key, operator, values)."""
 
     labels: tuple[tuple[str, str], ...]
     expressions: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterImagePolicy:
+class ClusterImagePolicy(Struct, frozen=True):
     """One policy. With `mistakes` the admission webhook refuses it, and it judges nothing."""
 
     name: str

@@ -6,8 +6,10 @@ Source: `pkg/apis/policy/v1beta1` of sigstore/policy-controller, types and valid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern
 from auditor.manifests.objects import Object
@@ -52,8 +54,7 @@ def read_policy(found: Object, texts: Texts, outside: str | None = None) -> Clus
     return reader.policy(found)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     texts: Texts
     mistakes: list[Mistake] = field(default_factory=list)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.manifests.objects import Object
 from auditor.policies.cursor import Cursor, Mistake
@@ -28,8 +29,7 @@ _PARTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TrustRoot:
+class TrustRoot(Struct, frozen=True):
     """One TrustRoot: PEM by part (`fulcio`, `rekor`, `ctlog`, `tsa`), or why nothing is known of it."""
 
     name: str

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from auditor.model.evidence import Absent, Form
 from auditor.model.identity import Identity
 from auditor.model.place import Place
@@ -20,8 +22,7 @@ from auditor.signatures.enforcer import Accepted, Rejected, Undecided
 from auditor.signatures.keys import always_sha256, load_pem_key
 
 
-@dataclass(frozen=True, slots=True)
-class TrustRoot:
+class TrustRoot(Struct, frozen=True):
     """One trust root of a validator: a key in PEM, or expressions over issuer and subject."""
 
     key: bytes | None
@@ -38,8 +39,7 @@ class TrustRoot:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
+class Validator(Struct, frozen=True):
     """One validator. PEM that is None means the public Sigstore's."""
 
     kind: str
@@ -50,8 +50,7 @@ class Validator:
     ctlog: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry of `policy`."""
 
     pattern: str
@@ -64,13 +63,11 @@ class Entry:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class _Signed:
+class _Signed(Struct, frozen=True):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Not:
+class _Not(Struct, frozen=True):
     why: str
     sure: bool
 

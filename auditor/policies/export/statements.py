@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
+
+from msgspec import Struct, field
 
 from auditor.config.names import TextKind, TextPattern
 from auditor.config.rules import AttestedBy, ImageRule, KeylessSigner, KeySigner, Otherwise, PlatformMode, Rules, Signer
@@ -25,8 +26,7 @@ class Unsayable(AuditorError):  # noqa: N818 - named for what it says of the rul
         self.reasons = reasons
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(Struct, frozen=True):
     """What a target language has words for, beyond issuer, subject and keys.
 
     `claims` are those that it can compare; `events` whether it can demand one of several triggers, `no_pull_requests`
@@ -45,8 +45,7 @@ class Language:
     claim_patterns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One entry of `images:`, ready to be said. `groups` must all have signed, and of each any one; empty: nobody need."""
 
     label: str
@@ -56,8 +55,7 @@ class Statement:
     unsigned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """Everything there is to say."""
 
     statements: tuple[Statement, ...]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from auditor.policies.cursor import Cursor
 from auditor.policies.kyverno.answer import Maybe, every
@@ -31,8 +32,7 @@ from auditor.registry.material import BundleBytes, LegacyAttestation
 from auditor.signatures.enforcer import Accepted, Outcome, Undecided
 
 
-@dataclass(frozen=True, slots=True)
-class Attestation:
+class Attestation(Struct, frozen=True):
     """One entry of `attestations:`: the predicate type, who must have made it, what its predicate must say."""
 
     kind: str

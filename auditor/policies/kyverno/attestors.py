@@ -6,8 +6,9 @@ Source: `api/kyverno/v1/image_verification_types.go` and `pkg/engine/internal/im
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT
 from auditor.model.place import Place
@@ -26,8 +27,7 @@ _IGNORED: Final = "Kyverno before 1.13.5 ignores subjectRegExp and issuerRegExp 
 _WAYS: Final = ("keys", "certificates", "keyless", "attestor")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One attestor: on what `grounds` a signature counts, and who must have made it (None: the key alone decides).
 
     `unclear` says why nobody can tell from here; `nested` stands for a set of its own. `repository` (normalised) is where
@@ -35,7 +35,7 @@ class Entry:
     """
 
     place: Place
-    grounds: Grounds = Grounds()  # noqa: RUF009 - frozen, so sharing it is safe
+    grounds: Grounds = Grounds()
     who: Who | None = None
     annotations: tuple[tuple[str, str], ...] = ()
     repository: str | None = None
@@ -45,8 +45,7 @@ class Entry:
     """Why some releases of this version take more than is written: a refusal is not certain then."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttestorSet:
+class AttestorSet(Struct, frozen=True):
     """At least `count` of the entries; all of them where it is None."""
 
     place: Place
@@ -215,8 +214,7 @@ class Reader:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(Struct, frozen=True):
     """What an entry takes from its `verifyImages` entry unless it says otherwise."""
 
     annotations: tuple[tuple[str, str], ...]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT
 from auditor.policies.kyverno.conditions import Unknown
@@ -42,8 +43,7 @@ def installed() -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(Struct, frozen=True):
     """One expression before data: the program (or the parser's words), what it looks at, how its cost grows."""
 
     program: Any

@@ -7,10 +7,13 @@ about the image (`imageReferences`, `skipImageReferences`)? Is a digest demanded
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern
 from auditor.model.evidence import Absent
@@ -37,8 +40,7 @@ _NOTHING: Final = "it names neither attestors nor attestations, so nothing is ve
 _NOBODY: Final = "`required` wants it to be verified, and neither attestors nor attestations are named that could do so"
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """One entry of `validationFailureActionOverrides`: in these namespaces another action."""
 
     enforce: bool
@@ -51,8 +53,7 @@ class Override:
         return any(matches(each, namespace) for each in self.namespaces) if namespace else None
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """One entry of `verifyImages:`, ready to judge."""
 
     place: Place
@@ -78,8 +79,7 @@ class Verification:
                     yield entry.repository
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule with its `verifyImages` entries. `hidden`: it has conditions that are not evaluated here.
 
     `extracted` are the kinds in which it finds images by extractors of its own.

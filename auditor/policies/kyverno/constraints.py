@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.policies.cursor import Cursor
 from auditor.policies.inspected import Resource
@@ -14,8 +15,7 @@ _ADMITTED: Final = frozenset({"CREATE", "UPDATE", "*"})
 _ANY: Final = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRule:
+class ResourceRule(Struct, frozen=True):
     """One of `resourceRules`; empty sets ask for nothing."""
 
     admitted: bool
@@ -56,8 +56,7 @@ def _set(items: Cursor) -> frozenset[str]:
     return frozenset(each.text for each in items)
 
 
-@dataclass(frozen=True, slots=True)
-class Constraints:
+class Constraints(Struct, frozen=True):
     """Which requests the policy is asked about. `hidden`: it asks for labels of namespaces, which only the cluster knows."""
 
     rules: tuple[ResourceRule, ...]

@@ -8,7 +8,9 @@ one of cosign's two ways: a verdict then needs the agreement of both readings.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.model.evidence import Form
 from auditor.model.identity import Identity
@@ -24,8 +26,7 @@ from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, M
 from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Undecided
 
 
-@dataclass(frozen=True, slots=True)
-class NamedIdentity:
+class NamedIdentity(Struct, frozen=True):
     """One of `keyless.identities`: issuer and subject are exact, the expressions unanchored."""
 
     issuer: str = ""
@@ -50,8 +51,7 @@ def _fits(text: str, pattern: str, value: str, *, bundle: bool) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class CosignAttestor:
+class CosignAttestor(Struct, frozen=True):
     """One attestor. `readings` are the grounds on which the engine may judge: all must agree. `unclear`: nobody can tell."""
 
     name: str

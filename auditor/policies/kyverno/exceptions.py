@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from auditor.policies.cursor import Cursor
 from auditor.policies.inspected import Resource
@@ -11,8 +11,7 @@ from auditor.policies.kyverno.match import Match
 from auditor.policies.kyverno.wildcard import matches
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyException:
+class PolicyException(Struct, frozen=True):
     """One exception that names a policy. Conditions are not evaluated: whether they hold is unknown."""
 
     name: str

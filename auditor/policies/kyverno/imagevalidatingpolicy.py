@@ -8,10 +8,13 @@ agreement counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern
 from auditor.model.evidence import Absent
@@ -32,8 +35,7 @@ from auditor.policies.ruling import Engine, Ruling, erred, failed, skipped, unkn
 from auditor.policies.versions import Kyverno
 
 
-@dataclass(frozen=True, slots=True)
-class ImageMatch:
+class ImageMatch(Struct, frozen=True):
     """One entry of `matchImageReferences`: a glob over the reference as written, or an expression over `ref`."""
 
     glob: str = ""
@@ -49,8 +51,7 @@ class ImageMatch:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Struct, frozen=True):
     """One of `validations:`; all must be true. What `message_expression` makes is shown instead of `message`."""
 
     place: Place
@@ -59,8 +60,7 @@ class Validation:
     message_expression: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Excepted:
+class Excepted(Struct, frozen=True):
     """A PolicyException that names the policy: it is left out where all its conditions hold."""
 
     name: str

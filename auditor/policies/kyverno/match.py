@@ -7,8 +7,10 @@ manifest leaves open.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.policies.cursor import Cursor
 from auditor.policies.inspected import Resource
@@ -28,8 +30,7 @@ _ADMITTED: Final = frozenset({"CREATE", "UPDATE"})
 # ── labels ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """A label selector: pairs of wildcards, and expressions (key, operator, values)."""
 
     labels: tuple[tuple[str, str], ...]
@@ -76,8 +77,7 @@ def _expressed(labels: dict[str, str], key: str, operator: str, values: frozense
 # ── resources ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """One resource filter. Empty tuples ask for nothing; `hidden`: it asks for what only the cluster knows."""
 
     kinds: tuple[str, ...]
@@ -128,8 +128,7 @@ class Filter:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A `match`, `exclude` or exception block: any of its filters, or all of them."""
 
     filters: tuple[Filter, ...]
@@ -154,8 +153,7 @@ class Match:
         return every(answers) if self.need_all else some(answers)
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Whom a rule is about: what its `match` takes and its `exclude` does not."""
 
     match: Match
@@ -219,8 +217,7 @@ def _version(parts: list[str], resource: Resource) -> Maybe:
 # ── pods of controllers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Autogen:
+class Autogen(Struct, frozen=True):
     """For which controllers Kyverno repeats the rules about pods; empty where it does not."""
 
     kinds: frozenset[str]

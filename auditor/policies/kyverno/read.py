@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
@@ -178,8 +179,7 @@ def _unclear(item: Cursor, kind: str, references: tuple[str, ...]) -> str | None
 # ── the flat form of old ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Flat:
+class _Flat(Struct, frozen=True):
     """Fields of the entry itself, as they stand in the attestor that Kyverno makes of them."""
 
     way: str

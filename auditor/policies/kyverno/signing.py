@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.evidence import Form, Step
 from auditor.policies.bundles import is_read_by_kyverno
@@ -27,16 +28,14 @@ _LONGEST: Final = 300
 UNTIMED: Final = "neither log nor time stamp is looked at: it holds only while its certificate is young"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Whether something holds (None: nobody can tell), and why."""
 
     holds: Maybe
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Struct, frozen=True):
     """One image under one `verifyImages` entry: which form is read, on whose proofs."""
 
     image: Inspected

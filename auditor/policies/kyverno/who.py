@@ -5,9 +5,10 @@ Source: `pkg/image/verifiers/cpol/cosign` of Kyverno 1.19.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from auditor.model.identity import Identity
 from auditor.policies.kyverno.wildcard import matches
@@ -26,8 +27,7 @@ EXTENSIONS: Final = MappingProxyType(
 """Certificate extensions that Kyverno compares, by OID and by name; any other is an error of the rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """Whom a certificate must name. With nothing written, anybody."""
 
     subject: str = ""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 ANY: Final = None
 """A run of any characters; a frozen set is a run of these, a text stands for itself."""
@@ -24,8 +25,7 @@ Part = str | frozenset[str] | None
 """A literal text, a run of some characters, or a run of any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """A grammar of names: edges by state, the states in which a name may end."""
 
     edges: Mapping[int, tuple[tuple[frozenset[str], int], ...]]

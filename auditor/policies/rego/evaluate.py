@@ -9,10 +9,11 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.policies.rego.scan import foreign_expression, unsafe_variable
@@ -22,16 +23,14 @@ _CHILD: Final = Path(__file__).with_name("child.py")
 _UNDEFINED: Final = "undefined"
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """What a query gave; `defined` is False where no rule holds. Sets come as lists."""
 
     json: Json
     defined: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Unevaluated:
+class Unevaluated(Struct, frozen=True):
     """Why a query gave nothing that can be believed."""
 
     why: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from auditor.limits import DEFAULT
 from auditor.model.place import Place
@@ -23,8 +24,7 @@ _V0_BODY: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One thing that the policy says. `place` is what the policy points at, None where it points nowhere."""
 
     denies: bool
@@ -33,8 +33,7 @@ class Word:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """Everything the policy says, or why it could not be evaluated. `policy` is `rego/<file>`, `file` the one to look at."""
 
     policy: str

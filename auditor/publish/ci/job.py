@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from auditor.model.forge import Forge
 
@@ -17,8 +18,7 @@ _BRANCH: Final = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock$|/$))[\w./+#=,
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class Revisions:
+class Revisions(Struct, frozen=True):
     """Base and head of a change, as this clone may hold them.
 
     `witness` is a revision and the commit it must name, or the pair is not what it seems: the first parent of a merge commit
@@ -30,8 +30,7 @@ class Revisions:
     witness: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One job of a CI. Everything in here has been checked for its shape; nothing of it is text that anybody wrote.
 
     `revisions` are tried in order; empty where the job is about no change. `blind` says why the revisions of a change cannot

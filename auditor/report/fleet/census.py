@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.model.audit import Audited, Fleet
 from auditor.model.finding import Finding, Level
@@ -57,8 +59,7 @@ def oldest(findings: Iterable[Finding]) -> date | None:
     return min((f.since for f in findings if f.since and f.counts and f.level in asking), default=None)
 
 
-@dataclass(slots=True)
-class Census:
+class Census(Struct):
     """Sums over all repositories. Its size does not depend on how many there are."""
 
     states: Counter[State] = field(default_factory=Counter)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from auditor.model.audit import Audited, Fleet
 from auditor.report.csv_rows import COLUMNS, report_rows

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT, Limits
 from auditor.model.audit import Audited, AuditRun, Failure, Night, Shard, Stage, Target
@@ -221,8 +223,7 @@ def _word(kind: Any, name: str, fields: Fields) -> Any:
         raise InvalidReport(f"{fields.where}: {name[:60]!r} is unknown") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Top:
+class _Top(Struct, frozen=True):
     """The members that a document has once."""
 
     run: Fields

@@ -9,11 +9,12 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import date
 from itertools import groupby
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
+
+from msgspec import Struct, convert, field, to_builtins
 
 from auditor.model.audit import Audited, Fleet
 from auditor.model.finding import Finding
@@ -35,8 +36,7 @@ OTHERS: Final = "(others)"
 _MOST: Final = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One repository in numbers. `verdicts` and `findings` as in a `summary` of JSON."""
 
     name: str
@@ -61,8 +61,7 @@ class Row:
         return sort_key(self.state.rank, _MOST - self.findings["error"], _MOST - self.findings["incomplete"], self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Drifted:
+class Drifted(Struct, frozen=True):
     """One thing that is not as it was, with where and since when. `waived` where it does not count."""
 
     rule: str
@@ -75,8 +74,7 @@ class Drifted:
     waived: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """One reference over all repositories that use it. `since` is the first day on which a finding about it was there."""
 
     reference: str
@@ -88,8 +86,14 @@ class Shared:
     since: date | None
 
 
-@dataclass(slots=True)
-class Ledger:
+class _Sighting(Struct, frozen=True):
+    """An image in one repository."""
+
+    repository: str
+    image: Shared
+
+
+class Ledger(Struct):
     """What all formats for people are written from. Close it."""
 
     census: Census = field(default_factory=Census)
@@ -133,18 +137,17 @@ class Ledger:
             image.reference, image.name or "", image.verdict, len(image.uses), 1, image.reason[:1500], since
         )
         key = sort_key(image.name or image.reference, image.reference, image.verdict.severity, repository)
-        self._images.add(key, _written({"repository": repository, **asdict(shared)}))
+        self._images.add(key, _written(_Sighting(repository, shared)))
 
     def rows(self) -> Iterator[Row]:
         """The repositories, worst first."""
         for _key, body in self._rows:
-            yield _row_from(json.loads(body))
+            yield _read(body, Row)
 
     def drift(self) -> Iterator[Drifted]:
         """What changed: what counts first, then in the order of `DRIFT`, then by repository."""
         for _key, body in self._drift:
-            told = json.loads(body)
-            yield Drifted(**{**told, "since": _day(told["since"])})
+            yield _read(body, Drifted)
 
     def drifts(self) -> int:
         """How many things changed."""
@@ -152,9 +155,9 @@ class Ledger:
 
     def images(self) -> Iterator[Shared]:
         """Each reference with each of its verdicts, by name, over all repositories."""
-        records = ((json.loads(body)) for _key, body in self._images)
-        for (reference, verdict), same in groupby(records, key=lambda r: (r["reference"], r["verdict"])):
-            yield _together(reference, Verdict(verdict), same)
+        records = (_read(body, _Sighting) for _key, body in self._images)
+        for (reference, verdict), same in groupby(records, key=lambda r: (r.image.reference, r.image.verdict)):
+            yield _together(reference, verdict, same)
 
     def most_used(self, number: int, verdicts: frozenset[Verdict] = UNTRUSTED) -> list[Shared]:
         """The images with such a verdict that most places use."""
@@ -235,26 +238,23 @@ def _first_days(findings: tuple[Finding, ...]) -> dict[str, date]:
     return days
 
 
-def _together(reference: str, verdict: Verdict, records: Iterator[dict[str, Any]]) -> Shared:
+def _together(reference: str, verdict: Verdict, records: Iterator[_Sighting]) -> Shared:
     uses, repositories, since = 0, set[str](), date.max
     name = reason = ""
-    for record in records:
-        uses += record["uses"]
-        repositories.add(record["repository"])
-        since = min(since, _day(record["since"]) or date.max)
-        name, reason = record["name"], reason or record["reason"]
+    for sighting in records:
+        shared = sighting.image
+        uses += shared.uses
+        repositories.add(sighting.repository)
+        since = min(since, shared.since or date.max)
+        name, reason = shared.name, reason or shared.reason
     known = None if since is date.max else since
     return Shared(reference, name, verdict, uses, len(repositories), reason, known)
 
 
-def _written(value: Any) -> bytes:
-    """A record as JSON. Days are written as text."""
-    return json.dumps(value if isinstance(value, dict) else asdict(value), default=date.isoformat).encode()
+def _written(value: object) -> bytes:
+    """A record as JSON in ASCII, because paths need not be UTF-8."""
+    return json.dumps(to_builtins(value)).encode()
 
 
-def _row_from(told: dict[str, Any]) -> Row:
-    return Row(**{**told, "state": State(told["state"]), "since": _day(told["since"])})
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+def _read(body: bytes, as_type: type[T]) -> T:
+    return convert(json.loads(body), as_type)

@@ -6,8 +6,9 @@ A repository that could not be audited has no file: an upload without results wo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from auditor.model.audit import Audited, Fleet
 from auditor.report.escape import json_line

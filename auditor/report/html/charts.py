@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from auditor.report.escape import html_text
 from auditor.report.html.data import NAME, shown
@@ -32,8 +33,7 @@ def standing_words(standing: Standing, number: int) -> str:
     return standing.value if number == 1 else _PLURALS.get(standing, standing.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One row: what is counted, how often, the colour's class, and where a click leads."""
 
     name: str

@@ -6,8 +6,9 @@ The page's script only lays this out as text: whatever decides (standing, senten
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, assert_never
+
+from msgspec import Struct, field
 
 from auditor.model.evidence import KeySigned, Refused, Signed, Step, Unreadable
 from auditor.model.finding import Finding
@@ -53,8 +54,7 @@ def _base(blob_url: str | None) -> str | None:
     return blob_url.rstrip("/") if blob_url and blob_url.startswith(("https://", "http://")) else None
 
 
-@dataclass(slots=True)
-class _Builder:
+class _Builder(Struct):
     """Collects the identities while images are written: thousands of signatures share a few signers."""
 
     seen: View

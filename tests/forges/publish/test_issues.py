@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.limits import DEFAULT, Limits
@@ -68,7 +69,7 @@ def test_an_issue_lives_as_long_as_what_it_is_about(forge: GitHubForge) -> None:
         "nobody is called, and nothing is closed"
     )
     assert keep(forge, audited(WORSE)) is Did.UNCHANGED
-    assert keep(forge, audited(WORSE, replace(WORSE, image="acme/web:1"))) is Did.UPDATED
+    assert keep(forge, audited(WORSE, dataclasses.replace(WORSE, image="acme/web:1"))) is Did.UPDATED
     assert keep(forge, audited()) is Did.CLOSED
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
     assert keep(forge, audited()) is Did.UNCHANGED
@@ -123,7 +124,7 @@ def test_it_is_found_among_many(forge: GitHubForge) -> None:
 
 
 def test_the_text_stays_within_what_the_forge_takes(forge: GitHubForge) -> None:
-    many = tuple(replace(WORSE, image=f"acme/image-{number}:1", message="x" * 500) for number in range(400))
+    many = tuple(dataclasses.replace(WORSE, image=f"acme/image-{number}:1", message="x" * 500) for number in range(400))
     assert keep(forge, audited(*many)) is Did.CREATED
     assert DEFAULT.forge_pages
     assert all(len(issue["body"]) <= 65_536 for issue in forge.issues.values())
@@ -186,7 +187,7 @@ def test_one_that_is_gone_is_opened_anew(forge: GitHubForge) -> None:
     run = issues(forge)
     list(run.keep("acme/gitops", audited(name="acme/else"), NOW))
     forge.issues.clear()
-    (outcome,) = run.keep("acme/gitops", audited(WORSE, replace(WORSE, image="acme/web:1")), NOW)
+    (outcome,) = run.keep("acme/gitops", audited(WORSE, dataclasses.replace(WORSE, image="acme/web:1")), NOW)
     assert (outcome.did, len(forge.issues)) == (Did.CREATED, 1)
 
 
@@ -198,14 +199,14 @@ def comments(forge: GitHubForge) -> list[str]:
     return forge.bodies(number)
 
 
-WEB = replace(WORSE, image="acme/web:1", message="nobody <b>knows</b> @somebody")
-NOTED = replace(WORSE, level=Level.NOTE, image="acme/note:1")
+WEB = dataclasses.replace(WORSE, image="acme/web:1", message="nobody <b>knows</b> @somebody")
+NOTED = dataclasses.replace(WORSE, level=Level.NOTE, image="acme/note:1")
 
 
 def test_watchers_are_told_once_of_what_became_worse_and_of_nothing_else(forge: GitHubForge) -> None:
     keep(forge, audited(WORSE))
     assert comments(forge) == [], "opening it tells"
-    keep(forge, audited(replace(WORSE, message="in other words")))
+    keep(forge, audited(dataclasses.replace(WORSE, message="in other words")))
     keep(forge, audited(WORSE, NOTED))
     assert comments(forge) == [], "nothing of that blocks, or is new"
     keep(forge, audited(WORSE, WEB))
@@ -226,7 +227,9 @@ def test_watchers_are_told_once_of_what_became_worse_and_of_nothing_else(forge: 
 
 def test_a_long_comment_is_cut(forge: GitHubForge) -> None:
     keep(forge, audited(WORSE))
-    many = tuple(replace(WORSE, image=f"acme/image-{number}:1", message="x" * 5000) for number in range(1500))
+    many = tuple(
+        dataclasses.replace(WORSE, image=f"acme/image-{number}:1", message="x" * 5000) for number in range(1500)
+    )
     keep(forge, audited(WORSE, *many))
     (comment,) = comments(forge)
     assert "1500 new findings." in comment

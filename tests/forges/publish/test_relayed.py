@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.publish.outcome import Did, Post
@@ -19,7 +18,7 @@ EVERYTHING = (Post.COMMENT, Post.STATUS, Post.CHECK_RUN)
 
 def relaying(forge: GitHubForge, **more: object) -> Publisher:
     publisher = Publisher(forge, relayed=True, pull_request=None, source="stranger:change")
-    return replace(publisher, **more)  # type: ignore[arg-type]
+    return replace(publisher, **more)
 
 
 def test_a_claim_becomes_a_comment_that_says_so_and_nothing_else() -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
+
+from msgspec import Struct
 
 from tests.interop.policies.tables import ACCEPTS, REFUSES, SILENT, UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Cells that differ for one reason: patterns of table, policies and workloads, what the engine says and what we say."""
 
     table: str
@@ -31,8 +31,7 @@ class Difference:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One policy, one workload, and what was said of it."""
 
     table: str

@@ -6,10 +6,11 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from tests.interop.policies.tables import ACCEPTS, REFUSES, SILENT, Document, Table, Workload, written
 from tests.interop.stack.programs import Done, Programs, tool
@@ -21,8 +22,7 @@ _RESULTS: Final = {"pass": ACCEPTS, "fail": REFUSES, "warn": REFUSES, "error": R
 _WORST: Final = (REFUSES, ACCEPTS, SILENT)
 
 
-@dataclass(frozen=True, slots=True)
-class KyvernoApply:
+class KyvernoApply(Struct, frozen=True):
     """`kyverno apply`, with a home of its own."""
 
     programs: Programs
@@ -69,8 +69,7 @@ def _reports(text: str) -> Iterator[Any]:
         at = text.find("{", end)
 
 
-@dataclass(frozen=True, slots=True)
-class Tester:
+class Tester(Struct, frozen=True):
     """`policy-tester`: one policy, one image, one process."""
 
     programs: Programs

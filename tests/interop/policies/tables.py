@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, field
 
 Document: TypeAlias = dict[str, Any]
 
@@ -16,8 +17,7 @@ UNKNOWN: Final = "unknown"
 """What an engine, or our reading of it, says of one workload. Ours alone may be `unknown`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """What is to be admitted: something that runs one image."""
 
     name: str
@@ -52,8 +52,7 @@ class Workload:
         return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata, "spec": body}
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """One table. `policies` by their name in `metadata`; `others` are documents that they refer to.
 
     `alone`: each policy is put before the engine by itself, for it changes what the next one would see.

@@ -9,9 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 TOOLS: Final = Path(os.environ.get("INTEROP_BIN") or ROOT / ".cache" / "tools")
@@ -42,8 +43,7 @@ def _find(name: str) -> str | None:
     return shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """How a program ended."""
 
     status: int
@@ -56,8 +56,7 @@ class Done:
         return (self.err.strip().splitlines() or [""])[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
+class Programs(Struct, frozen=True):
     """Runs programs with a home of their own: they keep trust and credentials there."""
 
     folder: Path

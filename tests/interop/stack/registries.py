@@ -7,7 +7,6 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from msgspec import Struct
 
 from tests.interop.stack import jwt
 from tests.interop.stack.programs import free_port, missing, server, tool
@@ -31,8 +31,7 @@ _SERVICE: Final = "registry.acme.example"
 _ISSUER: Final = "tokens.acme.example"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One registry program, and who may do what: `open`, `password` for everything, `token` for pushing."""
 
     program: str
@@ -57,8 +56,7 @@ _EVERY: Final = (
 KINDS: Final = tuple(kind for kind in _EVERY if kind.program != "docker-registry" or not missing(kind.program))
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """Host and port of a registry, and of the token endpoint that it names, if any."""
 
     host: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from msgspec import Struct
 
 from fixtures.sigstore import Claimant, Sigstore
 from fixtures.sigstore.keys import PrivateKey, pem
@@ -52,8 +52,7 @@ _EXTENSIONS: Final = {
 """Extension of the certificate → claim of the token, as in the configuration of the public Fulcio."""
 
 
-@dataclass(frozen=True, slots=True)
-class RealSigstore:
+class RealSigstore(Struct, frozen=True):
     """Where the servers are, and the files that clients want."""
 
     stack: Sigstore
@@ -221,8 +220,7 @@ def _chain(certificates: tuple[x509.Certificate, ...]) -> bytes:
     return b"".join(certificate.public_bytes(_PEM) for certificate in certificates)
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(Struct, frozen=True):
     """Signs images with the real cosign 3 and 2, as somebody."""
 
     real: RealSigstore

@@ -36,7 +36,7 @@ def said(ground: Surveyed) -> dict[str, Any]:
         directory: (item.path, item.problems, [scalar.text for scalar in scalars(item.node)])
         for directory, item in found.kustomizations.items()
     }
-    rest = {name: getattr(found, name) for name in found.__slots__ if name != "kustomizations"}
+    rest = {name: getattr(found, name) for name in found.__struct_fields__ if name != "kustomizations"}
     return {**rest, "kustomizations": written, "touched": ground.touched, "affected": ground.affected}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auditor.config.names import NamePattern, TextPattern
 from auditor.config.rules import ImageRule, KeylessSigner, KeySigner, Otherwise, Rules, SignedBy, Signer

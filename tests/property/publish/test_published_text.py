@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from auditor.publish.message import Message
 from auditor.publish.outcome import Did, Post

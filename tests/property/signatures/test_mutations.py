@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache
 
 import pytest
+from msgspec.structs import replace
 from rfc3161_client import decode_timestamp_response
 
 from auditor.model.evidence import KeySigned, Signed

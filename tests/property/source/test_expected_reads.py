@@ -1,11 +1,11 @@
 """Whatever is expected and whatever is read: the bytes are those of the path, and what cannot be read stays alone."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT
 from auditor.source.commit import CommitTree

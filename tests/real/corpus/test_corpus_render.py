@@ -6,12 +6,12 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping as PathMapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds

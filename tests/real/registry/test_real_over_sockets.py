@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import assert_never
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.evidence import KeySigned, Refused, Resolved, Signature, Signed
 from auditor.model.reference import Digest, Reference

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from benchmarks.fleet import deal
 from benchmarks.fleet.catalogue import Form, catalogue

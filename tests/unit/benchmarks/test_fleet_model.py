@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-
 import pytest
+from msgspec.structs import asdict, replace
 
 from benchmarks.fleet import model
 from benchmarks.fleet.model import Point, Units, errors, load, predict, text, written

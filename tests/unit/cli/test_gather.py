@@ -7,9 +7,10 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.errors import UsageError
 from auditor.gather import Listings, Verifier, gather_each

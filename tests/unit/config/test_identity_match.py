@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.match import denies, matches, nearest, trigger, vouches, workflow_repository
 from auditor.config.names import TextPattern
@@ -36,7 +37,7 @@ WRITTEN = KeylessSigner(issuer=TextPattern.exact(ISSUER), subject=TextPattern.gl
 
 def changed(identity: Identity = RELEASE, **claims: str | None) -> Identity:
     merged = {**identity.claims, **claims}
-    return replace(identity, claims={name: value for name, value in merged.items() if value is not None})
+    return dataclasses.replace(identity, claims={name: value for name, value in merged.items() if value is not None})
 
 
 def test_a_release_of_the_repository_matches() -> None:
@@ -48,10 +49,10 @@ def test_a_release_of_the_repository_matches() -> None:
 @pytest.mark.parametrize(
     ("identity", "part"),
     [
-        (replace(RELEASE, issuer=f"{ISSUER}/hammer-time"), "issuer"),
-        (replace(RELEASE, issuer=None), "issuer"),
-        (replace(RELEASE, subject=SUBJECT.replace("acme", "evil")), "subject"),
-        (replace(RELEASE, subject=SUBJECT.replace("release", "ci")), "subject"),
+        (dataclasses.replace(RELEASE, issuer=f"{ISSUER}/hammer-time"), "issuer"),
+        (dataclasses.replace(RELEASE, issuer=None), "issuer"),
+        (dataclasses.replace(RELEASE, subject=SUBJECT.replace("acme", "evil")), "subject"),
+        (dataclasses.replace(RELEASE, subject=SUBJECT.replace("release", "ci")), "subject"),
         # another repository calls acme's own workflow as a reusable one: the subject is acme's, the source is not
         (changed(sourceRepositoryURI="https://github.com/evil/fork"), "the workflow's repository"),
         # of the right owner, but another repository than the workflow's
@@ -187,7 +188,7 @@ class TestNearest:
 class TestRevocation:
     def test_what_the_certificate_says_must_match(self) -> None:
         assert denies(SHORTHAND, RELEASE, LOGGED)
-        assert not denies(SHORTHAND, replace(RELEASE, issuer="https://gitlab.com"), LOGGED)
+        assert not denies(SHORTHAND, dataclasses.replace(RELEASE, issuer="https://gitlab.com"), LOGGED)
         assert not denies(SHORTHAND, changed(sourceRepositoryRef="refs/heads/main"), LOGGED)
         assert not denies(SHORTHAND, changed(sourceRepositoryURI="https://github.com/acme/web"), LOGGED)
 
@@ -226,7 +227,7 @@ class TestTrust:
         trust = (self.PUBLIC, self.LAB)
         assert not vouches(trust, "lab", RELEASE, WRITTEN)
         assert vouches(trust, "public-good", RELEASE, WRITTEN)
-        assert vouches(trust, "lab", replace(RELEASE, issuer="https://gitlab.acme.example"), WRITTEN)
+        assert vouches(trust, "lab", dataclasses.replace(RELEASE, issuer="https://gitlab.acme.example"), WRITTEN)
 
     def test_a_single_root_vouches_for_all(self) -> None:
         assert vouches((self.BARE,), "bare", RELEASE, WRITTEN)
@@ -250,9 +251,9 @@ class TestTrust:
         ],
     )
     def test_githubs_root_is_for_github_actions(self, issuer: str, expected: bool) -> None:
-        identity = replace(RELEASE, issuer=issuer)
+        identity = dataclasses.replace(RELEASE, issuer=issuer)
         assert vouches((self.PUBLIC, self.GITHUB), "github", identity, WRITTEN) is expected
 
     def test_an_unknown_root_or_no_issuer_vouches_for_nobody(self) -> None:
         assert not vouches((self.PUBLIC,), "other", RELEASE, WRITTEN)
-        assert not vouches((self.PUBLIC,), "public-good", replace(RELEASE, issuer=None), WRITTEN)
+        assert not vouches((self.PUBLIC,), "public-good", dataclasses.replace(RELEASE, issuer=None), WRITTEN)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditor.fleet import wire
 from auditor.fleet.grounds import Awaiting, Ground, question
-from auditor.fleet.work import Answered, Asked, Asking, AskOutcome, Job, Lost, ask_outcome
+from auditor.fleet.work import Answered, Asked, Asking, Job, Lost, ask_outcome
 from auditor.judge.ask import Ask
 from auditor.model.evidence import Absent, Evidence, Fault
 from auditor.model.reference import Reference
@@ -51,7 +51,7 @@ def test_of_many_questions_each_host_has_a_lane() -> None:
 
 
 def answer(each: Ask) -> bytes:
-    return wire.write(Answered(each, Evidence(Absent("not there"))), AskOutcome)
+    return wire.write(Answered(each, Evidence(Absent("not there"))))
 
 
 def test_what_is_lost_piecewise_is_asked_one_by_one() -> None:
@@ -71,7 +71,7 @@ def test_what_is_lost_piecewise_is_asked_one_by_one() -> None:
 def test_trust_roots_are_no_answer_to_a_question() -> None:
     some = ground(TEXTS[:1])
     (job,) = some.jobs(9, by_host=False)
-    ((key, content),) = some.take(job, wire.write(Asked(notes=("told",)), AskOutcome))
+    ((key, content),) = some.take(job, wire.write(Asked(notes=("told",))))
     assert some.evidences((ask(TEXTS[0]),)) is None
     assert some.notes == ("told",)
     some.answered[question(ask(TEXTS[0]))] = content

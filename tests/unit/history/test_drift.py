@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.names import NamePattern
 from auditor.config.rules import Rules, Waiver
@@ -125,7 +126,7 @@ def test_drift_of_an_image_that_breaks_a_rule_is_an_error(tmp_path: Path, nights
 def test_a_finding_that_does_not_count_makes_no_error(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite"
     record_night(path, 0, report())
-    waived = replace(broken(NEW), waived=Waived("o", night(100).date(), "r"))
+    waived = dataclasses.replace(broken(NEW), waived=Waived("o", night(100).date(), "r"))
     found = record_night(path, 1, report(NEW, findings=[waived], on=1))
     assert [each.level for each in found if each.rule == "new-unsigned"] == [Level.WARNING]
 
@@ -181,7 +182,7 @@ def test_a_waiver_that_covers_something_and_ends_soon_is_told(tmp_path: Path, wa
 @pytest.mark.parametrize(("days", "told"), [(0, True), (14, True), (15, False)])
 def test_a_comment_that_ends_soon_is_told(tmp_path: Path, days: int, told: bool) -> None:
     ignored = Waived("comment", night(0).date() + timedelta(days=days), "until the move")
-    findings = [replace(broken(UNSIGNED), waived=ignored)]
+    findings = [dataclasses.replace(broken(UNSIGNED), waived=ignored)]
     found = {each.rule for each in record_night(tmp_path / "h.sqlite", 0, report(UNSIGNED, findings=findings))}
     assert ("waiver-expires-soon" in found) is told
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import AttestedBy, DeniedDigest, Inspect, Pinned, PlatformMode, RegistrySettings, Rules
 from auditor.judge.ask import Ask, DontAsk, questions
@@ -199,5 +200,5 @@ def test_an_image_line_alone_sends_no_request() -> None:
 
 
 def test_whoever_types_a_reference_names_its_host() -> None:
-    typed = replace(use("127.0.0.1:5000/acme/api:1"), via=Via.ARGUMENT)
+    typed = dataclasses.replace(use("127.0.0.1:5000/acme/api:1"), via=Via.ARGUMENT)
     assert isinstance(ask(typed, WIDE), Ask)

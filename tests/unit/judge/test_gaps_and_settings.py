@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.names import NamePattern
 from auditor.config.rules import DeniedDigest, Inspect, ManifestSettings, Otherwise, Rules, TrustSetting, Waiver
@@ -99,7 +99,7 @@ def test_an_override_without_effect_is_a_warning() -> None:
 
 
 def changed(**values: object) -> Rules:
-    head: Rules = replace(rules(), files={"auditor.yaml": "01"}, **values)  # type: ignore[arg-type]
+    head: Rules = replace(rules(), files={"auditor.yaml": "01"}, **values)
     return head
 
 

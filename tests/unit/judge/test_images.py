@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
+
+from msgspec.structs import replace
 
 from auditor.config.rules import Pinned, PlatformMode
 from auditor.judge.compare import compare
@@ -49,24 +51,26 @@ def test_a_use_is_judged_wherever_something_deploys_it() -> None:
     dev = within(entry("ghcr.io/acme/**", "packages", label="images[0]"), "clusters/dev/**")
     prod = within(entry(label="images[1]"), "clusters/prod/**")
     here = use(root="clusters/dev/api", file="clusters/dev/api/api.yaml")
-    there = replace(here, deployers=("clusters/dev/flux.yaml", "clusters/prod/flux.yaml"))
+    there = dataclasses.replace(here, deployers=("clusters/dev/flux.yaml", "clusters/prod/flux.yaml"))
     for first in (lenient, dev):
         assert Governing(rules(first, prod)).label(here) == "images[0]"
-        assert Governing(rules(first, prod)).label(replace(here, deployers=("clusters/dev",))) == "images[0]"
+        assert (
+            Governing(rules(first, prod)).label(dataclasses.replace(here, deployers=("clusters/dev",))) == "images[0]"
+        )
     assert Governing(rules(lenient, prod)).label(there) == "images[1]"
     assert Governing(rules(dev, prod)).label(there) == "images[0] images[1]"
-    unnamed = replace(here, deployers=("elsewhere",))
+    unnamed = dataclasses.replace(here, deployers=("elsewhere",))
     assert Governing(rules(dev, prod)).label(unnamed) == "images[0]"
     assert Governing(rules(lenient, prod)).label(unnamed) == "images[0] "
-    uncovered = replace(unnamed, root="apps", deployers=("clusters/dev", "elsewhere"))
+    uncovered = dataclasses.replace(unnamed, root="apps", deployers=("clusters/dev", "elsewhere"))
     assert Governing(rules(dev, prod)).label(uncovered) == "images[0] "
-    assert Governing(rules(dev, prod)).label(replace(uncovered, deployers=("clusters/dev",))) == "images[0]"
+    assert Governing(rules(dev, prod)).label(dataclasses.replace(uncovered, deployers=("clusters/dev",))) == "images[0]"
 
 
 def test_a_place_that_the_rules_tell_apart_needs_an_entry() -> None:
     dev = within(entry("ghcr.io/acme/**", label="images[0]"), "clusters/dev/**")
     others = within(entry("ghcr.io/other/**", label="images[1]"), "clusters/prod/**")
-    there = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    there = dataclasses.replace(use(root="clusters/dev"), deployers=("clusters/prod",))
     assert Governing(rules(dev, others)).entries(there) == (dev, None)
     assert Governing(rules(dev)).entries(there) == (dev,)
 
@@ -75,7 +79,7 @@ def test_an_entry_that_lets_images_be_unsigned_still_wants_them_pinned() -> None
     lenient = within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev/**")
     pinned = replace(lenient, pinned=Pinned.REQUIRE)
     prod = within(entry(label="images[1]"), "clusters/prod/**")
-    there = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    there = dataclasses.replace(use(root="clusters/dev"), deployers=("clusters/prod",))
     assert Governing(rules(lenient, prod)).entries(there) == (prod,)
     assert Governing(rules(pinned, prod)).entries(there) == (prod, pinned)
 
@@ -97,7 +101,7 @@ def test_a_file_never_makes_its_root_easier() -> None:
 def test_each_entry_of_a_use_makes_an_image_and_its_findings() -> None:
     dev = within(entry("ghcr.io/acme/**", "packages", label="images[0]"), "clusters/dev/**")
     book = rules(dev, entry(label="images[1]"))
-    shared = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    shared = dataclasses.replace(use(root="clusters/dev"), deployers=("clusters/prod",))
     judged = judge(compare(None, (shared,)), {API: evidence(signed())}, book, TODAY)
     assert {(image.rule, image.verdict) for image in judged.images} == {
         ("images[0]", Verdict.WRONG_SIGNER),
@@ -171,7 +175,7 @@ def test_only_added_uses_have_findings() -> None:
 
 
 def test_one_finding_for_each_container_and_file() -> None:
-    twice = replace(use(), place=replace(use().place, line=99))
+    twice = dataclasses.replace(use(), place=replace(use().place, line=99))
     elsewhere = use(container="other")
     findings = judge(compare(None, (use(), twice, elsewhere)), {API: evidence()}, rules(), TODAY).findings
     assert sum(each.rule == "unsigned-image" for each in findings) == 2
@@ -193,6 +197,6 @@ def test_an_inventory_judges_nothing() -> None:
 def test_of_two_entries_that_say_one_thing_the_stricter_is_heard() -> None:
     dev = within(replace(entry(label="images[0]"), pinned=Pinned.PREFER), "clusters/dev/**")
     prod = within(replace(entry(label="images[1]"), pinned=Pinned.REQUIRE), "clusters/prod/**")
-    shared = replace(use(root="clusters/dev"), deployers=("clusters/prod",))
+    shared = dataclasses.replace(use(root="clusters/dev"), deployers=("clusters/prod",))
     judged = judge(compare(None, (shared,)), {API: evidence(signed())}, rules(dev, prod), TODAY)
     assert [each.level for each in judged.findings if each.rule == "unpinned-image"] == [Level.ERROR]

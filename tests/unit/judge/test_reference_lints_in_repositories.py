@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings, Pinned, Rules
 from auditor.judge.compare import compare

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.names import TextPattern
 from auditor.config.rules import DeniedDigest, Otherwise, PlatformMode, Rules, SignedBy, Signer, TrustSetting

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from auditor import rulebook
 from auditor.config.levels import AUDITED, DEFAULT_LEVELS
@@ -120,12 +122,12 @@ SPEAKS: list[tuple[str, Case, Level]] = [
     ("unpinned-image", Case(None, rules=rules(exempt("ghcr.io/**"))), Level.WARNING),
     ("latest-tag", Case(use=use("ghcr.io/acme/api:latest")), Level.WARNING),
     ("latest-tag", Case(use=use("ghcr.io/acme/api")), Level.WARNING),
-    ("numeric-tag", Case(use=replace(use("ghcr.io/acme/api:1.10"), bare_number=True)), Level.WARNING),
+    ("numeric-tag", Case(use=dataclasses.replace(use("ghcr.io/acme/api:1.10"), bare_number=True)), Level.WARNING),
     ("digest-as-tag", Case(use=use(f"ghcr.io/acme/api:{DIGEST.hex}")), Level.WARNING),
     ("digest-as-tag", Case(use=use(f"ghcr.io/acme/api:sha256-{DIGEST.hex}")), Level.WARNING),
     (
         "digest-dropped",
-        Case(use=replace(use(), overrides=f"{OLD}@{OTHER}", base=Place("base/a.yaml", 3))),
+        Case(use=dataclasses.replace(use(), overrides=f"{OLD}@{OTHER}", base=Place("base/a.yaml", 3))),
         Level.WARNING,
     ),
     ("digest-dropped", Case(old=use(f"{OLD}@{OTHER}"), before=GOOD), Level.WARNING),
@@ -184,8 +186,8 @@ SILENT: list[tuple[str, Case]] = [
     ("numeric-tag", Case(use=use("ghcr.io/acme/api:1.10"))),
     ("digest-as-tag", Case(use=use(f"ghcr.io/acme/api:{DIGEST.hex[:40]}"))),
     ("digest-as-tag", Case(use=use(PINNED))),
-    ("digest-dropped", Case(use=replace(use(), overrides=OLD))),
-    ("digest-dropped", Case(use=replace(use(PINNED), overrides=f"{OLD}@{OTHER}"))),
+    ("digest-dropped", Case(use=dataclasses.replace(use(), overrides=OLD))),
+    ("digest-dropped", Case(use=dataclasses.replace(use(PINNED), overrides=f"{OLD}@{OTHER}"))),
     ("digest-dropped", Case(old=use(OLD), before=GOOD)),
     ("digest-dropped", Case(old=use(f"docker.io/acme/other:1@{OTHER}"), before=GOOD)),
     ("policy-failed", Case(policies=((KYVERNO, passed("yes")), (KYVERNO, skipped("another image"))))),

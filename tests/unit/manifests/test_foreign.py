@@ -24,6 +24,10 @@ def read(paths: Iterable[str], settings: ManifestSettings | None = None) -> Inve
         ("cue.mod/module.cue", ".", "CUE", "cue export --out yaml ./..."),
         ("env/main.jsonnet", "env", "Jsonnet", "jsonnet -y main.jsonnet"),
         ("jsonnetfile.json", ".", "Jsonnet", "tk show --dangerous-allow-redirect ."),
+        ("bundles/bundle.cue", "bundles", "Timoni", "timoni bundle build -f bundle.cue"),
+        ("infra/helmfile.yaml.gotmpl", "infra", "helmfile", "helmfile template"),
+        ("infra/helmfile.d/01-base.yaml.gotmpl", "infra/helmfile.d", "helmfile", "helmfile template"),
+        (".kluctl.yaml", ".", "kluctl", "kluctl render --print-all"),
     ],
 )
 def test_an_entry_point_is_told_with_the_command_that_renders_it(
@@ -47,6 +51,8 @@ def test_an_entry_point_is_told_with_the_command_that_renders_it(
         "vendor/lib/main.jsonnet",
         "app/main.k",
         "main.jsonnet/readme.md",
+        "infra/values/app.yaml.gotmpl",
+        "infra/helmfile.d/readme.md",
     ],
 )
 def test_what_starts_nothing_is_not_told(path: str) -> None:

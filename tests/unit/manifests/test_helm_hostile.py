@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT

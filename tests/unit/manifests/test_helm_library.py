@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import tarfile
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT

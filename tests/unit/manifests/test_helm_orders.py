@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.helm.wanted import Fetched, Unfetched, Wanted

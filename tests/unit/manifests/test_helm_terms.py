@@ -128,6 +128,51 @@ def test_kustomize_renders_charts_for_the_cluster_of_the_rules() -> None:
     assert {use.reference for use in own.uses} == {"ghcr.io/acme/kube:v30", "ghcr.io/acme/test:1"}
 
 
+def by_kustomize(said: str, entry: str = "") -> dict[str, str]:
+    """An Application of a kustomization whose base inflates the chart."""
+    application = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: api}\nspec:\n"
+        f"  source: {{repoURL: https://git.acme.example/deploy, path: prod, kustomize: {{{said}}}}}\n"
+    )
+    base = "helmCharts:\n- name: api\n  releaseName: api\n" + textwrap.indent(entry, "  ")
+    charts = {f"base/{path}": text for path, text in CHART.items()}
+    return {
+        **charts,
+        "app.yaml": application,
+        "prod/kustomization.yaml": "resources: [../base]\n",
+        "base/kustomization.yaml": base,
+    }
+
+
+BELOW = [
+    ("", "", {"kube:v33", "test:1"}),
+    ('kubeVersion: "1.29"', "", {"kube:v29", "test:1"}),
+    ('kubeVersion: "1.29", namePrefix: x-', "", {"kube:v29", "test:1"}),
+    ("kubeVersion: v1.29.4, apiVersions: [monitoring.acme.example/v1/Probe]", "", {"kube:v29", "probe:1", "test:1"}),
+    ('kubeVersion: "1.29"', "kubeVersion: 1.30.0\n", {"kube:v30", "test:1"}),
+]
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("programs", [("helm",), ("helm", "kustomize")], ids=["ours", "kustomize"])
+@pytest.mark.parametrize(("said", "entry", "images"), BELOW)
+def test_what_an_application_says_of_the_cluster_counts_for_charts_of_every_base(
+    programs: tuple[str, ...], said: str, entry: str, images: set[str]
+) -> None:
+    found = rendered(by_kustomize(said, entry), *programs, settings=SETTINGS)
+    assert not found.gaps
+    by_prod = {use.reference.removeprefix("ghcr.io/acme/") for use in found.uses if use.root == "prod"}
+    assert by_prod == images
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("programs", [("helm",), ("helm", "kustomize")], ids=["ours", "kustomize"])
+def test_a_cluster_that_no_option_can_name_leaves_a_gap_and_reaches_no_program(programs: tuple[str, ...]) -> None:
+    found = rendered(by_kustomize('kubeVersion: "1.29 --post-renderer=sh"'), *programs, settings=SETTINGS)
+    assert any("is no version of Kubernetes" in gap.why for gap in found.gaps)
+    assert not [use for use in found.uses if use.root == "prod"]
+
+
 @pytest.mark.parametrize(
     ("helm", "why"),
     [

@@ -61,9 +61,9 @@ def test_an_unquoted_number_is_marked_as_helm_prints_it() -> None:
 
 
 def test_leaves_are_what_an_image_may_be_made_of() -> None:
-    text = "image: {repository: acme/api, tag: 1, pullPolicy: Always}\nreplicas: 2\nhub: ghcr.io\nurl: ghcr.io/acme/x:1\nname: x\n"
+    text = "image: {repository: acme/api, tag: 1, pullPolicy: Always}\nreplicas: 2\nhub: ghcr.io\nurl: ghcr.io/acme/x:1\nname: x\nproxy: acme/proxy:v2\nlisten: host/path:80\n"
     found = {scalar.text for scalar in leaves(node(text))}
-    assert found == {"acme/api", "1", "ghcr.io", "ghcr.io/acme/x:1"}
+    assert found == {"acme/api", "1", "ghcr.io", "ghcr.io/acme/x:1", "acme/proxy:v2"}
 
 
 def test_a_list_with_a_marked_leaf_stays_whole() -> None:

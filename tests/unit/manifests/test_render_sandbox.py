@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.limits import DEFAULT
 from auditor.manifests.render import sandbox

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Form, Unreadable
 from auditor.model.reference import Reference

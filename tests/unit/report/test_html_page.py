@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
-from dataclasses import replace
 from html import unescape
 from typing import Any
+
+from msgspec.structs import replace
 
 from auditor.model.finding import Level
 from auditor.model.report import JudgedUse, Report
@@ -126,7 +128,7 @@ def test_one_reference_under_two_rules_has_two_links() -> None:
 
 def test_thousands_of_places_are_counted_not_listed() -> None:
     use = samples.use("ghcr.io/acme/api:2.1", "a.yaml", 1)
-    uses = tuple(JudgedUse(replace(use.use, root=str(n)), use.change) for n in range(1000))
+    uses = tuple(JudgedUse(dataclasses.replace(use.use, root=str(n)), use.change) for n in range(1000))
     image = samples.image("ghcr.io/acme/api:2.1", Verdict.VERIFIED, *uses)
     (told,) = data(Report(run=samples.run(), images=(image,)))["images"]
     assert len(told["uses"]) + told["moreUses"] == 1000

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
@@ -186,7 +187,7 @@ def test_only_the_issuer_of_github_vouches_for_names_without_their_host() -> Non
     subject = "https://github.com/acme/api/.github/workflows/release.yaml@refs/heads/main"
     own = Identity("https://token.actions.githubusercontent.com", subject)
     assert signer_words(own) == "acme/api/.github/workflows/release.yaml@refs/heads/main"
-    assert signer_words(replace(own, issuer="https://evil.example")) == subject
+    assert signer_words(dataclasses.replace(own, issuer="https://evil.example")) == subject
     assert signer_words(None) == "nobody"
 
 
@@ -210,7 +211,7 @@ def test_an_unpinned_image_that_verifies_is_pinned_to_what_was_verified() -> Non
     text = render(replace(clear, findings=(finding,)), "markdown")
     assert f'-newTag: "3.4"\n+newTag: "3.4"\n+digest: {web.digest}\n' in text
     place = replace(web.uses[0].use.place, key_path="spec.containers[0].image")
-    whole = replace(web, uses=(replace(web.uses[0], use=replace(web.uses[0].use, place=place)),))
+    whole = replace(web, uses=(replace(web.uses[0], use=dataclasses.replace(web.uses[0].use, place=place)),))
     finding = samples.finding_for(whole, "unpinned-image", Level.ERROR, "not pinned", "pin it")
     text = render(replace(clear, images=(whole,), findings=(finding,)), "markdown")
     assert f"-image: ghcr.io/acme/web:3.4\n+image: ghcr.io/acme/web:3.4@{web.digest}\n" in text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.finding import Finding, Level
 from auditor.model.place import Place
@@ -77,7 +78,8 @@ def moved(report: Report, lines: int) -> Report:
     return replace(
         report,
         findings=tuple(
-            replace(f, place=replace(f.place, line=f.place.line + lines) if f.place else None) for f in report.findings
+            dataclasses.replace(f, place=replace(f.place, line=f.place.line + lines) if f.place else None)
+            for f in report.findings
         ),
     )
 
@@ -89,13 +91,13 @@ def hashes(report: Report) -> list[str]:
 def test_fingerprints_stay_when_lines_move_and_change_with_the_tag() -> None:
     report = samples.failing()
     assert hashes(report) == hashes(moved(report, 40))
-    newer = replace(report, findings=(replace(report.findings[0], image="ghcr.io/acme/api:2.2"),))
+    newer = replace(report, findings=(dataclasses.replace(report.findings[0], image="ghcr.io/acme/api:2.2"),))
     assert hashes(newer)[0] not in hashes(report)
 
 
 def test_equal_fingerprints_are_counted() -> None:
     finding = samples.failing().findings[0]
-    twin = replace(finding, place=Place("apps/other.yaml", 3))
+    twin = dataclasses.replace(finding, place=Place("apps/other.yaml", 3))
     assert finding.fingerprint == twin.fingerprint
     first, second = hashes(Report(run=samples.run(), findings=(finding, twin)))
     assert first.rpartition(":")[0] == second.rpartition(":")[0]
@@ -115,7 +117,7 @@ def test_category_names_the_analysis() -> None:
 
 def test_more_results_than_an_upload_takes_are_counted() -> None:
     finding = samples.failing().findings[0]
-    many = tuple(replace(finding, image=f"ghcr.io/acme/i:{n}") for n in range(25_010))
+    many = tuple(dataclasses.replace(finding, image=f"ghcr.io/acme/i:{n}") for n in range(25_010))
     run = sarif(Report(run=samples.run(), findings=many))
     assert len(run["results"]) == 25_000
     notes = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.finding import Finding, Level, Waived
 from auditor.model.place import Place
@@ -81,7 +82,7 @@ def test_label_tells_the_rule_that_decides() -> None:
     report = samples.clear()
     pin = samples.finding_for(report.images[0], "unpinned-image", Level.ERROR, "not pinned", "pin it")
     assert view(replace(report, findings=(pin,))).gating[0].label == "verified, unpinned-image"
-    assert view(replace(report, findings=(replace(pin, waived=WAIVED),))).gating[0].label == "verified"
+    assert view(replace(report, findings=(dataclasses.replace(pin, waived=WAIVED),))).gating[0].label == "verified"
     assert view(samples.failing()).gating[0].label == "wrong-signer"
 
 

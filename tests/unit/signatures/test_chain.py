@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA224, SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.signatures.certificate import load_leaf
 from auditor.signatures.chain import Issuer, check_chain, issuers_of
-from auditor.signatures.names import issuer_and_subject
+from auditor.signatures.names import issuer_and_subject, stated_algorithms
 from auditor.signatures.refusal import Refusal
 from auditor.signatures.root import Authority, Window
+from fixtures.sigstore import der
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 LONG = timedelta(days=3650)
 KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("root", "middle", "leaf", "stranger")}
 
 
-@dataclass(frozen=True, slots=True)
-class CA:
+class CA(Struct, frozen=True):
     """How a CA certificate is made; the default is a good one."""
 
     constrained: bool = True
@@ -142,6 +144,58 @@ def test_chain_that_is_none_is_not_followed() -> None:
 def test_leaf_with_the_right_names_and_the_wrong_signature() -> None:
     assert not accepted(certificate("leaf", "middle", None, "stranger"), issuers(GOOD, GOOD))
     assert not accepted(certificate("leaf", "stranger", None), issuers(GOOD, GOOD))
+
+
+Hash: TypeAlias = SHA224 | SHA256 | SHA384 | SHA512
+SHA_256 = SHA256()
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _leaf_below(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, algorithm: Hash = SHA_256) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "middle")])
+    builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(name).serial_number(7)
+    builder = builder.not_valid_before(AT).not_valid_after(AT + LONG).public_key(KEYS["leaf"].public_key())
+    return builder.sign(key, algorithm).public_bytes(Encoding.DER)
+
+
+def _stands(leaf: bytes, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = KEYS["middle"]) -> bool:
+    """Whether the leaf is taken for one by the authority `middle` with this key."""
+    (good, *_) = issuers(GOOD, GOOD)
+    if isinstance(key, rsa.RSAPrivateKey):
+        name = good.certificate.subject
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = builder.serial_number(1).not_valid_before(AT).not_valid_after(AT + LONG)
+        good = replace(good, certificate=builder.sign(key, SHA256()), key=key.public_key())
+    try:
+        return check_chain(load_leaf(leaf), [good], [AT]) is good
+    except Refusal:
+        return False
+
+
+@pytest.mark.parametrize("algorithm", [SHA224(), SHA256(), SHA384(), SHA512()], ids=lambda each: str(each.name))
+def test_leaves_are_signed_with_any_hash_that_the_library_takes(algorithm: Hash) -> None:
+    assert _stands(_leaf_below(KEYS["middle"], algorithm))
+    assert not _stands(_leaf_below(KEYS["stranger"], algorithm))
+
+
+def test_authorities_with_rsa_keys_issue_too() -> None:
+    assert _stands(_leaf_below(RSA), RSA)
+    assert not _stands(_leaf_below(rsa.generate_private_key(public_exponent=65537, key_size=2048)), RSA)
+    assert not _stands(_leaf_below(RSA)), "the key is of another kind than the signature"
+    assert not _stands(_leaf_below(KEYS["middle"]), RSA), "the key is of another kind than the signature"
+
+
+def test_leaf_that_states_two_algorithms_is_refused() -> None:
+    """The authority did sign it, with the algorithm outside; inside, where it is signed, another one is stated."""
+    other = x509.load_der_x509_certificate(_leaf_below(KEYS["middle"], SHA384()))
+    good = _leaf_below(KEYS["middle"])
+    outside = stated_algorithms(good)[1]
+    signature = KEYS["middle"].sign(other.tbs_certificate_bytes, ec.ECDSA(SHA256()))
+    bits = der.tlv(0x03, b"\x00" + signature)
+    forged = der.tlv(0x30, other.tbs_certificate_bytes + outside + bits)
+    assert stated_algorithms(good)[0] == outside
+    assert stated_algorithms(forged)[0] != stated_algorithms(forged)[1] == outside
+    assert not _stands(forged)
 
 
 def test_every_certificate_above_must_be_valid_at_the_time() -> None:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode, b64encode
+from itertools import product
+
 import pytest
 
-from auditor.signatures.encoding import Json, Malformed, decode_base64, natural, number, parse_object, text_of
+from auditor.signatures.encoding import (
+    Json,
+    Malformed,
+    decode_base64,
+    is_base64_of,
+    natural,
+    number,
+    parse_object,
+    text_of,
+)
 from auditor.signatures.envelope import parse_envelope
 from auditor.signatures.root import moment
 
@@ -43,6 +56,36 @@ def test_base64(text: str) -> None:
 def test_other_spellings_of_base64_are_malformed(text: Json) -> None:
     with pytest.raises(Malformed):
         decode_base64(text, "it")
+
+
+def test_text_is_base64_exactly_where_its_bytes_encode_to_it() -> None:
+    """Every text of up to eight characters out of some that matter, against the plain definition."""
+    for length in range(9):
+        for characters in product("AB=\n", repeat=length):
+            text = "".join(characters)
+            try:
+                decoded = decode_base64(text, "it")
+            except Malformed:
+                decoded = None
+            assert decoded == _plainly_decoded(text), repr(text)
+
+
+def _plainly_decoded(text: str) -> bytes | None:
+    try:
+        decoded = b64decode(text)
+    except binascii.Error:
+        return None
+    return decoded if b64encode(decoded).decode() == text else None
+
+
+def test_text_is_the_base64_of_one_content() -> None:
+    assert is_base64_of("YWJj", b"abc", "it")
+    assert is_base64_of("", b"", "it")
+    assert not is_base64_of("YWJk", b"abc", "it")
+    assert not is_base64_of("", b"abc", "it")
+    for malformed in ("YW Jj", "YWJj\n", "YR==", None, 1):
+        with pytest.raises(Malformed):
+            is_base64_of(malformed, b"abc", "it")
 
 
 def test_line_breaks_in_base64_only_where_they_are_allowed() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.evidence import Signed
 from auditor.model.reference import Digest
@@ -54,11 +55,11 @@ def test_no_attack_is_taken_on_strict_terms(attack: Attack) -> None:
 
 
 def sig(**ceremony: object) -> Stored:
-    return sig_layer(STACK.sign(SCENE.digest, SCENE.claimant, SCENE.at, replace(REKOR_V1, **ceremony)))  # type: ignore[arg-type]
+    return sig_layer(STACK.sign(SCENE.digest, SCENE.claimant, SCENE.at, replace(REKOR_V1, **ceremony)))
 
 
 def outcome(stored: Stored, **switches: object) -> type:
-    return type(examine(as_material(stored), DIGEST, replace(STRICT, **switches)))  # type: ignore[arg-type]
+    return type(examine(as_material(stored), DIGEST, dataclasses.replace(STRICT, **switches)))  # type: ignore[arg-type]
 
 
 def test_without_the_log_its_time_counts_for_nothing() -> None:

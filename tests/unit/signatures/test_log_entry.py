@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.model.evidence import Signed, Step
 from auditor.model.reference import Digest
@@ -132,6 +133,24 @@ def test_certificate_that_is_no_text() -> None:
     body = json.loads(entry_of(candidate).body)
     body["spec"]["signature"]["publicKey"]["content"] = "/w=="
     assert refused(candidate, with_body(entry_of(candidate), body))
+
+
+def test_certificate_of_the_entry_is_compared_as_it_is_spelt_and_as_it_is_meant() -> None:
+    """Line breaks and blanks around PEM say nothing; what is not ASCII is no PEM, though it be the annotation's very text."""
+    good = made(EntryKind.HASHEDREKORD_1)
+    assert good.pem is not None
+
+    def logged(pem: str) -> LogEntry:
+        body = json.loads(entry_of(good).body)
+        body["spec"]["signature"]["publicKey"]["content"] = b64encode(pem.encode()).decode()
+        return with_body(entry_of(good), body)
+
+    check_about(good, logged(good.pem))
+    check_about(good, logged(f"{good.pem}\n"))
+    check_about(replace(good, pem=None), logged(good.pem))
+    spaced = f"\u2003{good.pem}"
+    assert refused(good, logged(spaced))
+    assert refused(replace(good, pem=spaced), logged(spaced))
 
 
 @pytest.mark.parametrize("kind", list(EntryKind))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditor.model.evidence import KeySigned, Signature, Signed
 from auditor.model.reference import Digest
@@ -35,8 +36,7 @@ HOUR: Final = timedelta(hours=1)
 IN_ENVELOPE: Final = Ceremony(kind=EntryKind.HASHEDREKORD_1)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A bundle, the trusted root, and the key where one is to have signed."""
 
     bundle: Mapping[str, Any]
@@ -45,8 +45,7 @@ class Case:
     artifact: bytes = ARTIFACT
 
 
-@dataclass(frozen=True, slots=True)
-class Stage(Scene):
+class Stage(Scene, frozen=True):
     """The scene, and how things are usually made on it."""
 
     key: Any = field(default_factory=lambda: derive("suite", "managed"))

@@ -1,10 +1,10 @@
 """The files of a commit, straight from the object database."""
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.errors import SourceError
 from auditor.limits import DEFAULT

@@ -6,10 +6,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT

@@ -1,10 +1,10 @@
 """Folders and memory as trees."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.errors import SourceError
 from auditor.limits import DEFAULT

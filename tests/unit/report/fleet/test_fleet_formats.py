@@ -7,13 +7,13 @@ import io
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auditor.model.evidence import Fault, FaultKind, Form, Unreadable
 from auditor.model.finding import Level
