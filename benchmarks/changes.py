@@ -21,16 +21,22 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def narrow(change: Change) -> int:
-    """Read what the change reaches; how many uses that is."""
+    """Read what the change reaches, or everything where that is not known; how many uses that is."""
     base, shared, settings = change.merge_bases[0], Shared(), ManifestSettings()
-    within = reach((base, change.head), settings, shared, differing(base, change.head))
-    if not isinstance(within, Reach):
-        raise TypeError(f"the whole tree would be read: {within}")
+    found = reach((base, change.head), settings, shared, differing(base, change.head))
+    reached = found if isinstance(found, Reach) else None
 
     def read(tree: Tree, before: Inventory | None, within: Reach | None) -> Inventory:
         return inventory(tree, settings, shared, before=before, within=within)
 
-    return len(read_trees((base,), None, change.head, read, within).after.uses)
+    return len(read_trees((base,), None, change.head, read, reached).after.uses)
+
+
+def why_whole(change: Change) -> str | None:
+    """Why `narrow` reads everything; None where it does not."""
+    base = change.merge_bases[0]
+    found = reach((base, change.head), ManifestSettings(), Shared(), differing(base, change.head))
+    return None if isinstance(found, Reach) else found
 
 
 def whole(change: Change) -> int:

@@ -33,7 +33,7 @@ from benchmarks.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = Path(os.environ.get("AUDITOR_SHARED", ROOT.parent / "shared")) / "corpus" / "repos"
 
-_TAG = re.compile(rb"\b(?:image|newTag): *[\"']?[\w./-]+(?::[\w.-]+)?")
+TAG = re.compile(rb"\b(?:image|newTag): *[\"']?[\w./-]+(?::[\w.-]+)?")
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -92,7 +92,7 @@ def cost_of(repository: Path, path: str) -> tuple[float, str]:
     """CPU of reading what a change of one line of a file reaches, in base and head: its first image gets another tag."""
     git(repository, "checkout", "-q", "-B", "change", "main")
     content = (repository / path).read_bytes()
-    changed = _TAG.sub(rb"\g<0>-changed", content, count=1)
+    changed = TAG.sub(rb"\g<0>-changed", content, count=1)
     (repository / path).write_bytes(changed if changed != content else content + b"\n# one line\n")
     git(repository, "commit", "-q", "-a", "-m", "change")
     with open_change(repository, "main", "change") as change:

@@ -8,7 +8,7 @@ import posixpath
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -52,8 +52,12 @@ class Shared(Struct):
     contents: dict[tuple[str, str, str], Contents] = field(default_factory=dict)
     documents: dict[tuple[str, str], tuple[Node | yaml.Broken, ...]] = field(default_factory=dict)
     roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
+    built: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    """What kustomizations of one tree make, for the others (`auditor.manifests.kustomize.build`)."""
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
+    holding: dict[tuple[bytes, ...], dict[str, bytes]] = field(default_factory=dict)
+    """The files that hold one of these words, by content identity, with their content (`auditor.manifests.holding`)."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
     """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
     _prefilters: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)

@@ -61,7 +61,9 @@ def inventory(
     )
     with rendering(reader, renderers, settings.kube_version, changed, settings.api_versions) as rendered:
         builder = Builder(reader, limits, inflate=rendered.charts.inflated)
-        plan = planned(reader, builder, found, settings, _earlier(before))
+        plan = planned(
+            reader, builder, found, settings, _earlier(before), deployers=within is None or not within.is_known(tree)
+        )
         scan = Scan(reader, rendered, builder, plan, every=every)
         parts = list(scan.parts(found, before, within))
     chosen = Chosen.of(settings)

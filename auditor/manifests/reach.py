@@ -32,6 +32,8 @@ from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.orders import held
 from auditor.manifests.helm.settings import deploys
+from auditor.manifests.kustomize.kustomization import Kustomization, join
+from auditor.manifests.nodes import scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.survey import CHART, Survey, survey, survey_again
 from auditor.manifests.text import mentions, plain
@@ -69,6 +71,19 @@ class Reach:
         """What a tree says of itself, and what of it the change reaches."""
         return self.grounds.get(id(reader.tree)) or surveyed(reader, settings, self.paths)
 
+    def is_known(self, tree: Tree) -> bool:
+        """Whether it was one of the trees: then no object in it deploys by rules of its own."""
+        return id(tree) in self.grounds
+
+    def alone_holds(self, files: Iterable[str]) -> bool:
+        """Whether nothing that may be left out of a root loads any of these files, so that no gap there is said of them.
+
+        What names a touched file is reached, and so is what loads a kustomization that is reached: only the file of that
+        kustomization may be loaded as if it were a manifest.
+        """
+        wanted = frozenset(files)
+        return not wanted or all(ground.alone_holds(wanted) for ground in self.grounds.values())
+
 
 class Surveyed(Struct, frozen=True):
     """What a tree says of itself. `touched`: what the change touches, by all names that the tree has for it."""
@@ -83,6 +98,25 @@ class Surveyed(Struct, frozen=True):
     def manifests(self) -> frozenset[str]:
         """The files that may hold an object: loose ones, and what kustomizations load."""
         return frozenset((*self.found.files, *self.found.claims))
+
+    def alone_holds(self, files: frozenset[str]) -> bool:
+        """Whether all of the files are touched, or kustomizations that the change reaches and nobody loads as a file."""
+        rest = files - self.touched
+        if not rest:
+            return True
+        every = self.found.kustomizations
+        if not rest <= {every[one].path for one in self.affected if one in every}:
+            return False
+        if any(entry.kind is EntryKind.SYMLINK for entry in self.tree.entries().values()):
+            return False  # they have other names too
+        left = (item for directory, item in every.items() if directory not in self.affected)
+        return not any(_names(item, rest) for item in left)
+
+
+def _names(item: Kustomization, kustomizations: frozenset[str]) -> bool:
+    """Whether a kustomization names one of the files of these kustomizations."""
+    texts = (part for scalar in scalars(item.node) for part in (scalar.text, scalar.text.partition("=")[2]))
+    return any("ustomization" in text and join(item.directory, text) in kustomizations for text in texts)
 
 
 def surveyed(reader: Reader, settings: ManifestSettings, touched: frozenset[str]) -> Surveyed:

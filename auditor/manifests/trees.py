@@ -52,10 +52,11 @@ def asked(read: Iterable[Inventory], within: Reach) -> Reach:
     """What to read beside what was read, so that what differs between the trees is what would differ if all were read.
 
     A reference is asked for where a root has it in one tree, and not so in another. A gap may stand in what is left out too,
-    as what loads the same file: where any differs, nothing is left out.
+    as what loads the same file: where such a one differs, nothing is left out.
     """
     inventories = tuple(read)
-    if _differing({_said(gap) for gap in each.gaps} for each in inventories):
+    differing_gaps = _differing({_said(gap) for gap in each.gaps} for each in inventories)
+    if not within.alone_holds(file for file, _ in differing_gaps):
         return dataclasses.replace(within, roots=frozenset())
     differing = _differing({_key(use) for use in each.uses if use.root in within.roots} for each in inventories)
     references = frozenset(reference for reference, _ in differing)
@@ -69,9 +70,9 @@ def _differing(sets: Iterable[set[_T]]) -> set[_T]:
     return set().union(*every) - every[0].intersection(*every)
 
 
-def _said(gap: Gap) -> Hashable:
+def _said(gap: Gap) -> tuple[str, Hashable]:
     """All that is said of a gap but its line."""
-    return gap.place.file, gap.place.key_path, gap.what, gap.why, gap.rule, gap.root, gap.image
+    return gap.place.file, (gap.place.key_path, gap.what, gap.why, gap.rule, gap.root, gap.image)
 
 
 def _key(use: Use) -> tuple[str, Hashable]:

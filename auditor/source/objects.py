@@ -16,6 +16,10 @@ from auditor.source.tree import Unreadable
 
 _AHEAD: Final = 64
 """Requests sent ahead: 4 KiB at most, so that writing them never waits for git while git waits for us to read."""
+_KEPT_BYTES: Final = 16 * 1024 * 1024
+"""Content that is kept: manifests are looked at for deployers, for settings and for images, one look after the other."""
+_KEPT_SIZE: Final = 64 * 1024
+"""What is larger is seldom looked at twice, and would push out many that are."""
 
 
 class Supply(Protocol):
@@ -37,11 +41,12 @@ class Blobs:
         self._asked: deque[str] = deque()
         self._waiting: deque[str] = deque()
         self._expected: Counter[str] = Counter()
+        self._kept = Kept()
 
     def expect(self, names: Iterable[str]) -> None:
         """These will be read soon, in this order. Some may be left out, and others read in between."""
         with self._lock:
-            added = list(names)
+            added = [name for name in names if name not in self._kept]
             if self._supply is not None:
                 self._supply.bring(added)
             self._waiting.extend(added)
@@ -50,18 +55,26 @@ class Blobs:
     def read(self, name: str, path: str) -> bytes:
         """The blob's bytes, at most the limit. Raises Unreadable, naming `path`."""
         with self._lock:
-            if self._expected[name] > 0:
-                return self._next(name, path)
-            if self._supply is not None:
-                self._supply.bring([name])
-            self._direct.ask([name])
-            return self._direct.answer(path)
+            content = self._kept.get(name)
+            if content is None:
+                content = self._fetch(name, path)
+                self._kept.put(name, content)
+            return content
+
+    def _fetch(self, name: str, path: str) -> bytes:
+        if self._expected[name] > 0:
+            return self._next(name, path)
+        if self._supply is not None:
+            self._supply.bring([name])
+        self._direct.ask([name])
+        return self._direct.answer(path)
 
     def close(self) -> None:
         """End the commands. Reading again starts them again."""
         with self._lock:
             for names in (self._asked, self._waiting, self._expected):
                 names.clear()
+            self._kept = Kept()
             self._direct.close()
             self._ahead.close()
 
@@ -92,6 +105,31 @@ class Blobs:
         more = [self._waiting.popleft() for _ in range(min(_AHEAD - len(self._asked), len(self._waiting)))]
         self._asked.extend(more)
         self._ahead.ask(more)
+
+
+class Kept:
+    """Content that was read last, by object name, up to a bound."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+        self._size = 0
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._contents
+
+    def get(self, name: str) -> bytes | None:
+        """The content; None where it is not kept."""
+        return self._contents.get(name)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Keep it, and let go of what has been kept longest."""
+        if len(content) > _KEPT_SIZE or name in self._contents:
+            return
+        self._contents[name] = content
+        self._size += len(content)
+        while self._size > _KEPT_BYTES:
+            first = next(iter(self._contents))
+            self._size -= len(self._contents.pop(first))
 
 
 class Channel:

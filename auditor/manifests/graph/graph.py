@@ -28,7 +28,7 @@ from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
-from auditor.source.tree import EntryKind, Unreadable
+from auditor.source.tree import EntryKind, Unreadable, expect
 
 _MARK: Final = re.compile(rb"kustomize\.toolkit\.fluxcd\.io/|\bkind[\"']?\s*:\s*[\"']?Application", re.ASCII)
 _WORDS: Final = (b"kustomize.toolkit.fluxcd.io/", b"Application")
@@ -96,10 +96,19 @@ def _is_marked(reader: Reader, path: str) -> bool:
     return known
 
 
+def _expect(reader: Reader, files: Iterable[str]) -> None:
+    """All that is not known yet is looked into, one after the other."""
+    known = reader.shared.deployers
+    ours = (path for path in files if reader.files[path].kind is EntryKind.FILE)
+    expect(reader.tree, [path for path in ours if reader.tree.content_id(path) not in known])
+
+
 def graph(reader: Reader, builder: Builder, ground: Ground, settings: ManifestSettings) -> Graph:
     """Follow every deployer of the tree."""
     inside = sorted(ground.claims.keys() - set(ground.files))
-    marks = [path for path in (*ground.files, *inside) if _holds(reader, path)]
+    files = (*ground.files, *inside)
+    _expect(reader, files)
+    marks = [path for path in files if _holds(reader, path)]
     return _Walk(reader, builder, ground, settings, marks).run() if marks else Graph()
 
 
@@ -221,15 +230,16 @@ class _Walk:
             if isinstance(one, Gap):
                 self._gaps[one] = None
                 continue
-            self._homes.setdefault((one.directory, one.identity), set()).add(home)
+            identity = one.identity
+            self._homes.setdefault((one.directory, identity), set()).add(home)
             ways = self._found.setdefault(one.directory, {})
-            if one.identity in ways:
+            if identity in ways:
                 continue
             if self._count + len(self._waiting) >= self._reader.limits.deployments:
                 why = f"more than {self._reader.limits.deployments} directories are deployed: this one is not looked at"
                 self._gaps[unrendered(one.place, "too many deployments", why)] = None
                 return
-            ways[one.identity] = one
+            ways[identity] = one
             self._covered.update(one.files or ())
             self._covered.update(self._components(one))
             self._waiting.append(one)
@@ -255,6 +265,8 @@ class _Walk:
             yield replace(way, homes=frozenset(homes))
 
     def _deployments(self, item: Object, root: str, above: Deployment | None) -> Iterator[Deployment | Gap]:
+        if not is_deployer(item):
+            return
         if above is not None:
             item = above.filled_object(item)
         for one in self._opened(item):
@@ -293,7 +305,7 @@ def _is_over(way: Deployment, seed: str) -> bool:
 
 def deployed(builder: Builder, way: Deployment) -> Built:
     """The objects of a directory with what its deployer puts on top, before variables are filled in."""
-    return builder.deployed(way.directory, way.identity, way.on, way.charts)
+    return builder.deployed(way.directory, way.identity, way.place, way.on, way.charts)
 
 
 __all__ = ["Deployment", "Graph", "Ground", "deployed", "graph"]

@@ -93,13 +93,24 @@ def build(builder: Builder, root: str, way: Deployment | None, spare: Spares | N
     """The objects of a directory as it is deployed, before variables are filled in. `spare`: what may be left out."""
     if way is None or is_plain(way):
         return builder.build(root, spare=spare)
-    return builder.deployed(root, way.identity, way.on, way.charts)
+    return builder.deployed(root, way.identity, way.place, way.on, way.charts)
 
 
-def plan(reader: Reader, builder: Builder, found: Entries, settings: ManifestSettings, before: Before) -> Plan:
-    """Follow what the tree deploys, and put it together with the entry points that nothing names."""
+def plan(
+    reader: Reader,
+    builder: Builder,
+    found: Entries,
+    settings: ManifestSettings,
+    before: Before,
+    *,
+    deployers: bool = True,
+) -> Plan:
+    """Follow what the tree deploys, and put it together with the entry points that nothing names.
+
+    `deployers`: whether the tree may hold any.
+    """
     ground = Ground(found.kustomizations, found.links, found.claims, found.roots, found.files)
-    made = graph(reader, builder, ground, settings)
+    made = graph(reader, builder, ground, settings) if deployers else Graph()
     ways: list[tuple[str, Deployment | None]] = []
     named: list[str] = []
     entry_points = frozenset(found.roots)

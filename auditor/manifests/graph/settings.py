@@ -15,17 +15,17 @@ from itertools import islice, product
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auditor.manifests.files import MANIFESTS, Reader
+from auditor.manifests.files import Reader
+from auditor.manifests.holding import holding
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object, objects
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-from auditor.source.tree import EntryKind, Unreadable
 
 _KINDS = ("ConfigMap", "Secret")
-_LOOKED_FOR = (*_KINDS, "ArtifactGenerator")
+_LOOKED_FOR = (b"ConfigMap", b"Secret", b"ArtifactGenerator")
 _ENCRYPTED = "ENC["
 
 
@@ -110,21 +110,8 @@ class Settings(Struct):
 
     def _files(self) -> dict[str, bytes]:
         if self._candidates is None:
-            self._candidates = {}
-            for path, entry in self.reader.files.items():
-                if entry.kind is EntryKind.FILE and path.lower().endswith(MANIFESTS):
-                    content = self._content(path)
-                    if len(content) <= self.reader.limits.rules_bytes and any(
-                        k.encode() in content for k in _LOOKED_FOR
-                    ):
-                        self._candidates[path] = content
+            self._candidates = holding(self.reader, _LOOKED_FOR)
         return self._candidates
-
-    def _content(self, path: str) -> bytes:
-        try:
-            return self.reader.bytes_of(path)
-        except Unreadable:
-            return b""  # told where the file is read for its images
 
     def _generated(self, kind: str, name: str) -> Iterator[tuple[str, dict[str, Scalar]]]:
         key = "configMapGenerator" if kind == "ConfigMap" else "secretGenerator"

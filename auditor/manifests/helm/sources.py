@@ -10,13 +10,13 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from auditor.manifests.files import MANIFESTS, Reader
+from auditor.manifests.files import Reader
 from auditor.manifests.graph.settings import nearness
 from auditor.manifests.helm.semver import is_exact
 from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci, wanted
+from auditor.manifests.holding import holding
 from auditor.manifests.nodes import Mapping
 from auditor.manifests.objects import Object, objects
-from auditor.source.tree import EntryKind, Unreadable
 
 _KINDS: Final = ("HelmRepository", "OCIRepository", "HelmChart")
 _WORDS: Final = tuple(kind.encode() for kind in _KINDS)
@@ -80,7 +80,7 @@ class Sources(Struct):
     def _objects(self, kind: str, name: str) -> list[Object]:
         """The objects of that name. The files that may hold one are what the answer depends on."""
         if self._files is None:
-            self._files = tuple(path for path in self.reader.files if self._may_hold(path))
+            self._files = tuple(holding(self.reader, _WORDS))
             for path in self._files:
                 for document in self.reader.documents(path):
                     if isinstance(document, Mapping):
@@ -88,16 +88,6 @@ class Sources(Struct):
                             self._found.setdefault((item.kind, item.name), []).append(item)
         self.reader.note({path: self.reader.identity(path) for path in self._files})
         return self._found.get((kind, name), [])
-
-    def _may_hold(self, path: str) -> bool:
-        entry = self.reader.files[path]
-        if entry.kind is not EntryKind.FILE or not path.lower().endswith(MANIFESTS):
-            return False
-        try:
-            content = self.reader.bytes_of(path)
-        except Unreadable:
-            return False  # told where the file is read for its images
-        return len(content) <= self.reader.limits.rules_bytes and any(word in content for word in _WORDS)
 
 
 def _said(item: Object) -> tuple[str, ...]:

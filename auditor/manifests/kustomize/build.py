@@ -14,6 +14,7 @@ Source: sigs.k8s.io/kustomize/api/internal/target (accumulateTarget, configureBu
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping as Paths
 from typing import Final, Protocol, Self, TypeAlias
 
 from msgspec import Struct, field
@@ -73,6 +74,14 @@ def _unknown_chart(kustomization: Kustomization, chart: Mapping, key_path: str) 
     return chart_gap(chart, Place(kustomization.path, chart.line, 1, key_path))
 
 
+class _Known(Struct, frozen=True):
+    """What was built, and everything that was looked at for it: content identity by path."""
+
+    built: Built
+    seen: Paths[str, str]
+    inflates: bool
+
+
 class Builder(Struct):
     """Builds kustomizations of one tree; what several roots load is built once."""
 
@@ -82,7 +91,9 @@ class Builder(Struct):
     """Makes the objects of a chart, or says why it cannot."""
     _given: tuple[str, Mapping] | None = None
     """What a deployer says to the charts of all that it builds, with what tells it from others."""
-    _built: dict[tuple[str, str | None], tuple[Built, dict[str, str]]] = field(default_factory=dict)
+    _built: dict[tuple[str, str | None], _Known] = field(default_factory=dict)
+    _inflated: int = 0
+    """How often a chart was inflated: what that makes depends on more than what is looked at here."""
 
     def build(self, directory: str, stack: tuple[str, ...] = (), spare: Spares | None = None) -> Built:
         """The objects of the kustomization in `directory`. `stack` are those that are loading it.
@@ -91,32 +102,35 @@ class Builder(Struct):
         """
         given = f"\0{self._given[0]}" if self._given else None
         key = (directory, given if spare is None else _SPARED)
-        known = self._built.get(key)
+        known = self._built.get(key) or (self._shared(key, "") if spare is None else None)
         if known is None:
+            inflated = self._inflated
             with self.reader.tracing() as seen:
                 state = State(self.reader)
                 self._run(directory, state, stack, spare)
-                known = (_built(state), seen)
+            known = _Known(_built(state), seen, inflates=self._inflated != inflated)
             # What is cut short because of who loads it must not serve others.
-            if not any(gap.what == CYCLE for gap in known[0].gaps):
-                self._built[key] = known
-        self.reader.note(known[1])
-        return known[0]
+            if not any(gap.what == CYCLE for gap in known.built.gaps):
+                self._keep(key, known, "" if spare is None else None)
+        return self._noted(known)
 
     def deployed(
         self,
         directory: str,
         identity: str,
+        where: Place,
         on: Callable[[Kustomization | None], Kustomization],
         charts: Mapping,
     ) -> Built:
         """The objects of a directory as something deploys it; `on` makes the kustomization of the directory's own.
 
-        `identity` tells this way of deploying it from others; `charts` counts for charts that do not say it themselves.
+        `identity` tells this way of deploying it from others, `where` those that say the same in another place; `charts` counts
+        for charts that do not say it themselves.
         """
         key = (directory, identity)
-        known = self._built.get(key)
+        known = self._built.get(key) or self._shared(key, f"{identity} {where}")
         if known is None:
+            inflated = self._inflated
             with self.reader.tracing() as seen:
                 state = State(self.reader)
                 path = self._path(directory, state, ())
@@ -124,9 +138,33 @@ class Builder(Struct):
                 before, self._given = self._given, (identity, charts) if charts.entries else None
                 self._make(on(own), state, (directory,))
                 self._given = before
-            known = self._built[key] = (_built(state), seen)
-        self.reader.note(known[1])
-        return known[0]
+            known = _Known(_built(state), seen, inflates=self._inflated != inflated)
+            self._keep(key, known, f"{identity} {where}")
+        return self._noted(known)
+
+    def _keep(self, key: tuple[str, str | None], known: _Known, way: str | None) -> None:
+        """Build it once in this tree, and in others (`way`) that hold the same wherever was looked."""
+        self._built[key] = known
+        if way is not None and not known.inflates:
+            self.reader.shared.built.setdefault((key[0], self._among(way)), []).append(known)
+
+    def _shared(self, key: tuple[str, str | None], way: str) -> _Known | None:
+        """What was built in another tree, where everything that was looked at is the same in this one."""
+        identity, held = self.reader.identity, self.reader.shared.built
+        known: _Known
+        for known in held.get((key[0], self._among(way)), ()):
+            if all(identity(path) == one for path, one in known.seen.items()):
+                self._built[key] = known
+                return known
+        return None
+
+    def _among(self, way: str) -> str:
+        return f"{way}|{self.reader.filtered}{self.reader.kinds.identity}{self.limits}"
+
+    def _noted(self, known: _Known) -> Built:
+        self.reader.note(known.seen)
+        self._inflated += known.inflates
+        return known.built
 
     def _run(self, directory: str, state: State, stack: tuple[str, ...], spare: Spares | None = None) -> None:
         """One kustomization on what is loaded so far: nothing, or all that its parent has where it is a component."""
@@ -222,6 +260,7 @@ class Builder(Struct):
 
     def _charts(self, kustomization: Kustomization, state: State) -> None:
         for chart, key_path in kustomization.entries("helmCharts", "helmChartInflationGenerator"):
+            self._inflated += 1
             made = self.inflate(kustomization, self._on_terms(chart), key_path)
             if isinstance(made, Gap):
                 state.incomplete = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Paths
 from typing import Final
 
@@ -45,17 +45,22 @@ class Kustomization(Struct, frozen=True):
 
     def names(self, *keys: str) -> Iterator[tuple[Scalar, str]]:
         """The texts of lists under these keys, each with its key path."""
-        for key in keys:
+        for key in self._written(keys):
             for index, item in enumerate(self.node.items(key)):
                 if isinstance(item, Scalar) and item.text:
                     yield item, self.paths.get(id(item), f"{key}[{index}]")
 
     def entries(self, *keys: str) -> Iterator[tuple[Mapping, str]]:
         """The mappings of lists under these keys, each with its key path."""
-        for key in keys:
+        for key in self._written(keys):
             for index, item in enumerate(self.node.items(key)):
                 if isinstance(item, Mapping):
                     yield item, self.paths.get(id(item), f"{key}[{index}]")
+
+    def _written(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that are there: most kustomizations have two or three, and many are asked for."""
+        written = {key for key, _ in self.node.entries}
+        return [key for key in keys if key in written]
 
 
 def join(directory: str, path: str) -> str:

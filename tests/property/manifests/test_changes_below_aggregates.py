@@ -14,7 +14,7 @@ from auditor.manifests import kinds
 from auditor.manifests.inventory import Inventory, Shared, inventory
 from auditor.manifests.reach import Reach, reach
 from auditor.manifests.spare import last_name
-from auditor.manifests.trees import read_trees
+from auditor.manifests.trees import asked, read_trees
 from auditor.source.memory import MemoryTree
 from auditor.source.tree import Tree
 from tests.support.changes import gating
@@ -370,3 +370,36 @@ def test_a_sibling_is_read_where_it_may_hold_what_differs(image: str, *, read: b
     found = read_trees(trees[:1], None, trees[1], reading, within)
     assert image in {use.reference for use in found.after.uses}
     assert ("b/one.yaml" in {path for path, *_ in shared.contents}) is read
+
+
+def overridden(names: str) -> dict[str, str]:
+    """A root over `a`, whose override the change turns into one for nothing, and over `b`, which loads `names` too."""
+    images = [{"name": "nginx", "newTag": "2"}]
+    return {
+        "all/kustomization.yaml": json.dumps({"resources": ["../a", "../b"]}),
+        "a/kustomization.yaml": json.dumps({"resources": ["one.yaml"], "images": images}),
+        "a/one.yaml": pod("nginx:1"),
+        "b/kustomization.yaml": json.dumps({"resources": ["one.yaml", names]}),
+        "b/one.yaml": pod("ghcr.io/acme/api:1"),
+        "b/two.yaml": pod("ghcr.io/acme/web:1"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [("two.yaml", True), ("../a/kustomization.yaml", False), ("../a/./kustomization.yaml/", False)],
+)
+def test_a_gap_of_what_the_change_reaches(names: str, *, left: bool) -> None:
+    """It is said of the override alone, unless what is left out loads the file of the override as if it were a manifest."""
+    base = overridden(names)
+    head = {**base, "a/one.yaml": pod("httpd:1")}
+    trees = MemoryTree(encoded(base), "base"), MemoryTree(encoded(head), "head")
+    shared = Shared()
+    within = reach(trees, ManifestSettings(), shared, frozenset({"a/one.yaml"}))
+    assert isinstance(within, Reach)
+    read = [inventory(tree, ManifestSettings(), shared, within=within) for tree in trees]
+    assert len({len(each.gaps) for each in read}) == 2
+    assert bool(asked(read, within).roots) is left
+    whole = gating(encoded(base), encoded(head), narrow=False)
+    assert gating(encoded(base), encoded(head), narrow=True).same(whole)
+    assert whole.findings

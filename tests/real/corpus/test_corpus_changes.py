@@ -63,6 +63,15 @@ def one_line(files: Files, found: Survey) -> None:
         files[path] = b"".join((head, image, line.rstrip(), b"-changed", newline, after))
 
 
+def other_image(files: Files, found: Survey) -> None:
+    """Another image where kustomizations override by name, so that overrides are for nothing from then on."""
+    overriding = {each for each, item in found.kustomizations.items() if item.node.get("images") is not None}
+    claimed = [path for path, users in sorted(found.claims.items()) if users & overriding]
+    for path in some([path for path in claimed if IMAGE in files.get(path, b"")]):
+        head, image, rest = files[path].partition(IMAGE)
+        files[path] = b"".join((head, image, b" example.com/other/one:1 #", rest))
+
+
 def renamed(files: Files, found: Survey) -> None:
     for path in some([path for path in found.files if IMAGE in files.get(path, b"")]):
         files[posixpath.join(posixpath.dirname(path), "renamed.yaml")] = files.pop(path)
@@ -106,6 +115,7 @@ def added(files: Files, found: Survey) -> None:
 
 CHANGES: Final[tuple[Callable[[Files, Survey], None], ...]] = (
     one_line,
+    other_image,
     renamed,
     deleted,
     without_kustomization,
