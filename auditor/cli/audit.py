@@ -111,7 +111,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     with Workshop(settings, environment.variables, environment.progress, logins=chosen.logins) as workshop:
         ending = Ending(workshop.stop)
         with (
-            ending.after(options.max_time),
+            ending.after(settings.seconds),
             ending.on_termination(),
             _engine(options, workshop, environment) as engine,
             open_history(history, now=settings.started) as opened,

@@ -21,11 +21,8 @@ class Ending:
         return self._why
 
     @contextmanager
-    def after(self, seconds: float | None) -> Iterator[None]:
-        """End after so long; None: never."""
-        if seconds is None:
-            yield
-            return
+    def after(self, seconds: float) -> Iterator[None]:
+        """End after so long."""
         timer = threading.Timer(seconds, self._end, ("its time was over (--max-time)",))
         timer.daemon = True
         timer.start()

@@ -76,7 +76,8 @@ class Ground(Struct):
             return
         match _outcome(outcome):
             case Answered() as answered:
-                yield question(answered.ask), outcome
+                if not _is_cut_off(answered.evidence):
+                    yield question(answered.ask), outcome
             case Asked():
                 yield _JUDGED_BY, outcome
             case Failure() as failure:
@@ -125,6 +126,11 @@ class Awaiting:
 def question(ask: Ask) -> str:
     """A question as a key."""
     return wire.write(ask).decode("ascii")
+
+
+def _is_cut_off(evidence: Evidence) -> bool:
+    """Whether there is no answer because there was no time for one: that is no answer to keep."""
+    return any(fault.kind is FaultKind.DEADLINE for fault in evidence.faults)
 
 
 def _host(ask: Ask) -> str:

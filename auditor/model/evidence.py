@@ -6,6 +6,7 @@ never an exception that ends the run. Nothing in here depends on a rule: the sam
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
@@ -171,3 +172,14 @@ class Evidence(Struct, frozen=True):
     resolution: Resolution
     signatures: tuple[Signature, ...] = ()
     platforms: tuple[Platform, ...] | Fault | None = None
+
+    @property
+    def faults(self) -> Iterator[Fault]:
+        """Everything about it that could not be told."""
+        if isinstance(self.resolution, Fault):
+            yield self.resolution
+        if isinstance(self.platforms, Fault):
+            yield self.platforms
+        children = self.platforms if isinstance(self.platforms, tuple) else ()
+        for signatures in (self.signatures, *(child.signatures or () for child in children)):
+            yield from (each.fault for each in signatures if isinstance(each, Unreadable))

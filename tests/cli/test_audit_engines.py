@@ -498,7 +498,7 @@ def test_a_run_that_must_end_reports_what_it_has(estate: Estate, how: str) -> No
     ]
     environ = estate.house.process_environ()
     registry.forget()
-    limit = ["--max-time", "3s"] if how == "max-time" else []
+    limit = ["--max-time", "6s"] if how == "max-time" else []
     running = subprocess.Popen(
         [*told, *limit], cwd=estate.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -136,6 +137,9 @@ def trees(draw: st.DrawFn) -> dict[str, bytes]:
         body["images"] = draw(st.lists(entries(), max_size=2))
         if index:
             body["patches"] = draw(st.lists(patches(base), max_size=2))
+            for number, patch in enumerate(body["patches"]):
+                # No pod has two containers of one name; kustomize drops one of them where it merges lists, and ours keeps both.
+                patch["patch"] = re.sub('"(added|last)"', rf'"\1-{index}-{number}"', patch["patch"])
             if draw(st.booleans()):
                 body["namePrefix"] = "p-"
         files[f"{layer}/kustomization.yaml"] = json.dumps(body, indent=1)

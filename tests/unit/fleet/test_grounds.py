@@ -12,8 +12,8 @@ from auditor.fleet import wire
 from auditor.fleet.grounds import Awaiting, Ground, question
 from auditor.fleet.work import Answered, Asked, Asking, Job, Lost, ask_outcome
 from auditor.judge.ask import Ask
-from auditor.model.evidence import Absent, Evidence, Fault
-from auditor.model.reference import Reference
+from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Form, Platform, Resolved, Unreadable
+from auditor.model.reference import Digest, Reference
 
 TEXTS = [f"{host}/acme/{name}:1" for host in ("ghcr.io", "quay.io", "docker.io") for name in ("api", "web", "worker")]
 
@@ -66,6 +66,36 @@ def test_what_is_lost_piecewise_is_asked_one_by_one() -> None:
     assert isinstance(outcome, Answered)
     assert isinstance(outcome.evidence.resolution, Fault), "nobody could tell, which is not unsigned"
     assert [asked(each) for each in some.jobs(9, by_host=True)] == [[TEXTS[2]]]
+
+
+DIGEST = Digest("0" * 64)
+LATE = Fault(FaultKind.DEADLINE, "the time for this run was over before it was answered")
+UNREAD = Unreadable(Form.SIG, LATE)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        Evidence(LATE),
+        Evidence(Resolved(DIGEST), (UNREAD,)),
+        Evidence(Resolved(DIGEST), platforms=LATE),
+        Evidence(Resolved(DIGEST), platforms=(Platform("linux/amd64", DIGEST, (UNREAD,)),)),
+    ],
+)
+def test_what_there_was_no_time_for_is_no_answer_to_keep(evidence: Evidence) -> None:
+    """A run that goes on would take it for what the registry has said."""
+    some = ground(TEXTS[:1])
+    (job,) = some.jobs(9, by_host=False)
+    assert list(some.take(job, wire.write(Answered(ask(TEXTS[0]), evidence)))) == []
+    assert some.open() == [ask(TEXTS[0])]
+
+
+def test_what_nobody_could_tell_is_kept() -> None:
+    some = ground(TEXTS[:1])
+    (job,) = some.jobs(9, by_host=False)
+    fault = Evidence(Fault(FaultKind.SERVER, "500"))
+    assert len(list(some.take(job, wire.write(Answered(ask(TEXTS[0]), fault))))) == 1
+    assert some.open() == []
 
 
 def test_trust_roots_are_no_answer_to_a_question() -> None:
