@@ -63,7 +63,8 @@ class Workshop:
         self.rulings = Rulings(settings.rulings)
         self._environ = environ
         self._progress = progress
-        self._limits = replace(limits, run_seconds=settings.seconds)
+        # Whoever has the run ends it: by itself a registry would give up what it cannot wait for any more, and tell that as an answer.
+        self._limits = replace(limits, run_seconds=settings.seconds + limits.retry_after_seconds)
         self._pace = Pace(self._limits, progress)
         self._renderers = renderers_for(settings.render, environ)
         self._charts = charts_folder(self._renderers) if settings.fetch_charts else None

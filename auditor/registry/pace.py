@@ -125,12 +125,7 @@ class HostPace:
             self._closed = (float("inf"), Fault(FaultKind.DEADLINE, "the run was stopped"))
             self._condition.notify_all()
 
-    def is_too_late(self, failure: Failed, end: float) -> bool:
-        """Whether the host wants to be asked again at a time when the run is over: another run might have its answer."""
-        wait = failure.wait or 0.0
-        return failure.again and wait <= self._limits.retry_after_seconds and time.monotonic() + wait >= end
-
-    def again(self, failure: Failed, tries: int) -> float | bool:
+    def again(self, failure: Failed, tries: int, end: float) -> float | bool:
         """Whether to ask once more after so many tries; a number of seconds where the host has said when.
 
         A host that is full keeps everybody in `turn`; what is added to the wait here spreads the requests after it.
@@ -141,7 +136,7 @@ class HostPace:
             return False
         if failure.wait is None:
             return True
-        if failure.wait > self._limits.retry_after_seconds:
+        if failure.wait > self._limits.retry_after_seconds or time.monotonic() + failure.wait >= end:
             return False
         return failure.wait + random.uniform(0, _JITTER)  # noqa: S311 - spreads requests, no secret
 
@@ -191,11 +186,7 @@ class Pace:
         tries = 0
 
         def again(error: Exception) -> float | bool:
-            if not isinstance(error, Failed):
-                return False
-            if pace.is_too_late(error, end):
-                raise _over(error) from error
-            return pace.again(error, tries)
+            return isinstance(error, Failed) and pace.again(error, tries, end)
 
         for attempt in stamina.retry_context(
             again,
@@ -226,10 +217,8 @@ class Pace:
             return answer
 
 
-def _over(before: Failed | None = None) -> Failed:
-    """`before`: what was answered the last time."""
-    after = f"; before that, {before.fault.detail}" if before else ""
-    return Failed(FaultKind.DEADLINE, f"the time for this run was over before it was answered{after}", again=False)
+def _over() -> Failed:
+    return Failed(FaultKind.DEADLINE, "the time for this run was over before it was answered", again=False)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
