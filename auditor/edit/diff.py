@@ -29,7 +29,7 @@ def unified(path: str, before: bytes | None, splices: Iterable[Splice]) -> bytes
     edits = ordered(splices)
     old = _lines(before or b"")
     hunks = [each for each in _hunks(before or b"", old, edits) if tuple(old[each.start : each.end]) != each.lines]
-    if not hunks:
+    if not hunks or spliced(before or b"", edits) == (before or b""):  # several edits may undo each other
         return b""
     left, right = quoted(f"a/{path}"), quoted(f"b/{path}")
     head = b"diff --git " + left + b" " + right + b"\n"
