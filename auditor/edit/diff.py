@@ -26,11 +26,11 @@ class _Hunk(Struct, frozen=True):
 
 def unified(path: str, before: bytes | None, splices: Iterable[Splice]) -> bytes:
     """The diff of one file; `before` None: it is new. Empty where nothing changes."""
-    edits = ordered(splices)
-    old = _lines(before or b"")
-    hunks = [each for each in _hunks(before or b"", old, edits) if tuple(old[each.start : each.end]) != each.lines]
-    if not hunks or spliced(before or b"", edits) == (before or b""):  # several edits may undo each other
+    edits, content = ordered(splices), before or b""
+    if spliced(content, edits) == content:  # several edits may undo each other
         return b""
+    old = _lines(content)
+    hunks = [each for each in _hunks(content, old, edits) if tuple(old[each.start : each.end]) != each.lines]
     left, right = quoted(f"a/{path}"), quoted(f"b/{path}")
     head = b"diff --git " + left + b" " + right + b"\n"
     head += b"new file mode 100644\n--- /dev/null\n" if before is None else b"--- " + left + _tab(path) + b"\n"
