@@ -100,6 +100,8 @@ class Limits(Struct, frozen=True):
     """To open a connection, TLS included."""
     read_seconds: float = 20.0
     """Between two reads of one answer."""
+    header_bytes: int = 64 * 1024
+    """Status line and headers of one answer."""
     request_seconds: float = 60.0
     """One request from first byte sent to last byte read: ends a slow drip."""
     cache_bytes: int = 512 * 1024 * 1024

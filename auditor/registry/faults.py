@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
 from typing import Final
@@ -22,6 +21,14 @@ class Failed(Exception):  # noqa: N818 - a fact about one request, turned into a
         self.wait = wait
 
 
+class Truncated(ConnectionError):  # noqa: N818 - what came, as `Failed` is
+    """An answer that ended before it was whole."""
+
+
+class Malformed(ValueError):  # noqa: N818 - as above
+    """Bytes that are no HTTP, or have two readings."""
+
+
 _SENTENCES: Final[tuple[tuple[type[Exception], FaultKind, str], ...]] = (
     (TimeoutError, FaultKind.TIMEOUT, "{host} did not answer in time"),
     (socket.gaierror, FaultKind.NO_SUCH_HOST, "{host} has no address"),
@@ -30,9 +37,8 @@ _SENTENCES: Final[tuple[tuple[type[Exception], FaultKind, str], ...]] = (
     (ssl.SSLZeroReturnError, FaultKind.CONNECTION, "{host} closed the TLS connection"),
     (ssl.SSLError, FaultKind.TLS, "TLS with {host} failed: {why}"),
     (ConnectionRefusedError, FaultKind.REFUSED, "{host} refused the connection"),
-    (http.client.IncompleteRead, FaultKind.CONNECTION, "{host} ended its answer too early"),
+    (Truncated, FaultKind.CONNECTION, "{host} ended its answer too early"),
     (ConnectionError, FaultKind.CONNECTION, "{host} closed the connection"),
-    (http.client.HTTPException, FaultKind.MALFORMED, "{host} did not answer in HTTP"),
     (OSError, FaultKind.CONNECTION, "the connection to {host} failed: {why}"),
     (ValueError, FaultKind.MALFORMED, "{host} did not answer in HTTP"),
 )
@@ -40,7 +46,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception], FaultKind, str], ...]] = (
 
 
 def from_exception(error: Exception, host: str) -> Failed:
-    """What the socket, TLS and HTTP libraries raise, in our own words. `host` is named in the sentence."""
+    """What socket, TLS and HTTP raise, in our own words. `host` is named in the sentence."""
     kind, sentence = next((k, s) for t, k, s in _SENTENCES if isinstance(error, t))
     words = (getattr(error, name, None) for name in ("verify_message", "reason", "strerror"))
     why = next((str(word) for word in words if word), type(error).__name__)

@@ -19,6 +19,7 @@ from auditor.config.rules import RegistrySettings
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
 from auditor.registry.auth import REPOSITORY, RegistryAuth
+from auditor.registry.connection import Sent
 from auditor.registry.faults import Failed, from_status
 from auditor.registry.hosts import Origin, objection
 from auditor.registry.keychain import Keychain
@@ -33,7 +34,6 @@ from auditor.registry.transport import (
     PooledTransport,
     ProxiedTransport,
     Received,
-    Sent,
     origin_of,
 )
 

@@ -177,7 +177,8 @@ class Pace:
         with self._lock:
             if self._end is None:
                 self._end = time.monotonic() + self._limits.run_seconds
-            return self._hosts.setdefault(host, HostPace(self._limits)), self._end
+            pace = self._hosts.get(host) or self._hosts.setdefault(host, HostPace(self._limits))
+            return pace, self._end
 
     def _retry(self, pace: HostPace, end: float, ask: Callable[[float], _T], first: Failed) -> _T:
         """Go on after a first failure, which counts as the first try: most requests never come here."""

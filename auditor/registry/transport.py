@@ -1,4 +1,4 @@
-"""Requests over pooled `http.client` connections, as a transport under httpx.
+"""Requests over pooled connections, as a transport under httpx.
 
 httpx gives the shape (requests, the auth flow, proxies); its own connection pool costs more than all else that a request
 needs (`benchmarks/registry_transport.py`). Answers are read whole, within their bound, before they are handed up.
@@ -6,7 +6,6 @@ needs (`benchmarks/registry_transport.py`). Answers are read whole, within their
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
 from collections import deque
@@ -15,12 +14,11 @@ from functools import cached_property
 from typing import Final
 
 import httpx
-from msgspec import Struct
 
 from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
-from auditor.registry.connection import Connection
-from auditor.registry.faults import Failed, from_exception
+from auditor.registry.connection import Connection, Sent, too_large
+from auditor.registry.faults import Failed, Malformed, from_exception
 from auditor.registry.hosts import Origin
 from auditor.registry.tls import Contexts
 from auditor.version import __version__
@@ -34,17 +32,6 @@ TARGET: Final = "target"
 HEADERS: Final = {"User-Agent": f"auditor/{__version__}", "Accept-Encoding": "identity"}
 """Sent with every request. No encoding is accepted: what is hashed must arrive as it is stored."""
 _UNENCODED: Final = frozenset({"identity", ""})
-
-
-class Sent(Struct, frozen=True):
-    """A request as it is written: path and query, every header, the body; when it must have ended, and its answer's bound."""
-
-    method: str
-    target: str
-    headers: Iterable[tuple[str | bytes, str | bytes]]
-    content: bytes | None
-    deadline: float
-    bound: int
 
 
 class Received:
@@ -99,7 +86,7 @@ class PooledTransport(httpx.BaseTransport):
         """The same without httpx, whose objects cost as much as all else. Raises Failed and nothing else."""
         try:
             return self._exchange(origin, sent)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise from_exception(error, origin.authority) from error
 
     def _exchange(self, origin: Origin, sent: Sent) -> Received:
@@ -107,7 +94,7 @@ class PooledTransport(httpx.BaseTransport):
         if kept is not None:
             try:
                 return self._converse(origin, kept, sent)
-            except (ConnectionError, http.client.HTTPException):
+            except (ConnectionError, Malformed):
                 # The server closed a kept connection while it was idle, or left something of its last answer in it.
                 # That says nothing about this request: it goes out on a fresh connection. What `stop` has ended does not.
                 if self._stopped:
@@ -120,22 +107,17 @@ class PooledTransport(httpx.BaseTransport):
         try:
             connection.open_until(sent.deadline)
             self._check_running()  # while it was opened, there was nothing to end
-            _send(connection, sent)
-            answer = connection.getresponse()
-            try:
-                body = read_bounded(answer, sent.bound, origin.authority)
-            finally:
-                answer.close()
+            answer = connection.exchange(sent)
         except BaseException:
             connection.close()
             raise
         finally:
             self._busy.discard(connection)
-        if answer.will_close:
-            connection.close()
-        else:
+        if answer.reusable:
             self._give(origin, connection)
-        return Received(answer.status, answer.getheaders(), body, origin.authority)
+        else:
+            connection.close()
+        return Received(answer.status, answer.headers, bytes(answer.body), origin.authority)
 
     def _check_running(self) -> None:
         if self._stopped:
@@ -154,8 +136,7 @@ class PooledTransport(httpx.BaseTransport):
         """End the requests that are under way, and send no more."""
         self._stopped = True
         for connection in self._busy.copy():
-            if connection.timed is not None:
-                connection.timed.abort()
+            connection.abort()
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -218,25 +199,6 @@ class ProxiedTransport(httpx.BaseTransport):
             transport.close()
 
 
-def _send(connection: Connection, sent: Sent) -> None:
-    """Write request line, headers and body. http.client refuses line breaks in them."""
-    connection.putrequest(sent.method, sent.target, skip_host=True, skip_accept_encoding=True)
-    for name, value in sent.headers:
-        connection.putheader(name, value)
-    connection.endheaders(sent.content)
-
-
-def read_bounded(answer: http.client.HTTPResponse, most: int, host: str) -> bytes:
-    """The whole body. Raises Failed when it is larger than `most` bytes, IncompleteRead when it ends too early."""
-    if answer.length is not None and answer.length > most:
-        raise too_large(host, most)
-    # With a known length a short body must be an error: `read()` raises then, `read(n)` would hand over what came.
-    body = answer.read() if answer.length is not None else answer.read(most + 1)
-    if len(body) > most:
-        raise too_large(host, most)
-    return body
-
-
 def plain(headers: Iterable[tuple[str, str]], host: str) -> tuple[tuple[str, str], ...]:
     """The headers of an answer. Refuses encodings: we asked for none, and a decompressor is a bomb's target."""
     # Cookies are of no use to us, and httpx would keep them.
@@ -253,11 +215,6 @@ def _decoded(value: str) -> str:
         return value.encode("latin-1").decode("utf-8")
     except ValueError:
         return value
-
-
-def too_large(host: str, most: int) -> Failed:
-    """The fault of an answer above its bound."""
-    return Failed(FaultKind.TOO_LARGE, f"{host} sent more than {most} bytes")
 
 
 def bound(request: httpx.Request, limits: Limits) -> int:

@@ -20,6 +20,7 @@ DOORS = {
     "cryptography": "auditor/signatures",
     "distributed": "auditor/fleet/engines/workers.py",
     "git": "auditor/source/commands.py",
+    "httptools": "auditor/registry/connection.py",
     "httpx": "auditor/registry",
     "helm_python": "auditor/manifests/render",
     "ijson": "auditor/report/fleet/json_parts.py",
