@@ -1,8 +1,70 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from auditor.registry.hosts import Origin, is_internal, is_link_local, is_loopback, objection
+
+PIECES = st.sampled_from(
+    [
+        "https",
+        "HTTP",
+        "ftp",
+        ":",
+        "//",
+        "://",
+        "/",
+        "\\",
+        "?",
+        "#",
+        "@",
+        "[",
+        "]",
+        "::1",
+        "r.acme.example",
+        "R.",
+        ":80",
+        ":x",
+        "%2f",
+        "\t",
+        "\n",
+        " ",
+        "é",
+        ".",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=9).map("".join) | st.text(max_size=30))
+@example("https://r.acme.example#@other.example/")
+@example("https://r.acme.example\\@other.example/")
+@example("ht\ttps:/\t/r.acme.example/")
+def test_the_origin_of_a_url_is_that_of_its_beginning(url: str) -> None:
+    """What is behind host and port is not looked at, which must change nothing."""
+    assert _begun(url) == _whole(url)
+
+
+def _begun(url: str) -> Origin | None:
+    try:
+        return Origin.of(url)
+    except ValueError:
+        return None
+
+
+def _whole(url: str) -> Origin | None:
+    """By all of the URL at once."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        return None
+    return Origin(parts.scheme, parts.hostname.rstrip("."), port or {"http": 80, "https": 443}[parts.scheme])
+
 
 REGISTRY = Origin.of("https://registry.acme.example")
 
