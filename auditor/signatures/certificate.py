@@ -164,6 +164,8 @@ def _der_text(value: bytes, what: str) -> str:
     if len(value) < 2 or value[0] != _UTF8_STRING:
         refuse(Step.IDENTITY, f"{what} in the certificate is not a DER string")
     length, start = value[1], 2
+    if length == len(value) - 2 and length < _LONG_FORM:  # nearly all of them
+        return _text(value[2:], what)
     if length >= _LONG_FORM:
         count = length - _LONG_FORM
         length = int.from_bytes(value[2 : 2 + count], "big")

@@ -118,6 +118,7 @@ def test_der_text_is_read_back(text: str) -> None:
 
 @given(st.binary(max_size=400))
 @example(b"\x0c\x80")
+@example(b"\x0c\x80" + b"a" * 128)
 @example(b"\x0c\x81\x01a")
 @example(b"\x0c\x82\x00\x80" + b"a" * 128)
 @example(b"\x0c\x01ab")
