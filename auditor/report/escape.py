@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
+import msgspec
+
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -121,7 +123,7 @@ def json_text(value: Any) -> str:
     The escapes are JSON's own: a reader gets the same strings back. Only lone surrogates, which no UTF-8 can carry, are
     replaced by their escape as text.
     """
-    return _dumped(value, indent=2) + "\n"
+    return msgspec.json.format(_dumped(value), indent=2) + "\n"
 
 
 def json_line(value: Any) -> str:
@@ -129,11 +131,11 @@ def json_line(value: Any) -> str:
     return _dumped(value)
 
 
-def _dumped(value: Any, indent: int | None = None) -> str:
-    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+def _dumped(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     if not text.isascii() or "\x7f" in text:  # hardly any text has what is looked for from here on
         if _SURROGATE.search(text):
-            text = json.dumps(_without_surrogates(value), ensure_ascii=False, indent=indent, allow_nan=False)
+            text = json.dumps(_without_surrogates(value), ensure_ascii=False, allow_nan=False)
         text = _JSON_UNSEEN.sub(_json_escape, text)
     return _LOG_COMMAND.sub(r"#\\u0023", text) if "##" in text else text
 
