@@ -23,6 +23,7 @@ _PATH_COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH: Final = re.compile(rf"{_PATH_COMPONENT}(?:/{_PATH_COMPONENT})*", re.ASCII)
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _DIGEST: Final = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([0-9a-zA-Z=_-]{32,})", re.ASCII)
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 _HEX_64: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NAME_LENGTH: Final = 255
 
@@ -99,7 +100,7 @@ class Reference(Struct, frozen=True):
         """Read an image reference, however it is written. Raises InvalidReference and says what is wrong."""
         if not text:
             raise InvalidReference("empty")
-        if any(ord(c) <= 0x20 or ord(c) >= 0x7F for c in text):
+        if not _PRINTABLE.fullmatch(text):
             raise InvalidReference("holds white space or a character outside printable ASCII")
         rest, at, digest_text = text.partition("@")
         digest = Digest.parse(digest_text) if at else None
