@@ -15,8 +15,16 @@ from urllib.parse import quote
 
 import msgspec
 
-_INVISIBLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+_INVISIBLE: Final = frozenset(
+    map(
+        chr,
+        (
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
 )
 """Letters and marks that Python calls printable and that nobody can see (Unicode's Default_Ignorable_Code_Point)."""
 
@@ -41,7 +49,7 @@ def visible_text(text: str) -> str:
 
 
 def _is_visible(char: str) -> bool:
-    return char.isprintable() and not _INVISIBLE.match(char)
+    return char.isprintable() and char not in _INVISIBLE
 
 
 def _escaped(char: str) -> str:
