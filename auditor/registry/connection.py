@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import httptools
@@ -219,11 +220,20 @@ def _written(sent: Sent) -> bytes:
         raise ValueError("no request line")
     lines = [line + b" HTTP/1.1"]
     for name, value in sent.headers:
-        header = _bytes(name), _bytes(value)
-        if not (_NAME.fullmatch(header[0]) and _VALUE.fullmatch(header[1])):
+        text = _bytes(value)
+        if not _VALUE.fullmatch(text):
             raise ValueError("no header")
-        lines.append(b": ".join(header))
+        lines.append(_named(name) + text)
     return b"\r\n".join((*lines, b"", sent.content or b""))
+
+
+@lru_cache(maxsize=64)  # there are few names
+def _named(name: str | bytes) -> bytes:
+    """A header as far as its value."""
+    token = _bytes(name)
+    if not _NAME.fullmatch(token):
+        raise ValueError("no header")
+    return token + b": "
 
 
 def _bytes(text: str | bytes) -> bytes:
