@@ -8,7 +8,6 @@ from typing import Final
 
 EQUIVALENT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "chain.check_windows: `refuse(Step.CHAIN, 'the certificate was not issued by an authority of this trusted root')` left out": "Without an issuer of that name the next statement refuses: none was valid at the time.",
         "log.read_checkpoint: `not separator` not asked in `not separator or '\\n\\n' in block or (not block.endswith('\\n')) or (len(lines) < 3) or (not lines[0])`": "Without a separator the block of signatures is empty, and so does not end in a line break.",
         "log.read_checkpoint: `'\\n\\n' in block` not asked in `not separator or '\\n\\n' in block or (not block.endswith('\\n')) or (len(lines) < 3) or (not lines[0])`": "A blank line in the block of signatures is refused as a malformed signature line.",
         "log.read_checkpoint: `len(root) != _HASH_BYTES` not asked in `int(lines[1]) != proof.size or root != proof.root or len(root) != _HASH_BYTES`": "It must equal the root of the proof, which the parser takes with 32 bytes only.",

@@ -207,6 +207,20 @@ def test_every_certificate_above_must_be_valid_at_the_time() -> None:
     assert accepted(LEAF, issuers(short, short), AT + timedelta(days=1)), "the last second is inside"
 
 
+@pytest.mark.parametrize(
+    ("found", "at", "why"),
+    [
+        (issuers(GOOD, CA(lifetime=timedelta(days=1))), AT + timedelta(days=2), "not valid at the time of signing"),
+        ((), AT, "by an authority of this trusted root"),
+        (issuers(GOOD, GOOD), AT - 2 * LONG, "not yet valid at the time of signing"),
+        (issuers(GOOD, GOOD), AT + 2 * LONG, "expired at the time of signing"),
+    ],
+)
+def test_why_a_certificate_is_refused_is_said(found: tuple[Issuer, ...], at: datetime, why: str) -> None:
+    with pytest.raises(Refusal, match=why):
+        check_chain(load_leaf(LEAF.public_bytes(Encoding.DER)), found, [at])
+
+
 def test_names_are_those_of_the_certificate() -> None:
     for each in (LEAF, certificate("middle", "root", GOOD)):
         assert issuer_and_subject(each) == (each.issuer.public_bytes(), each.subject.public_bytes())
