@@ -56,6 +56,8 @@ class Shared(Struct):
     """What kustomizations of one tree make, for the others (`auditor.manifests.kustomize.build`)."""
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
+    texts: dict[str, bytes | None] = field(default_factory=dict)
+    """The bytes of kustomizations to look for names in, by content identity; None: any name may stand there."""
     holding: dict[tuple[bytes, ...], dict[str, bytes]] = field(default_factory=dict)
     """The files that hold one of these words, by content identity, with their content (`auditor.manifests.holding`)."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
@@ -72,7 +74,9 @@ class Shared(Struct):
     def directories(self, tree: Tree) -> frozenset[str]:
         """Every directory of a tree; `.` is the top. The tree is kept, so that no other one gets its `id`."""
         if id(tree) not in self._directories:
-            self._directories[id(tree)] = tree, _parents(tree.entries())
+            names = tree.entries().keys()
+            alike = (known for other, known in self._directories.values() if other.entries().keys() == names)
+            self._directories[id(tree)] = tree, next(alike, frozenset()) or _parents(names)
         return self._directories[id(tree)][1]
 
 
