@@ -56,16 +56,16 @@ def layout(reader: Reader, settings: ManifestSettings) -> Layout:
 
 def is_named(path: str) -> bool:
     """Whether a path has the name of a kustomization."""
-    return posixpath.basename(path) in NAMES
+    return path.rpartition("/")[2] in NAMES
 
 
 def _named(reader: Reader) -> dict[str, str]:
     found: dict[str, str] = {}
     for path, entry in reader.files.items():
         if path.endswith(NAMES) and is_named(path) and entry.kind is not EntryKind.SUBMODULE:
-            directory = posixpath.dirname(path) or "."
-            known = found.get(directory)
-            if known is None or NAMES.index(posixpath.basename(path)) < NAMES.index(posixpath.basename(known)):
+            directory = path.rpartition("/")[0] or "."
+            known = found.setdefault(directory, path)
+            if known != path and NAMES.index(posixpath.basename(path)) < NAMES.index(posixpath.basename(known)):
                 found[directory] = path
     return found
 
@@ -74,7 +74,7 @@ def _charts(reader: Reader) -> tuple[str, ...]:
     """Directories of charts, those inside another chart's `charts/` left out."""
     found: list[str] = []
     for path in reader.files:
-        directory, name = posixpath.split(path)
+        directory, _, name = path.rpartition("/")
         if name == CHART and not in_chart(path, found):
             found.append(directory or ".")
     return tuple(found)
@@ -95,11 +95,11 @@ def _manifests(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> tuple
     loose: list[str] = []
     inside: list[str] = []
     for path, entry in reader.files.items():
-        if entry.kind is EntryKind.SUBMODULE or not path.lower().endswith(MANIFESTS) or path not in chosen:
+        if not path.lower().endswith(MANIFESTS) or entry.kind is EntryKind.SUBMODULE:
             continue
-        if posixpath.basename(path) in NAMES:
+        if (path.endswith(NAMES) and is_named(path)) or not (chosen.all or path in chosen):
             continue
-        (inside if holders.hold(path) else loose).append(path)
+        (inside if charts and holders.hold(path) else loose).append(path)
     return tuple(loose), tuple(inside)
 
 

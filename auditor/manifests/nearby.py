@@ -11,14 +11,14 @@ load them), and what the touched kustomizations load in one tree and not in anot
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.affected import last_names, may_differ, parents, with_parents
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import Reader
-from auditor.manifests.kustomize.kustomization import Kustomization
+from auditor.manifests.kustomize.kustomization import NAMES, Kustomization
 from auditor.manifests.layout import CHART, Layout, in_chart, is_named
 from auditor.manifests.survey import Survey, claimed_by, inverted, kustomization, links_of, reached, submodule
 from auditor.manifests.written import Written
@@ -149,10 +149,21 @@ class Nearby:
             self,
         )
 
-    def may_be_loaded(self) -> Iterator[str]:
+    def may_deploy(self, known: Collection[Layout]) -> Iterator[str]:
+        """Files that may hold what deploys by rules of its own; where a tree of the same layout is known, what is other here."""
+        if not any(self.layout is each for each in known):
+            yield from self.layout.files
+            yield from self._may_be_loaded()
+            return
+        yield from (path for path in self.touched if path in self.reader.files)
+        for directory in self.turned():
+            yield from claimed_by(self.reader, self.every[directory])
+
+    def _may_be_loaded(self) -> Iterator[str]:
         """The files that may be loaded, and would not be read otherwise: of other names, in charts, kustomizations."""
         above: dict[str, tuple[str, ...]] = {}
         known = frozenset(self.layout.files)
+        saying = self.written.holding(NAMES)
         for directory in self.written.directories:
             if self.written.is_unsure(directory) and directory in self.every:
                 yield from claimed_by(self.reader, self.every[directory])
@@ -160,6 +171,8 @@ class Nearby:
             if path in known or entry.kind is EntryKind.SUBMODULE:
                 continue
             directory, _, name = path.rpartition("/")
+            if name in NAMES and not saying:
+                continue
             if directory not in above:
                 above[directory] = tuple(each for each in _upwards(directory) if each in self.every)
             if any(self.written.says(each, name) for each in above[directory]):

@@ -177,8 +177,8 @@ def _nearby(
 ) -> dict[int, Surveyed] | str:
     """The same around the change alone."""
     near = [Nearby(reader, names, reader.with_links(touched)) for reader, names in zip(readers, layouts, strict=True)]
-    for each in near:
-        holder = deployer(each.reader, (*each.layout.files, *each.may_be_loaded()))
+    for count, each in enumerate(near):
+        holder = deployer(each.reader, each.may_deploy(layouts[:count]))
         if holder is not None:
             return f"{holder} deploys by rules of its own"
     beside = frozenset().union(*(_directories(touched | each.touched) | each.beside() for each in near))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final, TypeAlias
 
@@ -31,6 +32,7 @@ def searchable(content: bytes) -> bytes | None:
     return None if b"\\" in content or plain(content) is None else content
 
 
+@lru_cache(1024)
 def surest(name: str) -> bytes:
     """The longest part of a name that stands in the bytes as it is; empty where there is none."""
     return max(_SAFE.findall(name), key=len, default="").encode("ascii")
@@ -53,8 +55,8 @@ class Written:
             self._unsure.update(self._named(self._holding(word, self._all)))
 
     def holding(self, words: Iterable[str]) -> set[str]:
-        """The directories of kustomizations that may say one of the words."""
-        found = (index for word in words for index in self._holding(word.encode("ascii"), self._all))
+        """The directories of kustomizations that may say one of the words, or names."""
+        found = (index for word in words for index in self._holding(surest(word), self._all))
         return self._unsure.union(self._named(found))
 
     def unnamed(self) -> set[str]:
@@ -71,7 +73,7 @@ class Written:
     def says(self, directory: str, name: str) -> bool:
         """Whether the kustomization of a directory may name something of this name."""
         text = self._texts[bisect_left(self._keys, _below(directory))]
-        return directory in self._unsure or surest(name) in text
+        return surest(name) in text or directory in self._unsure
 
     def is_unsure(self, directory: str) -> bool:
         """Whether any name may be meant there."""

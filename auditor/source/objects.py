@@ -17,6 +17,8 @@ from auditor.source.tree import Unreadable
 
 _AHEAD: Final = 64
 """Requests sent ahead: 4 KiB at most, so that writing them never waits for git while git waits for us to read."""
+_FEW: Final = 16
+"""Blobs for which no command of their own is started: that costs as much as asking for so many."""
 _KEPT_BYTES: Final = 16 * 1024 * 1024
 """Content that is kept: manifests are looked at for deployers, for settings and for images, one look after the other."""
 _KEPT_SIZE: Final = 64 * 1024
@@ -75,7 +77,8 @@ class Blobs:
             if self._supply is not None:
                 self._supply.bring(wanted)
         yield from at_hand.items()
-        for name, content in swept(self._commands, wanted, self._limit):
+        few = len(wanted) <= _FEW
+        for name, content in ((name, None) for name in wanted) if few else swept(self._commands, wanted, self._limit):
             if content is not None:
                 with self._lock:
                     self._kept.put(name, content)

@@ -38,7 +38,7 @@ def gating(base: Mapping[str, bytes], head: Mapping[str, bytes], *, narrow: bool
     """Read the change from `base` to `head`."""
     trees = (MemoryTree(base, "base"), MemoryTree(head, "head"))
     touched = frozenset(path for path in base.keys() | head.keys() if base.get(path) != head.get(path))
-    shared, settings = Shared(), ManifestSettings()
+    shared, settings = Shared(differing=touched), ManifestSettings()
     found = reach(trees, settings, shared, touched) if narrow else "asked for"
     within, why = (None, found) if isinstance(found, str) else (found, "")
 
