@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.affected import last_names, may_differ, parents, with_parents
+from auditor.manifests.affected import above, last_names, may_differ, parents, with_parents
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization
@@ -26,6 +26,10 @@ from auditor.source.tree import EntryKind
 
 _FLUX: Final = b"kustomize.toolkit.fluxcd.io"
 """What a file with a kustomization's name says that is none, unless its bytes may mean anything."""
+
+
+_STEPS: Final = 64
+"""Kustomizations that load one another in a row: above that all of them are parsed, whose cost is known."""
 
 
 class Kustomizations(Mapping[str, Kustomization]):
@@ -105,11 +109,13 @@ class Nearby:
         """The directories of kustomizations, and of those that load them, directly or not."""
         fresh = {directory for directory in directories if directory in self.every}
         found = set(fresh)
-        while fresh:
+        for _ in range(_STEPS):
+            if not fresh:
+                return frozenset(found)
             naming = (each for each in self.written.naming(fresh) if each not in found and each in self.every)
             fresh = {each for each in naming if not self.links[each].isdisjoint(found)}
             found |= fresh
-        return frozenset(found)
+        return above(found, self.links)
 
     def naming(self, paths: Iterable[str]) -> Iterator[Kustomization]:
         """Every kustomization that may name one of the paths."""
@@ -153,29 +159,33 @@ class Nearby:
         """Files that may hold what deploys by rules of its own; where a tree of the same layout is known, what is other here."""
         if not any(self.layout is each for each in known):
             yield from self.layout.files
-            yield from self._may_be_loaded()
+            yield from self._others()
             return
-        yield from (path for path in self.touched if path in self.reader.files)
+        manifests = frozenset(self.layout.files)
+        yield from self.touched & manifests
+        yield from self._may_be_loaded(path for path in self.touched - manifests if path in self.reader.files)
         for directory in self.turned():
             yield from claimed_by(self.reader, self.every[directory])
 
-    def _may_be_loaded(self) -> Iterator[str]:
-        """The files that may be loaded, and would not be read otherwise: of other names, in charts, kustomizations."""
-        above: dict[str, tuple[str, ...]] = {}
-        known = frozenset(self.layout.files)
-        saying = self.written.holding(NAMES)
+    def _others(self) -> Iterator[str]:
+        """What is no manifest by its name, in a chart, or a kustomization, and may be loaded as one all the same."""
         for directory in self.written.directories:
             if self.written.is_unsure(directory) and directory in self.every:
                 yield from claimed_by(self.reader, self.every[directory])
-        for path, entry in self.reader.files.items():
-            if path in known or entry.kind is EntryKind.SUBMODULE:
-                continue
+        manifests = frozenset(self.layout.files)
+        names = () if self.written.holding(NAMES) else NAMES
+        paths = (path for path in self.reader.files if path not in manifests and path.rpartition("/")[2] not in names)
+        yield from self._may_be_loaded(paths)
+
+    def _may_be_loaded(self, paths: Iterable[str]) -> Iterator[str]:
+        """Those of the files that a kustomization of their directory, or of one above it, may name."""
+        users: dict[str, tuple[str, ...]] = {}
+        for path in paths:
             directory, _, name = path.rpartition("/")
-            if name in NAMES and not saying:
-                continue
-            if directory not in above:
-                above[directory] = tuple(each for each in _upwards(directory) if each in self.every)
-            if any(self.written.says(each, name) for each in above[directory]):
+            if directory not in users:
+                users[directory] = tuple(each for each in _upwards(directory) if each in self.every)
+            may_be = any(self.written.says(each, name) for each in users[directory])
+            if may_be and self.reader.files[path].kind is not EntryKind.SUBMODULE:
                 yield path
 
 

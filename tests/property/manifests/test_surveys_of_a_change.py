@@ -21,8 +21,10 @@ from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import scalars
 from auditor.manifests.reach import Reach, Surveyed, reach, surveyed
 from auditor.manifests.survey import Survey
+from auditor.source.differ import differing
 from auditor.source.folder import FolderTree
 from auditor.source.memory import MemoryTree
+from auditor.source.tree import Tree
 from tests.property.manifests.test_changes_read_narrowly import changes
 
 Files = dict[str, str]
@@ -65,8 +67,12 @@ def agree(near: Surveyed, alone: Surveyed) -> None:
 
 def grounds(base: Files, head: Files) -> bool:
     """Whether both trees were surveyed; if so, whatever is known of either is what it says by itself."""
-    trees = tree(base, "base"), tree(head, "head")
-    touched = frozenset(path for path in base.keys() | head.keys() if base.get(path) != head.get(path))
+    return grounds_of(tree(base, "base"), tree(head, "head"))
+
+
+def grounds_of(*trees: Tree) -> bool:
+    """The same of the trees of a change."""
+    touched = differing(*trees)
     found = reach(trees, ManifestSettings(), Shared(), touched)
     if not isinstance(found, Reach):
         return False
