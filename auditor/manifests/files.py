@@ -40,6 +40,8 @@ class Part(Struct, frozen=True):
     seen: tuple[tuple[str, str], ...] = ()
     exact: str | None = None
     """The root, where a program built it: its uses are all there are, and none too many."""
+    partial: bool = False
+    """Something was left out of it (`auditor.manifests.spare`): another reading may leave out less."""
 
 
 class OutOfTree(Exception):  # noqa: N818 - a fact about one path, turned into a gap by whoever asked

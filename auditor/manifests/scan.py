@@ -131,13 +131,15 @@ class Scan:
     def _root(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
         way = way or self._plan.filling(root)
         spare = self._spare.of(root) if self._spare and way is None and deployed else None
-        how = f"{way.identity if way else ''}{self._plan.identity}{spare.identity if spare else ''}"
-        key = (root, f"{deployed}{self._rendering.identity}{how}")
-        for known in self.reader.shared.roots.get(key, ()):
-            if all(self.reader.identity(path) == identity for path, identity in known.seen):
-                return known
+        how = f"{deployed}{self._rendering.identity}{way.identity if way else ''}{self._plan.identity}"
+        whole, roots = (root, how), self.reader.shared.roots
+        part_only = (root, f"{how}{spare.identity}") if spare else whole
+        for key in dict.fromkeys((whole, part_only)):
+            for known in roots.get(key, ()):
+                if all(self.reader.identity(path) == identity for path, identity in known.seen):
+                    return known
         part = self._build(root, way, spare, deployed=deployed)
-        self.reader.shared.roots.setdefault(key, []).append(part)
+        roots.setdefault(part_only if part.partial else whole, []).append(part)
         return part
 
     def _build(self, root: str, way: Deployment | None, spare: Spare | None, *, deployed: bool) -> Part:
@@ -156,7 +158,7 @@ class Scan:
             posixpath.basename(path) in KUSTOMIZATIONS for path in seen if path in self.reader.files
         ):
             uses = [dataclasses.replace(use, superset=use.root == root) for use in uses]
-        return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()), exact)
+        return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()), exact, built.partial)
 
     # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
