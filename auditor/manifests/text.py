@@ -45,7 +45,7 @@ these."""
 _WORDS: Final = (b"image", b"repository", b"newtag", b"newname", b"oci://", b"docker://", b"@sha256:", *_CHARTS)
 _LOCATED_BYTES: Final = re.compile(rb"(?:\.[a-z0-9-]+|localhost)(?::[0-9]{1,5})?/[a-z0-9._/-]+[:@][a-z0-9_]")
 # An escape that writes letters, slashes, or joins lines; a tag (it may decode base64); a directive that names tags.
-_HIDING: Final = re.compile(rb"\\[xuU/\r\n]|(?:^|[\s,\[{:?-])![^\s=]|^%", re.MULTILINE)
+_HIDING: Final = re.compile(rb"\\[xuU/\r\n\xc2\xe2]|(?:^|[\s,\[{:?-])![^\s=]|^%", re.MULTILINE)
 
 # ── the bytes of a manifest, to look for words in ────────────────────────────────────────────────────────────────────────
 _TAG: Final = re.compile(rb"![!<]\S{0,24}?(?:binary|%)")
