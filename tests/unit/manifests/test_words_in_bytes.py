@@ -61,7 +61,7 @@ def test_what_only_looks_like_it(text: str) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", NEXT_LINE, LINE_SEPARATOR])
 def test_a_joined_key_may_hold_an_image(end: str) -> None:
-    content = f'"im\\{end}age": redis\n'.encode()
+    content = f'? "im\\{end}age"\n: redis\n'.encode()
     (document,) = yaml.documents(content, "a.yaml")
     assert isinstance(document, yaml.RawMapping)
     assert yaml.text_of(document.value[0][0]) == "image"
