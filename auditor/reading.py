@@ -100,7 +100,8 @@ class Reading(Struct, frozen=True):
 
 def read_change(change: Change, rules: Rules, renderers: Renderers | None, *, changed_only: bool = False) -> Reading:
     """Read every tree of a change; what they share is read once. `changed_only`: only what the change can reach."""
-    shared, changed = Shared(), _changed(change)
+    changed = _changed(change)
+    shared = Shared(differing=changed or frozenset())
     within, notes = _within(change, rules.manifests, shared) if changed_only else (None, ())
     rendered = changed if renderers else None
 

@@ -22,8 +22,10 @@ def git(folder: Path, *arguments: str) -> None:
 
 def narrow(change: Change) -> int:
     """Read what the change reaches, or everything where that is not known; how many uses that is."""
-    base, shared, settings = change.merge_bases[0], Shared(), ManifestSettings()
-    found = reach((base, change.head), settings, shared, differing(base, change.head))
+    base, settings = change.merge_bases[0], ManifestSettings()
+    touched = differing(base, change.head)
+    shared = Shared(differing=touched)
+    found = reach((base, change.head), settings, shared, touched)
     reached = found if isinstance(found, Reach) else None
 
     def read(tree: Tree, before: Inventory | None, within: Reach | None) -> Inventory:
@@ -41,6 +43,7 @@ def why_whole(change: Change) -> str | None:
 
 def whole(change: Change) -> int:
     """Read both trees."""
-    shared, settings = Shared(), ManifestSettings()
-    before = inventory(change.merge_bases[0], settings, shared)
+    base, settings = change.merge_bases[0], ManifestSettings()
+    shared = Shared(differing=differing(base, change.head))
+    before = inventory(base, settings, shared)
     return len(inventory(change.head, settings, shared, before=before).uses)

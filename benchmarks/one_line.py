@@ -57,12 +57,13 @@ def read_whole(change: Change) -> object:
 
 
 def committed(folder: Path, copy: Path) -> None:
-    """A repository with the files of a folder on its branch `main`."""
+    """A repository with the files of a folder on its branch `main`, in one pack as in a clone."""
     shutil.copytree(folder, copy, symlinks=True)
     subprocess.run(["chmod", "-R", "u+w", str(copy)], check=True)
     git(copy, "init", "-q", "-b", "main")
     git(copy, "add", "-A", "-f")
     git(copy, "commit", "-q", "-m", "base")
+    git(copy, "repack", "-a", "-d", "-q")
 
 
 def change_line(repository: Path, path: str, edit: Edit) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, join
 from auditor.manifests.nodes import scalars
 
-_UNNAMED: Final = ("generators", "transformers", "validators", "helmCharts", "helmChartInflationGenerator")
+UNNAMED: Final = ("generators", "transformers", "validators", "helmCharts", "helmChartInflationGenerator")
 """What these read is named in other files, or by parts of a path: a kustomization with any may always differ."""
 _UNSAID: Final = frozenset(("", ".", ".."))
 """Last parts of a written path that are not those of what it leads to."""
@@ -29,9 +29,19 @@ def affected(
     """
     if not touched:
         return frozenset()
-    paths = touched | set(parents(touched)) | {"."}
-    names = frozenset(posixpath.basename(path) for path in paths) | _UNSAID
-    return above((each for each, item in kustomizations.items() if _may_differ(item, paths, names)), links)
+    paths = with_parents(touched)
+    names = last_names(paths)
+    return above((each for each, item in kustomizations.items() if may_differ(item, paths, names)), links)
+
+
+def with_parents(touched: frozenset[str]) -> frozenset[str]:
+    """The paths, and every directory above each of them."""
+    return touched | frozenset(parents(touched)) | {"."}
+
+
+def last_names(paths: Iterable[str]) -> frozenset[str]:
+    """The last parts of whatever text leads to one of the paths."""
+    return frozenset(posixpath.basename(path) for path in paths) | _UNSAID
 
 
 def above(directories: Iterable[str], links: Mapping[str, frozenset[str]]) -> frozenset[str]:
@@ -57,12 +67,12 @@ def parents(paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _may_differ(item: Kustomization, touched: frozenset[str], names: frozenset[str]) -> bool:
+def may_differ(item: Kustomization, touched: frozenset[str], names: frozenset[str]) -> bool:
     """Whether the kustomization names or is something touched, or names files that nobody sees without running it.
 
     `names`: the last parts of what is touched. Whatever leads there ends in one of them.
     """
-    if item.problems or item.directory in touched or any(key in _UNNAMED for key, _ in item.node.entries):
+    if item.problems or item.directory in touched or any(key in UNNAMED for key, _ in item.node.entries):
         return True
     if item.path in touched or any(join(item.directory, name) in touched for name in NAMES if name in names):
         return True

@@ -28,6 +28,11 @@ class Chosen(Struct, frozen=True):
             _compiled(settings.exclude) if settings.exclude else None,
         )
 
+    @property
+    def all(self) -> bool:
+        """Whether everything is asked for."""
+        return self.include is None and self.exclude is None
+
     def __contains__(self, path: object) -> bool:
         if not isinstance(path, str):
             return False

@@ -6,7 +6,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -59,36 +59,68 @@ def complete(
     return tuple(found)
 
 
-def read_contents(content: bytes, path: str, pruner: Pruner) -> Contents:
-    """The objects of a text that may matter, and what could not be read."""
+Pieces: TypeAlias = dict[tuple[int, bytes], Contents]
+"""What chunks of a file hold, by their first line and their bytes."""
+
+
+def read_contents(content: bytes, path: str, pruner: Pruner, known: Pieces | None = None) -> Contents:
+    """The objects of a text that may matter, and what could not be read.
+
+    `known`: of other versions of the file, read with an equal pruner. What is new here is added to it.
+    """
+    pieces = [Contents(gaps=tuple(_templates(content, path)))]
+    for chunk in yaml.chunks(content, yaml.Origin(path), pruner.limits):
+        if isinstance(chunk, yaml.Broken):
+            pieces.append(_broken(chunk, path))
+        elif not pruner.want(chunk.content):
+            pieces.append(_SKIPPED)
+        elif known is None:
+            pieces.append(_piece(chunk, pruner))
+        else:
+            key = chunk.line, chunk.content
+            if key not in known:
+                known[key] = _piece(chunk, pruner)
+            pieces.append(known[key])
+    return Contents(
+        tuple(item for piece in pieces for item in piece.objects),
+        tuple(line for piece in pieces for line in piece.lines),
+        tuple(gap for piece in pieces for gap in piece.gaps),
+        any(piece.skipped for piece in pieces),
+    )
+
+
+_SKIPPED: Final = Contents(skipped=True)
+
+
+def _piece(chunk: yaml.Origin, pruner: Pruner) -> Contents:
     held: list[Object] = []
     lines: list[Found] = []
-    gaps: list[Gap] = list(_templates(content, path))
-    refused: list[bool] = []
-
-    def want(chunk: bytes) -> bool:
-        wanted = pruner.want(chunk)
-        refused.extend(() if wanted else (True,))
-        return wanted
-
-    for raw in yaml.documents(content, path, want=want, limits=pruner.limits):
+    gaps: list[Gap] = []
+    for raw in yaml.composed(chunk):
         if isinstance(raw, yaml.Broken):
-            gaps.append(unparsable(Place(path, raw.line), f"not YAML: {raw.why}"))
-            lines.extend(_lines(raw, path))
+            broken = _broken(raw, chunk.file)
+            gaps.extend(broken.gaps)
+            lines.extend(broken.lines)
             continue
         try:
             node = pruner.document(raw)
         except yaml.Tangled as error:
-            gaps.append(unparsable(Place(path, raw.start_mark.line + 1), str(error)))
+            gaps.append(unparsable(Place(chunk.file, raw.start_mark.line + 1), str(error)))
             continue
-        for item in objects(node, path) if node is not None else ():
+        for item in objects(node, chunk.file) if node is not None else ():
             try:
                 _check_size(item.node, pruner.limits)
             except yaml.Tangled as error:
-                gaps.append(unparsable(Place(path, item.line), str(error)))
+                gaps.append(unparsable(Place(chunk.file, item.line), str(error)))
             else:
                 held.append(item)
-    return Contents(tuple(held), tuple(lines), tuple(gaps), bool(refused))
+    return Contents(tuple(held), tuple(lines), tuple(gaps))
+
+
+def _broken(broken: yaml.Broken, path: str) -> Contents:
+    return Contents(
+        lines=tuple(_lines(broken, path)), gaps=(unparsable(Place(path, broken.line), f"not YAML: {broken.why}"),)
+    )
 
 
 def _check_size(node: Node, limits: Limits) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from auditor.manifests.kustomize.kustomization import Kustomization
-from auditor.manifests.survey import Survey, reached
+from auditor.manifests.survey import Near, Survey, reached
 from auditor.model.gap import Gap
 
 
@@ -34,6 +34,22 @@ class Entries(Struct, frozen=True):
     """Every kustomization of the tree by its directory, those that are left out among them."""
     links: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The directories that each kustomization loads."""
+    beside: frozenset[str] | None = None
+    """Of the files in these directories alone it is known what loads them; None: of all."""
+    near: Near | None = None
+    """What finds the roots and others that matter to no change, where they are not among these."""
+
+    def load(self, directory: str, left: frozenset[str]) -> bool:
+        """Whether a kustomization is loaded by a root that is `left` out, or by one that is not even among these."""
+        if self.affected is None or directory in self.affected:
+            return False  # what loads it is affected too
+        if self.near is None:
+            return directory in reached(self.links, left)
+        above = self.near.above([directory])
+        if not above.isdisjoint(left):
+            return True
+        roots = _roots({each: self.links[each] & above for each in above}, frozenset())
+        return not roots <= {*self.roots, *self.others}
 
 
 def entries(found: Survey, before: Iterable[str] = (), affected: frozenset[str] | None = None) -> Entries:
@@ -52,6 +68,8 @@ def entries(found: Survey, before: Iterable[str] = (), affected: frozenset[str] 
         affected,
         found.kustomizations,
         found.links,
+        found.beside,
+        found.near,
     )
 
 

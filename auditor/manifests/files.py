@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
-from auditor.manifests.contents import Contents, complete, read_contents, unparsable
+from auditor.manifests.contents import Contents, Pieces, complete, read_contents, unparsable
 from auditor.manifests.inside import opened
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.nodes import Node
@@ -40,6 +40,8 @@ class Part(Struct, frozen=True):
     seen: tuple[tuple[str, str], ...] = ()
     exact: str | None = None
     """The root, where a program built it: its uses are all there are, and none too many."""
+    partial: bool = False
+    """Something was left out of it (`auditor.manifests.spare`): another reading may leave out less."""
 
 
 class OutOfTree(Exception):  # noqa: N818 - a fact about one path, turned into a gap by whoever asked
@@ -49,19 +51,25 @@ class OutOfTree(Exception):  # noqa: N818 - a fact about one path, turned into a
 class Shared(Struct):
     """What was extracted, by path and content identity. Base and head of one run use the same one."""
 
+    differing: frozenset[str] = frozenset()
+    """Paths whose content is not the same in all trees of a change: documents that their versions share are read once."""
     contents: dict[tuple[str, str, str], Contents] = field(default_factory=dict)
+    pieces: dict[tuple[str, str], Pieces] = field(default_factory=dict)
     documents: dict[tuple[str, str], tuple[Node | yaml.Broken, ...]] = field(default_factory=dict)
     roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     built: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     """What kustomizations of one tree make, for the others (`auditor.manifests.kustomize.build`)."""
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
+    texts: dict[str, bytes | None] = field(default_factory=dict)
+    """The bytes of kustomizations to look for names in, by content identity; None: any name may stand there."""
     holding: dict[tuple[bytes, ...], dict[str, bytes]] = field(default_factory=dict)
     """The files that hold one of these words, by content identity, with their content (`auditor.manifests.holding`)."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
     """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
     _prefilters: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)
     _directories: dict[int, tuple[Tree, frozenset[str]]] = field(default_factory=dict)
+    _symlinks: dict[int, tuple[Tree, tuple[str, ...]]] = field(default_factory=dict)
 
     def prefilter(self, table: Kinds) -> Callable[[bytes], bool]:
         """The test that refuses only what cannot hold an image, made once for a table."""
@@ -69,10 +77,19 @@ class Shared(Struct):
             self._prefilters[table.identity] = prefilter(table.words)
         return self._prefilters[table.identity]
 
+    def symlinks(self, tree: Tree) -> tuple[str, ...]:
+        """Every symlink of a tree, which is kept as well."""
+        if id(tree) not in self._symlinks:
+            found = (path for path, entry in tree.entries().items() if entry.kind is EntryKind.SYMLINK)
+            self._symlinks[id(tree)] = tree, tuple(found)
+        return self._symlinks[id(tree)][1]
+
     def directories(self, tree: Tree) -> frozenset[str]:
         """Every directory of a tree; `.` is the top. The tree is kept, so that no other one gets its `id`."""
         if id(tree) not in self._directories:
-            self._directories[id(tree)] = tree, _parents(tree.entries())
+            names = tree.entries().keys()
+            alike = (known for other, known in self._directories.values() if other.entries().keys() == names)
+            self._directories[id(tree)] = tree, next(alike, frozenset()) or _parents(names)
         return self._directories[id(tree)][1]
 
 
@@ -161,9 +178,9 @@ class Reader:
 
     def with_links(self, paths: frozenset[str]) -> frozenset[str]:
         """The paths, and every other path by which a symlink leads to one of them."""
-        links = [path for path, entry in self.files.items() if entry.kind is EntryKind.SYMLINK]
+        links = self.shared.symlinks(self.tree)
         found = set(paths)
-        for _ in range(_LINKS):
+        for _ in range(_LINKS if links else 0):
             more = {alias for link in links for alias in self._aliases(link, found)} - found
             if not more:
                 break
@@ -249,18 +266,20 @@ class Reader:
     def contents(self, path: str, *, unfiltered: bool = False) -> Contents:
         """The objects of a file that may matter for images; `unfiltered`: every object, for patches that look for one."""
         want = _everything if unfiltered else self._want
-        key = (path, self.tree.content_id(path), f"{want is _everything}{self.kinds.identity}")
+        how = f"{want is _everything}{self.kinds.identity}"
+        key = (path, self.tree.content_id(path), how)
         found = self.shared.contents.get(key)
         if found is None:
-            found = self.shared.contents[key] = self._read(path, want)
+            pieces = self.shared.pieces.setdefault((path, how), {}) if path in self.shared.differing else None
+            found = self.shared.contents[key] = self._read(path, want, pieces)
         return found
 
-    def _read(self, path: str, want: Callable[[bytes], bool]) -> Contents:
+    def _read(self, path: str, want: Callable[[bytes], bool], pieces: Pieces | None) -> Contents:
         try:
             content = self.bytes_of(path)
         except Unreadable as error:
             return Contents(gaps=(unparsable(Place(path), str(error)),))
-        return read_contents(content, path, Pruner(self.kinds, want, self.limits))
+        return read_contents(content, path, Pruner(self.kinds, want, self.limits), pieces)
 
     def with_texts(self, node: Node, name: str = "") -> Node:
         """A complete node with what is of interest in its texts. `name`: the key it stands under."""

@@ -22,12 +22,13 @@ _FILES: Final = {
     ".kluctl.yml": ("kluctl", "kluctl render --print-all"),
 }
 """Files that start a program, with the language and the command that prints manifests."""
+_ENDS: Final = (*_FILES, ".gotmpl")
 
 
 def foreign(reader: Reader, chosen: Container[str]) -> Iterator[Gap]:
     """One gap for each such entry point that is `chosen`, in path order."""
     seen: set[tuple[str, str]] = set()
-    for path in (each for each in reader.files if _named(each) in _FILES and each in chosen):
+    for path in (each for each in reader.files if each.endswith(_ENDS) and _named(each) in _FILES and each in chosen):
         directory, name = posixpath.dirname(path), _named(path)
         if name == "module.cue" and posixpath.basename(directory) != "cue.mod":
             continue

@@ -14,8 +14,7 @@ deploys others by rules of its own, or where a path is not what its name says: t
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,29 +26,19 @@ from auditor.manifests import kinds
 from auditor.manifests.affected import affected, parents
 from auditor.manifests.callers import calls
 from auditor.manifests.charts import is_library
+from auditor.manifests.deploying import deployer, look, targets
 from auditor.manifests.entry import entries
-from auditor.manifests.files import OutOfTree, Reader, Shared
-from auditor.manifests.graph.graph import is_deployer
-from auditor.manifests.helm.orders import held
-from auditor.manifests.helm.settings import deploys
+from auditor.manifests.files import Reader, Shared
 from auditor.manifests.kustomize.kustomization import Kustomization, join
+from auditor.manifests.layout import CHART, Layout, layout
+from auditor.manifests.nearby import Nearby, is_plain
 from auditor.manifests.nodes import scalars
-from auditor.manifests.objects import Object
-from auditor.manifests.survey import CHART, Survey, survey, survey_again
-from auditor.manifests.text import mentions, plain
-from auditor.source.tree import EntryKind, Tree, Unreadable, expect
+from auditor.manifests.survey import Survey, survey, survey_again
+from auditor.manifests.text import plain
+from auditor.source.tree import EntryKind, Tree, Unreadable
 
-_NAMES_DEPLOYER: Final = mentions(
-    (
-        (b"argoproj.io", b"Application"),
-        (b"toolkit.fluxcd.io", b"HelmRelease"),
-        (b"toolkit.fluxcd.io", b"Kustomization"),
-    )
-)
-"""A part of the group of deployers, and of their kinds (`ApplicationSet` is one of them)."""
 _HANDING: Final = (b"tekton.dev", b"argoproj.io", b"fluxcd.controlplane.io")
 """Groups of the objects that hand values to others."""
-_TURNS: Final = re.compile(rb"/apiVersion\b|\ballowKindChange\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +98,9 @@ class Surveyed(Struct, frozen=True):
             return False
         if any(entry.kind is EntryKind.SYMLINK for entry in self.tree.entries().values()):
             return False  # they have other names too
-        left = (item for directory, item in every.items() if directory not in self.affected)
-        return not any(_names(item, rest) for item in left)
+        near = self.found.near
+        items = every.values() if near is None else near.naming(rest)
+        return not any(_names(item, rest) for item in items if item.directory not in self.affected)
 
 
 def _names(item: Kustomization, kustomizations: frozenset[str]) -> bool:
@@ -149,21 +139,83 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
         why = "the change makes or removes a chart"
     if why is not None:
         return why
+    grounds = _grounds(readers, settings, touched)
+    if isinstance(grounds, str):
+        return grounds
+    aliases = frozenset().union(*(ground.touched for ground in grounds.values()))
+    beside = _directories(touched | aliases)
+    beside.update(path for ground in grounds.values() for path in _beside(ground.found, touched))
+    # Values of the rules are filled into any object: where they make a reference its text stands in no manifest.
+    roots = frozenset() if settings.substitute else _shared_roots(grounds.values()) - {".", *parents(aliases)}
+    return Reach(touched, frozenset(beside), roots, grounds=grounds)
+
+
+def _grounds(
+    readers: Sequence[Reader], settings: ManifestSettings, touched: frozenset[str]
+) -> dict[int, Surveyed] | str:
+    """What each tree says of itself, by its `id`; or what deploys by rules of its own."""
+    layouts = _layouts(readers, settings, touched)
+    for reader, names in zip(readers, layouts, strict=True):
+        look(reader, names)
+    if all(is_plain(reader, names, settings) for reader, names in zip(readers, layouts, strict=True)):
+        return _nearby(readers, layouts, settings, touched)
+    return _surveyed(readers, settings, touched)
+
+
+def _layouts(readers: Iterable[Reader], settings: ManifestSettings, touched: frozenset[str]) -> list[Layout]:
+    """What the names of each tree say; the same where the names are, and no chart is touched."""
+    found: list[tuple[Reader, Layout]] = []
+    for reader in readers:
+        charts = any(posixpath.basename(path) == CHART for path in reader.with_links(touched))
+        alike = (names for other, names in found if not charts and other.files == reader.files)
+        found.append((reader, next(alike, None) or layout(reader, settings)))
+    return [names for _, names in found]
+
+
+def _nearby(
+    readers: Sequence[Reader], layouts: Sequence[Layout], settings: ManifestSettings, touched: frozenset[str]
+) -> dict[int, Surveyed] | str:
+    """The same around the change alone."""
+    near = [Nearby(reader, names, reader.with_links(touched)) for reader, names in zip(readers, layouts, strict=True)]
+    for count, each in enumerate(near):
+        holder = deployer(each.reader, each.may_deploy(layouts[:count]))
+        if holder is not None:
+            return f"{holder} deploys by rules of its own"
+    beside = frozenset().union(*(_directories(touched | each.touched) | each.beside() for each in near))
+    turned = _turned(near)
+    return {
+        id(each.reader.tree): Surveyed(
+            each.reader.tree, each.survey(settings, beside, turned), each.touched, each.affected
+        )
+        for each in near
+    }
+
+
+def _turned(near: Sequence[Nearby]) -> frozenset[str]:
+    """What touched kustomizations load in one tree, and not in another."""
+    loads = [each.turned() for each in near]
+    pairs = [{(user, target) for user, targets in one.items() for target in targets} for one in loads]
+    return frozenset(target for _, target in set().union(*pairs) - pairs[0].intersection(*pairs))
+
+
+def _surveyed(
+    readers: Iterable[Reader], settings: ManifestSettings, touched: frozenset[str]
+) -> dict[int, Surveyed] | str:
+    """The same of the whole trees."""
     grounds: dict[int, Surveyed] = {}
     for reader in readers:
         known = next(iter(grounds.values()), None)
         again = _surveyed_again(known, reader, touched) if known else None
         ground = grounds[id(reader.tree)] = again or surveyed(reader, settings, touched)
         seen = known.manifests - ground.touched if known and again else frozenset()
-        holder = next(_deployers(reader, ground.manifests - seen), None)
+        holder = deployer(reader, ground.manifests - seen)
         if holder is not None:
             return f"{holder} deploys by rules of its own"
-    aliases = frozenset().union(*(ground.touched for ground in grounds.values()))
-    beside = {posixpath.dirname(path) for path in touched | aliases}
-    beside.update(path for ground in grounds.values() for path in _beside(ground.found, touched))
-    # Values of the rules are filled into any object: where they make a reference its text stands in no manifest.
-    roots = frozenset() if settings.substitute else _shared_roots(grounds.values()) - {".", *parents(aliases)}
-    return Reach(touched, frozenset(beside), roots, grounds=grounds)
+    return grounds
+
+
+def _directories(paths: Iterable[str]) -> set[str]:
+    return {posixpath.dirname(path) for path in paths}
 
 
 def _shared_roots(grounds: Iterable[Surveyed]) -> frozenset[str]:
@@ -181,7 +233,7 @@ def _unclear(reader: Reader, touched: frozenset[str]) -> str | None:
 
 def _handing(reader: Reader, touched: frozenset[str]) -> str | None:
     """A touched file whose objects hand values to others, and what is said of it."""
-    for path in _targets(reader, sorted(path for path in touched if path in reader.files)):
+    for path in targets(reader, sorted(path for path in touched if path in reader.files)):
         try:
             text = plain(reader.bytes_of(path))
             if text is not None and not any(group in text for group in _HANDING):
@@ -203,51 +255,8 @@ def _charts(reader: Reader, touched: frozenset[str]) -> frozenset[tuple[str, boo
 
 def _beside(found: Survey, touched: frozenset[str]) -> Iterator[str]:
     """Directories of the files that a touched kustomization loads: without it they may be loose."""
-    turned = {directory for directory, item in found.kustomizations.items() if item.path in touched}
+    every = found.kustomizations
+    turned = {directory for directory in found.claimed if directory in every and every[directory].path in touched}
     for path, directories in found.claims.items():
         if directories & turned:
             yield posixpath.dirname(path)
-
-
-def _deployers(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
-    """Those of the files that may hold, or make, something that deploys by rules of its own."""
-    ordered = sorted(paths)
-    yield from (path for path in ordered if deploys(path))
-    targets = dict.fromkeys(_targets(reader, ordered))
-    unknown = [path for path in targets if reader.tree.content_id(path) not in reader.shared.deployers]
-    expect(reader.tree, unknown)
-    for path in unknown:
-        try:
-            if _holds_deployer(reader, path):
-                yield path
-        except Unreadable:
-            pass  # told where the file is read for its images
-        reader.shared.deployers[reader.tree.content_id(path)] = False
-
-
-def _targets(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
-    for path in paths:
-        if reader.files[path].kind is EntryKind.FILE:
-            yield path
-            continue
-        try:
-            target = reader.resolve(path)
-        except OutOfTree:
-            continue
-        if target is not None:
-            yield target
-
-
-def _holds_deployer(reader: Reader, path: str) -> bool:
-    content = reader.bytes_of(path)
-    text = plain(content)
-    if text is not None:
-        if not _NAMES_DEPLOYER(text):
-            return False
-        if _TURNS.search(text):
-            return True
-    return any(_is_any_deployer(one) for item in reader.contents(path).objects for one in (item, *held(item)))
-
-
-def _is_any_deployer(item: Object) -> bool:
-    return is_deployer(item) or item.kind == "HelmRelease"

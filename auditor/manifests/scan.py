@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 
 from msgspec.structs import replace
 
@@ -52,13 +53,13 @@ class Scan:
         yield Part((), self._plan.graph.gaps)
         deployed: set[Use] = set()
         left = {root for root, _ in self._plan.ways if _is_left_out(root, found, known)}
-        same = _loaded_by(left, found.links)
+        same = cache(partial(found.load, left=frozenset(left)))
         for root, way in self._plan.ways:
             if root in left:
                 continue
             part = _placed(self._root(root, way, deployed=True), way)
-            if any(gap.root in same for gap in part.gaps):  # said of what is read inside of this root, and is as it was
-                part = replace(part, gaps=tuple(gap for gap in part.gaps if gap.root not in same))
+            if part.gaps:  # what is said of something that a root loads which is left out is as it was
+                part = replace(part, gaps=tuple(gap for gap in part.gaps if gap.root is None or not same(gap.root)))
             self._loaded.update(path for path, identity in part.seen if identity)
             deployed.update(part.uses)
             yield part
@@ -91,10 +92,13 @@ class Scan:
         A directory with loose manifests is applied as it is: a kustomization elsewhere that also loads a file of it (and
         may override its image) must not hide the file. What was loose in base stays loose.
         """
-        free = [path for path in found.files if path not in found.claims or path in before]
+        files = found.files
+        if found.beside is not None:
+            files = tuple(path for path in files if posixpath.dirname(path) in found.beside)
+        free = [path for path in files if path not in found.claims or path in before]
         foreign = {
             path: posixpath.dirname(path) or "."
-            for path in found.files
+            for path in files
             if path not in before
             and path in found.claims
             and (posixpath.dirname(path) or ".") not in found.claims[path]
@@ -127,13 +131,15 @@ class Scan:
     def _root(self, root: str, way: Deployment | None, *, deployed: bool) -> Part:
         way = way or self._plan.filling(root)
         spare = self._spare.of(root) if self._spare and way is None and deployed else None
-        how = f"{way.identity if way else ''}{self._plan.identity}{spare.identity if spare else ''}"
-        key = (root, f"{deployed}{self._rendering.identity}{how}")
-        for known in self.reader.shared.roots.get(key, ()):
-            if all(self.reader.identity(path) == identity for path, identity in known.seen):
-                return known
+        how = f"{deployed}{self._rendering.identity}{way.identity if way else ''}{self._plan.identity}"
+        whole, roots = (root, how), self.reader.shared.roots
+        part_only = (root, f"{how}{spare.identity}") if spare else whole
+        for key in dict.fromkeys((whole, part_only)):
+            for known in roots.get(key, ()):
+                if all(self.reader.identity(path) == identity for path, identity in known.seen):
+                    return known
         part = self._build(root, way, spare, deployed=deployed)
-        self.reader.shared.roots.setdefault(key, []).append(part)
+        roots.setdefault(part_only if part.partial else whole, []).append(part)
         return part
 
     def _build(self, root: str, way: Deployment | None, spare: Spare | None, *, deployed: bool) -> Part:
@@ -152,7 +158,7 @@ class Scan:
             posixpath.basename(path) in KUSTOMIZATIONS for path in seen if path in self.reader.files
         ):
             uses = [dataclasses.replace(use, superset=use.root == root) for use in uses]
-        return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()), exact)
+        return Part(tuple(uses), tuple(gaps if deployed else ()), tuple(seen.items()), exact, built.partial)
 
     # ── loose files ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -230,17 +236,6 @@ class Scan:
 def _is_left_out(root: str, found: Entries, known: frozenset[str]) -> bool:
     """Whether a root deploys in all trees of a change what it deploys in this one."""
     return found.affected is not None and root not in found.affected and root in known
-
-
-def _loaded_by(roots: Iterable[str], links: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """The roots and every directory that they load."""
-    found = set(roots)
-    waiting = list(found)
-    while waiting:
-        fresh = links.get(waiting.pop(), frozenset()) - found
-        found |= fresh
-        waiting += fresh
-    return frozenset(found)
 
 
 def _placed(part: Part, way: Deployment | None) -> Part:

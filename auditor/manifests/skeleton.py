@@ -76,12 +76,16 @@ class Pruner(Struct):
         """The pruned document; None where nothing is left. Raises Tangled."""
         self._descent = yaml.Descent(self.limits)
         self._complete = self._descent.fresh()
-        if isinstance(raw, RawMapping):
-            return self._object(raw)
-        if isinstance(raw, RawScalar):
-            return None
-        node, kept = self._prune(raw)
-        return node if kept else None
+        before = self._words, self._wide, self.whole
+        try:
+            if isinstance(raw, RawMapping):
+                return self._object(raw)
+            if isinstance(raw, RawScalar):
+                return None
+            node, kept = self._prune(raw)
+            return node if kept else None
+        finally:
+            self._words, self._wide, self.whole = before
 
     def _object(self, raw: RawMapping) -> Mapping | None:
         """An object with its metadata, whatever is in it; None for a CRD."""

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.charts import is_library
 from auditor.manifests.chosen import Chosen
-from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
+from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.gaps import unrendered
-from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, is_kustomization, join, read
+from auditor.manifests.kustomize.kustomization import Kustomization, find, is_kustomization, join, read
+from auditor.manifests.layout import CHART, in_chart, is_named, layout
 from auditor.manifests.nodes import Scalar, scalars
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-from auditor.source.tree import EntryKind
 
-CHART: Final = "Chart.yaml"
-_CHART_PARTS: Final = ("templates", "charts", "crds")
 _LOADS: Final = ("resources", "bases", "components", "generators", "transformers")
 _NAMES_FILES: Final = (*_LOADS, "patchesStrategicMerge")
 _HAS_FILES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -37,6 +34,18 @@ _HAS_FILES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where a kustomization names files whose content ends up in what it deploys. What only describes (annotations, `crds`,
 `openapi`, `configurations`) must not take a manifest out of the loose files: nobody would read it."""
+
+
+class Near(Protocol):
+    """What finds the kustomizations of a tree that matter for some paths, whether or not they are in a survey."""
+
+    def above(self, directories: Iterable[str]) -> frozenset[str]:
+        """The directories of kustomizations, and of those that load them, directly or not."""
+        ...
+
+    def naming(self, paths: Iterable[str]) -> Iterator[Kustomization]:
+        """Every kustomization that may name one of the paths."""
+        ...
 
 
 class Survey(Struct, frozen=True):
@@ -58,34 +67,33 @@ class Survey(Struct, frozen=True):
     chart_files: tuple[str, ...]
     templates: frozenset[str]
     gaps: tuple[Gap, ...]
+    beside: frozenset[str] | None = None
+    """Of the files in these directories alone it is known what loads them; None: of all."""
+    near: Near | None = None
+    """Where `mine`, `claimed` and `claims` are only what a change may matter for: what finds the rest."""
 
 
 def survey(reader: Reader, settings: ManifestSettings) -> Survey:
     """Read every kustomization, and tell what is a chart and what may be a loose manifest."""
-    chosen = Chosen.of(settings)
-    charts = _charts(reader)
-    libraries = frozenset(chart for chart in charts if is_library(reader, chart))
-    real = tuple(chart for chart in charts if chart not in libraries)
+    chosen, names = Chosen.of(settings), layout(reader, settings)
     gaps: list[Gap] = []
-    every = {item.directory: item for item in _kustomizations(reader, gaps)}
-    gaps += [_submodule(path) for path, entry in reader.files.items() if entry.kind is EntryKind.SUBMODULE]
-    links = {directory: _links(reader, item, every) for directory, item in every.items()}
+    every = {item.directory: item for item in _kustomizations(reader, names.named, gaps)}
+    links = {directory: links_of(reader, item, every) for directory, item in every.items()}
     mine = tuple(
-        directory for directory, item in every.items() if item.path in chosen and not _in_chart(item.path, real)
+        directory for directory, item in every.items() if item.path in chosen and not in_chart(item.path, names.real)
     )
-    files, chart_files = _manifests(reader, chosen, real)
-    claimed = {directory: _claimed(reader, every[directory]) for directory in sorted(reached(links, mine))}
+    claimed = {directory: claimed_by(reader, every[directory]) for directory in sorted(reached(links, mine))}
     return Survey(
         every,
         links,
         mine,
-        tuple(chart for chart in charts if f"{chart}/{CHART}".removeprefix("./") in chosen),
-        files,
+        tuple(chart for chart in names.charts if f"{chart}/{CHART}".removeprefix("./") in chosen),
+        names.files,
         claimed,
-        _inverted(claimed),
-        chart_files,
-        frozenset(path for path in files if _in_chart(path, libraries)),
-        tuple(gap for gap in gaps if gap.place.file in chosen),
+        inverted(claimed),
+        names.chart_files,
+        names.templates,
+        tuple(gap for gap in (*gaps, *map(submodule, names.submodules)) if gap.place.file in chosen),
     )
 
 
@@ -97,40 +105,37 @@ def survey_again(known: Survey, reader: Reader, touched: frozenset[str]) -> Surv
     """
     if any(posixpath.basename(path) == CHART for path in touched):
         return None
-    turned = {posixpath.dirname(path) or "." for path in touched & reader.files.keys() if _is_named(path)}
+    turned = {posixpath.dirname(path) or "." for path in touched & reader.files.keys() if is_named(path)}
     every = dict(known.kustomizations)
     for directory in turned:
-        fresh = _kustomization(reader, directory) if directory in every else None
+        fresh = kustomization(reader, directory) if directory in every else None
         if fresh is None:
             return None
         every[directory] = fresh
     if not turned:
         return known
-    links = {**known.links, **{directory: _links(reader, every[directory], every) for directory in turned}}
+    links = {**known.links, **{directory: links_of(reader, every[directory], every) for directory in turned}}
     claimed = {
-        directory: _claimed(reader, every[directory])
+        directory: claimed_by(reader, every[directory])
         if directory in turned or directory not in known.claimed
         else known.claimed[directory]
         for directory in sorted(reached(links, known.mine))
     }
-    claims = known.claims if claimed == known.claimed else _inverted(claimed)
+    claims = known.claims if claimed == known.claimed else inverted(claimed)
     return replace(known, kustomizations=every, links=links, claimed=claimed, claims=claims)
 
 
-def _submodule(path: str) -> Gap:
+def submodule(path: str) -> Gap:
+    """What a submodule leaves unknown."""
     return unrendered(Place(path), "submodule", "its files are in another repository: what they deploy is unknown")
 
 
-def _kustomizations(reader: Reader, gaps: list[Gap]) -> Iterator[Kustomization]:
+def _kustomizations(reader: Reader, named: Mapping[str, str], gaps: list[Gap]) -> Iterator[Kustomization]:
     """Every kustomization; `gaps` takes those that lead out of the tree."""
-    named: dict[str, str] = {}
-    for path, entry in reader.files.items():
-        if path.endswith(NAMES) and _is_named(path) and entry.kind is not EntryKind.SUBMODULE:
-            named.setdefault(posixpath.dirname(path) or ".", path)
     reader.expect_documents(named.values())
     for directory, path in named.items():
         try:
-            found = _kustomization(reader, directory)
+            found = kustomization(reader, directory)
         except OutOfTree as error:
             gaps.append(unrendered(Place(path), "symlink out of the tree", str(error)))
             continue
@@ -138,18 +143,14 @@ def _kustomizations(reader: Reader, gaps: list[Gap]) -> Iterator[Kustomization]:
             yield found
 
 
-def _is_named(path: str) -> bool:
-    return posixpath.basename(path) in NAMES
-
-
-def _kustomization(reader: Reader, directory: str) -> Kustomization | None:
+def kustomization(reader: Reader, directory: str) -> Kustomization | None:
     """The kustomization of a directory. Raises OutOfTree."""
     path = find(reader, directory)
     found = read(reader, directory, path) if path is not None else None
     return found if found is not None and is_kustomization(found.node) else None
 
 
-def _links(reader: Reader, kustomization: Kustomization, every: Mapping[str, Kustomization]) -> frozenset[str]:
+def links_of(reader: Reader, kustomization: Kustomization, every: Mapping[str, Kustomization]) -> frozenset[str]:
     """The directories of other kustomizations that one loads."""
     found: set[str] = set()
     for item, _ in kustomization.names(*_LOADS):
@@ -164,7 +165,8 @@ def _links(reader: Reader, kustomization: Kustomization, every: Mapping[str, Kus
     return frozenset(found)
 
 
-def _inverted(claimed: Mapping[str, tuple[str, ...]]) -> Mapping[str, frozenset[str]]:
+def inverted(claimed: Mapping[str, tuple[str, ...]]) -> Mapping[str, frozenset[str]]:
+    """The directories of the kustomizations that load a file, by the file."""
     found: dict[str, set[str]] = {}
     for directory, paths in claimed.items():
         for path in paths:
@@ -172,7 +174,7 @@ def _inverted(claimed: Mapping[str, tuple[str, ...]]) -> Mapping[str, frozenset[
     return {path: frozenset(directories) for path, directories in found.items()}
 
 
-def _claimed(reader: Reader, item: Kustomization) -> tuple[str, ...]:
+def claimed_by(reader: Reader, item: Kustomization) -> tuple[str, ...]:
     """The files that a kustomization loads. Only files below its own directory: kustomize refuses others."""
     texts = (part for scalar in _file_names(item) for part in (scalar.text, scalar.text.partition("=")[2]))
     paths = (_claim(reader, item.directory, text) for text in texts)
@@ -209,57 +211,3 @@ def reached(links: Mapping[str, frozenset[str]], start: Iterable[str]) -> set[st
             found.add(directory)
             waiting.extend(links[directory])
     return found
-
-
-# ── charts and files ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _charts(reader: Reader) -> tuple[str, ...]:
-    """Directories of charts, those inside another chart's `charts/` left out."""
-    found: list[str] = []
-    for path in reader.files:
-        directory, name = posixpath.split(path)
-        if name == CHART and not _in_chart(path, found):
-            found.append(directory or ".")
-    return tuple(found)
-
-
-def _in_chart(path: str, charts: Iterable[str]) -> bool:
-    """Whether a file is a part of a chart that only Helm reads."""
-    for chart in charts:
-        start = "" if chart == "." else f"{chart}/"
-        if path.startswith(start) and path[len(start) :].partition("/")[0] in _CHART_PARTS:
-            return True
-    return False
-
-
-def _manifests(reader: Reader, chosen: Chosen, charts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Files that may be loose manifests, and files of charts."""
-    holders = _Charts(frozenset(charts))
-    loose: list[str] = []
-    inside: list[str] = []
-    for path, entry in reader.files.items():
-        if entry.kind is EntryKind.SUBMODULE or not path.lower().endswith(MANIFESTS) or path not in chosen:
-            continue
-        if posixpath.basename(path) in NAMES:
-            continue
-        (inside if holders.hold(path) else loose).append(path)
-    return tuple(loose), tuple(inside)
-
-
-class _Charts(Struct):
-    """Which files belong to charts: templates and the like, values, and the chart's own file."""
-
-    charts: frozenset[str]
-
-    def hold(self, path: str) -> bool:
-        parts = path.split("/")
-        for count in range(len(parts)):
-            directory = "/".join(parts[:count]) or "."
-            if directory in self.charts:
-                rest = parts[count:]
-                first = rest[0].lower()
-                return (len(rest) > 1 and rest[0] in _CHART_PARTS) or (
-                    len(rest) == 1 and first.startswith(("values", "chart."))
-                )
-        return False

@@ -45,12 +45,18 @@ these."""
 _WORDS: Final = (b"image", b"repository", b"newtag", b"newname", b"oci://", b"docker://", b"@sha256:", *_CHARTS)
 _LOCATED_BYTES: Final = re.compile(rb"(?:\.[a-z0-9-]+|localhost)(?::[0-9]{1,5})?/[a-z0-9._/-]+[:@][a-z0-9_]")
 # An escape that writes letters, slashes, or joins lines; a tag (it may decode base64); a directive that names tags.
-_HIDING: Final = re.compile(rb"\\[xuU/\r\n]|(?:^|[\s,\[{:?-])![^\s=]|^%", re.MULTILINE)
+_HIDING: Final = re.compile(rb"\\[xuU/\r\n\xc2\xe2]|(?:^|[\s,\[{:?-])![^\s=]|^%", re.MULTILINE)
 
 # ── the bytes of a manifest, to look for words in ────────────────────────────────────────────────────────────────────────
-_TAGS: Final = (re.compile(rb"![!<]"), re.compile(rb"%(?<=[\r\n]%)"))
-"""Each begins with one letter, which is looked for ten times faster than two are."""
-_ESCAPE: Final = re.compile(rb"\\(?:(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|/|(?:\r\n|\r|\n)[ \t]*)")
+_TAG: Final = re.compile(rb"![!<]\S{0,24}?(?:binary|%)")
+"""The tag that decodes, `!!binary` or `!<tag:yaml.org,2002:binary>`; any of its letters may be written as `%62`."""
+_DIRECTIVE: Final = re.compile(rb"%(?<=[\r\n\x85\xa8\xa9]%)")
+"""At the start of a line, which may be after one of Unicode's separators too (the last byte of each)."""
+_WRITES: Final = re.compile(rb"\\[xuU/\r\n\xc2\xe2]")
+"""How each of these begins:"""
+_ESCAPE: Final = re.compile(
+    rb"\\(?:(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|/|(?:\r\n|\r|\n|\xc2\x85|\xe2\x80[\xa8\xa9])[ \t]*)"
+)
 
 
 def is_template(text: str) -> bool:
@@ -169,11 +175,16 @@ def prefilter(words: frozenset[tuple[bytes, ...]] = frozenset()) -> Callable[[by
 def plain(content: bytes) -> bytes | None:
     """YAML with the escapes resolved that write letters or join lines; None where a word may be written otherwise still.
 
-    That is: another encoding, tags (one decodes base64) and directives that name tags. Source: YAML 1.2.2, 5.7, 6.8, 6.9.
+    That is: another encoding, the tag that decodes base64, and directives that name tags. Source: YAML 1.2.2, 5.7, 6.8, 6.9.
     """
-    if b"\0" in content or any(mark.search(content) for mark in _TAGS) or content.startswith(b"%"):
+    tagged = b"!" in content and _TAG.search(content)
+    if (
+        tagged
+        or b"\0" in content
+        or (b"%" in content and (content.startswith((b"%", b"\xef\xbb\xbf%")) or _DIRECTIVE.search(content)))
+    ):
         return None
-    return _ESCAPE.sub(_resolved, content) if b"\\" in content else content
+    return _ESCAPE.sub(_resolved, content) if b"\\" in content and _WRITES.search(content) else content
 
 
 def _resolved(escape: re.Match[bytes]) -> bytes:

@@ -57,6 +57,13 @@ class CommitTree:
         listed = (self._listed[path] for path in paths)
         self._blobs.expect(one.name for one in listed if one.entry.kind is not EntryKind.SUBMODULE)
 
+    def sweep(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The content of files; of those with the same content one. What cannot be read is left out."""
+        listed = ((path, self._listed[path]) for path in paths)
+        names = {one.name: path for path, one in listed if one.entry.kind is not EntryKind.SUBMODULE}
+        for name, content in self._blobs.sweep(names):
+            yield names[name], content
+
     @cached_property
     def _entries(self) -> Mapping[str, Entry]:
         return {path: listed.entry for path, listed in self._listed.items()}

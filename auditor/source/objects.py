@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from auditor.source.commands import Commands, Process
+from auditor.source.sweep import swept
 from auditor.source.tree import Unreadable
 
 _AHEAD: Final = 64
 """Requests sent ahead: 4 KiB at most, so that writing them never waits for git while git waits for us to read."""
+_FEW: Final = 16
+"""Blobs for which no command of their own is started: that costs as much as asking for so many."""
 _KEPT_BYTES: Final = 16 * 1024 * 1024
 """Content that is kept: manifests are looked at for deployers, for settings and for images, one look after the other."""
 _KEPT_SIZE: Final = 64 * 1024
@@ -36,6 +39,8 @@ class Blobs:
     def __init__(self, commands: Commands, limit: int, supply: Supply | None = None) -> None:
         self._supply = supply
         self._lock = threading.Lock()
+        self._commands = commands
+        self._limit = limit
         self._direct = Channel(commands, limit)
         self._ahead = Channel(commands, limit)
         self._asked: deque[str] = deque()
@@ -60,6 +65,30 @@ class Blobs:
                 content = self._fetch(name, path)
                 self._kept.put(name, content)
             return content
+
+    def sweep(self, paths: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+        """The content of each of many blobs by name, once, in any order. What cannot be read is left out.
+
+        `paths`: a path for each name, to tell what went wrong.
+        """
+        with self._lock:
+            at_hand = {name: content for name in paths if (content := self._kept.get(name)) is not None}
+            wanted = [name for name in paths if name not in at_hand]
+            if self._supply is not None:
+                self._supply.bring(wanted)
+        yield from at_hand.items()
+        few = len(wanted) <= _FEW
+        for name, content in ((name, None) for name in wanted) if few else swept(self._commands, wanted, self._limit):
+            if content is not None:
+                with self._lock:
+                    self._kept.put(name, content)
+                yield name, content
+                continue
+            try:
+                found = self.read(name, paths[name])
+            except Unreadable:
+                continue
+            yield name, found
 
     def _fetch(self, name: str, path: str) -> bytes:
         if self._expected[name] > 0:

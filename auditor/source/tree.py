@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -66,3 +66,24 @@ def expect(tree: Tree, paths: Iterable[str]) -> None:
     """Tell a tree which files will be read soon, in this order. Some may be left out, and others read in between."""
     if isinstance(tree, Foresighted):
         tree.expect(paths)
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A tree that reads many files faster in one go."""
+
+    def sweep(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The content of files; of those with the same content one. What cannot be read is left out."""
+        ...
+
+
+def sweep(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The content of files in any order; of those with the same content one will do. What cannot be read is left out."""
+    if isinstance(tree, Sweeping):
+        yield from tree.sweep(paths)
+        return
+    for path in paths:
+        try:
+            yield path, tree.read(path)
+        except Unreadable:
+            continue

@@ -15,6 +15,7 @@ from auditor.manifests.reach import Reach, reach
 from auditor.manifests.trees import read_trees
 from auditor.model.finding import Finding
 from auditor.model.use import Use
+from auditor.source.differ import differing
 from auditor.source.memory import MemoryTree
 from auditor.source.tree import Tree
 
@@ -29,15 +30,20 @@ class Gating(Struct, frozen=True):
     why: str = ""
 
     def same(self, other: Gating) -> bool:
-        """Whether the same gates."""
-        return replace(self, why="") == replace(other, why="")
+        """Whether the same gates. Of the entry points one may know fewer: those that matter to no change are not looked for."""
+        few, many = sorted((frozenset(self.roots), frozenset(other.roots)), key=len)
+        return few <= many and replace(self, why="", roots=()) == replace(other, why="", roots=())
 
 
 def gating(base: Mapping[str, bytes], head: Mapping[str, bytes], *, narrow: bool) -> Gating:
     """Read the change from `base` to `head`."""
-    trees = (MemoryTree(base, "base"), MemoryTree(head, "head"))
-    touched = frozenset(path for path in base.keys() | head.keys() if base.get(path) != head.get(path))
-    shared, settings = Shared(), ManifestSettings()
+    return gating_of(MemoryTree(base, "base"), MemoryTree(head, "head"), narrow=narrow)
+
+
+def gating_of(base: Tree, head: Tree, *, narrow: bool) -> Gating:
+    """Read the change from one tree to the other."""
+    trees, touched = (base, head), differing(base, head)
+    shared, settings = Shared(differing=touched), ManifestSettings()
     found = reach(trees, settings, shared, touched) if narrow else "asked for"
     within, why = (None, found) if isinstance(found, str) else (found, "")
 

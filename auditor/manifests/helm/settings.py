@@ -50,8 +50,8 @@ class Setting(Struct, frozen=True):
 
 def deploys(path: str) -> bool:
     """Whether a file of this name deploys charts."""
-    directory, name = posixpath.split(path)
-    return name in _NAMES or posixpath.basename(directory) == _PARTED
+    directory, _, name = path.rpartition("/")
+    return name in _NAMES or (_PARTED in directory and posixpath.basename(directory) == _PARTED)
 
 
 def settings(reader: Reader, path: str) -> Iterator[Setting | Gap]:

@@ -41,10 +41,12 @@ class Built(Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     incomplete: bool = False
     skipped: tuple[str, ...] = ()
+    partial: bool = False
+    """Something was left out (`Spares`)."""
 
 
 def _built(state: State) -> Built:
-    return Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped))
+    return Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped), state.partial)
 
 
 class Spares(Protocol):
@@ -224,11 +226,15 @@ class Builder(Struct):
             path = self.reader.resolve(target)
             directory = self.reader.directory(target) if path is None else None
             if path is not None:
-                if spare is None or not spare.leaves_file(path):
+                if spare is not None and spare.leaves_file(path):
+                    state.partial = True
+                else:
                     state.load(path)
                 return
             if directory is not None and find(self.reader, directory) is not None:
-                if spare is None or not spare.leaves_directory(directory):
+                if spare is not None and spare.leaves_directory(directory):
+                    state.partial = True
+                else:
                     self._base(self.build(directory, stack, spare), state)
                 return
         except OutOfTree as error:
@@ -241,6 +247,7 @@ class Builder(Struct):
         state.objects.extend(built.objects)
         state.gaps.extend(built.gaps)
         state.incomplete |= built.incomplete
+        state.partial |= built.partial
         state.skipped.extend(built.skipped)
 
     def _component(

@@ -61,6 +61,8 @@ class State(Struct):
     incomplete: bool = False
     skipped: list[str] = field(default_factory=list)
     """Files with documents that hold no image: their objects are read when a patch or replacement looks for one."""
+    partial: bool = False
+    """Something was left out because it is the same in all trees of a change."""
 
     def missing(self, place: Place, what: str, why: str) -> None:
         """Something was not loaded."""

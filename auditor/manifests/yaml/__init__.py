@@ -10,7 +10,17 @@ from auditor.manifests.yaml.convert import (
     template_text,
     text_of,
 )
-from auditor.manifests.yaml.parse import Broken, Origin, RawMapping, RawNode, RawScalar, RawSequence, documents
+from auditor.manifests.yaml.parse import (
+    Broken,
+    Origin,
+    RawMapping,
+    RawNode,
+    RawScalar,
+    RawSequence,
+    chunks,
+    composed,
+    documents,
+)
 
 __all__ = [
     "Broken",
@@ -21,6 +31,8 @@ __all__ = [
     "RawScalar",
     "RawSequence",
     "Tangled",
+    "chunks",
+    "composed",
     "documents",
     "full",
     "is_null",

@@ -119,16 +119,27 @@ def documents(
     limits: Limits = DEFAULT,
 ) -> Iterator[RawDocument | Broken]:
     """Every document of a file, in order; those that `want` refuses by their bytes are skipped without parsing."""
-    start = origin or Origin(file)
+    for chunk in chunks(content, origin or Origin(file), limits):
+        if isinstance(chunk, Broken):
+            yield chunk
+        elif want is None or want(chunk.content):
+            yield from composed(chunk)
+
+
+def chunks(content: bytes, start: Origin, limits: Limits = DEFAULT) -> Iterator[Origin | Broken]:
+    """A file cut where documents begin, nothing parsed. What is composed of each is the same wherever its line is the same."""
     line = start.line
     for count, chunk in enumerate(_chunks(_utf8(content))):
         if count >= limits.documents:
             yield Broken(line + 1, f"more than {limits.documents} documents", line + 1, b"")
             return
-        if want is None or want(chunk):
-            here = Origin(file, line, start.column, start.flat, chunk)
-            yield from _compose(chunk, here)
+        yield Origin(start.file, line, start.column, start.flat, chunk)
         line += 0 if start.flat else chunk.count(b"\n")
+
+
+def composed(chunk: Origin) -> Iterator[RawDocument | Broken]:
+    """The documents of a chunk."""
+    yield from _compose(chunk.content, chunk)
 
 
 def _utf8(content: bytes) -> bytes:

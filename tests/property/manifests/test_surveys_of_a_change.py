@@ -1,4 +1,4 @@
-"""What of a second tree is taken from the first is what reading it alone finds."""
+"""What is said of a tree around a change, and of a second tree by the first, is what reading all of it alone finds."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import Any
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests import kinds
-from auditor.manifests.affected import affected
+from auditor.manifests.affected import above, affected
+from auditor.manifests.entry import entries
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import scalars
 from auditor.manifests.reach import Reach, Surveyed, reach, surveyed
+from auditor.manifests.survey import Survey
+from auditor.source.differ import differing
 from auditor.source.folder import FolderTree
 from auditor.source.memory import MemoryTree
+from auditor.source.tree import Tree
 from tests.property.manifests.test_changes_read_narrowly import changes
 
 Files = dict[str, str]
@@ -29,27 +34,51 @@ def tree(files: Files, label: str) -> MemoryTree:
     return MemoryTree({path: text.encode() for path, text in files.items()}, label)
 
 
-def said(ground: Surveyed) -> dict[str, Any]:
-    """All that a survey says, its kustomizations by what is written in them."""
-    found = ground.found
-    written = {
+def written(found: Survey) -> dict[str, Any]:
+    """What is written in every kustomization."""
+    return {
         directory: (item.path, item.problems, [scalar.text for scalar in scalars(item.node)])
         for directory, item in found.kustomizations.items()
     }
-    rest = {name: getattr(found, name) for name in found.__struct_fields__ if name != "kustomizations"}
-    return {**rest, "kustomizations": written, "touched": ground.touched, "affected": ground.affected}
+
+
+def agree(near: Surveyed, alone: Surveyed) -> None:
+    """What is said around a change is what the whole tree says there, and enough of it."""
+    found, every = near.found, alone.found
+    names = ("charts", "files", "chart_files", "templates", "gaps")
+    assert [getattr(found, name) for name in names] == [getattr(every, name) for name in names]
+    assert near.touched == alone.touched
+    assert written(found) == written(every)
+    assert dict(found.links) == every.links
+    if found.near is None:
+        assert (near.affected, found.mine, found.claims) == (alone.affected, every.mine, every.claims)
+        return
+    # What does not parse is reached if its bytes may name something; in a survey of everything it always is.
+    sound = {directory: replace(item, problems=()) for directory, item in every.kustomizations.items()}
+    assert affected(sound, every.links, alone.touched) <= near.affected <= alone.affected
+    region = frozenset(found.mine)
+    assert near.affected <= region == above(region, every.links)
+    assert set(entries(found).roots) == set(entries(every).roots) & region
+    assert found.beside is not None
+    for path in every.files:
+        if posixpath.dirname(path) in found.beside:
+            assert found.claims.get(path) == every.claims.get(path)
 
 
 def grounds(base: Files, head: Files) -> bool:
     """Whether both trees were surveyed; if so, whatever is known of either is what it says by itself."""
-    trees = tree(base, "base"), tree(head, "head")
-    touched = frozenset(path for path in base.keys() | head.keys() if base.get(path) != head.get(path))
+    return grounds_of(tree(base, "base"), tree(head, "head"))
+
+
+def grounds_of(*trees: Tree) -> bool:
+    """The same of the trees of a change."""
+    touched = differing(*trees)
     found = reach(trees, ManifestSettings(), Shared(), touched)
     if not isinstance(found, Reach):
         return False
     for one in trees:
         alone = surveyed(Reader(one, kinds.load({}), Shared()), ManifestSettings(), touched)
-        assert said(found.grounds[id(one)]) == said(alone)
+        agree(found.grounds[id(one)], alone)
     return True
 
 
@@ -112,7 +141,8 @@ def test_a_kustomization_behind_a_symlink(tmp_path: Path) -> None:
     assert isinstance(found, Reach)
     alone = [surveyed(Reader(one, kinds.load({}), Shared()), ManifestSettings(), touched) for one in trees]
     assert [sorted(each.found.claims) for each in alone] == [["a/one.yaml"], []]
-    assert [said(found.grounds[id(one)]) for one in trees] == [said(each) for each in alone]
+    for one, each in zip(trees, alone, strict=True):
+        agree(found.grounds[id(one)], each)
 
 
 def test_a_chart_behind_a_symlink(tmp_path: Path) -> None:
