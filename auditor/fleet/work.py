@@ -190,11 +190,11 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
 
 def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
     stage = Stage.FETCH
-    settings = _settings(reading.target, workshop)
-    by_these = bool(settings and reading.known and reading.known.startswith(f"{settings}:"))
-    if by_these and workshop.is_at(reading.target, reading.commit):
-        return Same(reading.commit)
     try:
+        settings = _settings(reading.target, workshop)
+        by_these = bool(settings and reading.known and reading.known.startswith(f"{settings}:"))
+        if by_these and workshop.is_at(reading.target, reading.commit):
+            return Same(reading.commit)
         with workshop.open(reading.target) as (change, rules_file):
             stage = Stage.READ
             identity = _identity(change, settings)

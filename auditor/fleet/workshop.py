@@ -20,6 +20,7 @@ from auditor.fetching import charts_folder
 from auditor.fleet.settings import Rulings, Settings
 from auditor.folders import cache_folder
 from auditor.limits import DEFAULT, Limits
+from auditor.manifests.render.sandbox import Patience
 from auditor.manifests.render.tools import Renderers, renderers_for
 from auditor.model.audit import Target
 from auditor.progress import SILENT, Progress
@@ -114,11 +115,15 @@ class Workshop:
 
     @cached_property
     def renders_by(self) -> str:
-        """What renders, and which version of it: for telling what these programs made from what others would make."""
+        """What renders, and which version of it: for telling what these programs made from what others would make.
+
+        Raises Interrupted where the run must end before they have said it.
+        """
         found = self._renderers
         if found is None:
             return ""
-        return "|".join((found.identity, *(tool.version() for tool in (found.kustomize, found.helm) if tool)))
+        patience = Patience(time.monotonic() + self.settings.seconds / _SHARE, self._over.is_set)
+        return "|".join((found.identity, *(tool.version(patience) for tool in (found.kustomize, found.helm) if tool)))
 
     def stop(self) -> None:
         """Let no registry be asked any more, no repository be fetched, nothing be rendered; what is under way ends."""

@@ -62,6 +62,12 @@ class Scene:
         self.targets.append("bad")
         return self.estate.own("bad", "api", more=files)
 
+    def bad_again(self, name: str) -> None:
+        """A copy of the bad one."""
+        copy = self.estate.folder / name
+        repositories.git(self.estate.folder, "clone", "--quiet", "bad", str(copy))
+        self.targets.append(name)
+
     def elsewhere(self, files: Mapping[str, bytes | str] | None = None) -> Path:
         """The same on a server; the bare repository."""
         work = self.estate.own("bad", "api", more=files)
@@ -281,6 +287,15 @@ def hanging_renderer_of_a_short_run(scene: Scene) -> None:
     scene.after = after
 
 
+def hanging_version(scene: Scene) -> None:
+    """A program that does not even say which one it is: it is asked once for all trees, and waited for a part of the run."""
+    hanging_renderer_of_a_short_run(scene)
+    scene.after = lambda: None
+    kustomize = scene.estate.folder / "bin" / "kustomize"
+    kustomize.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    scene.bad_again("worse")
+
+
 ENDLESS = """\
 package auditor
 
@@ -420,6 +435,7 @@ CASES: Mapping[str, Callable[[Scene], None]] = {
     "a registry that hangs, with `--max-time`": hanging_registry,
     "a renderer that hangs": hanging_renderer,
     "a renderer that hangs, with `--max-time`": hanging_renderer_of_a_short_run,
+    "a renderer that hangs when it is asked for its version, with `--max-time`": hanging_version,
     "a policy in Rego that does not end": hanging_judge,
     "policies in Rego that do not end, with `--max-time`": hanging_judges,
     "a pipe for a report that nobody reads": hanging_reader,
