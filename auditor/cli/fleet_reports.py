@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from auditor.cli.options import Environment, split_format
-from auditor.cli.output import rendering, use_color, write_pieces
+from auditor.cli.output import rendering, unwritten, use_color, write_pieces
 from auditor.cli.streams import print_out
 from auditor.errors import UsageError
 
@@ -94,9 +94,7 @@ def write_folder(folder: Path, files: Iterator[tuple[str, Iterator[str]]]) -> No
         made.chmod(0o755)
         _put(made, folder)
     except OSError as error:
-        raise UsageError(
-            f"cannot write {folder}: {error.strerror}", help="choose a folder that you may write"
-        ) from error
+        raise unwritten(folder, error, "choose a folder that you may write") from error
     finally:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,11 @@ def _refused() -> str:
     """Why this machine gives nobody a mount namespace; "" where it does."""
     try:
         tried = subprocess.run(
-            [*_UNSHARE, "mount", "-t", "tmpfs", "none", "/tmp"], capture_output=True, text=True, check=False, timeout=10
+            [*_UNSHARE, "mount", "-t", "tmpfs", "none", tempfile.gettempdir()],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
         )
     except OSError as error:
         return str(error)

@@ -146,7 +146,6 @@ class Stage:
             with place.open("xb") as file:
                 file.write(content)
 
-
     @contextmanager
     def told(self) -> Iterator[None]:
         """A disk that is full, or that does not take a name: Failed."""
