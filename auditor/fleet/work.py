@@ -222,8 +222,8 @@ def _extracted(change: Change, loaded: Loaded, identity: str, world: World, ruli
     comparison = compare(None, found.extract.uses, Governing(rules).label)
     asked = asks(comparison, rules, enforced=policies)
     others = tuple(sorted(policies.repositories)) if policies.policies else None
-    if world.renderers and world.renderers.late:
-        identity = ""  # what a program had no time for is tried again the next time, though the tree is the same
+    if (world.renderers and world.renderers.late) or (change.repository and change.repository.lost):
+        identity = ""  # what a program had no time for, or was not there, is tried again though the tree is the same
     return Read(found.extract, Wanted(identity, _ground(rules, others, given=ruling is not None), tuple(asked), others))
 
 

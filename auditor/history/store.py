@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -181,11 +182,18 @@ class Store:
 def _create(path: Path) -> None:
     """An empty file that only its owner may read: it tells what runs where."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        os.close(descriptor)
     except OSError as error:
         raise HistoryError(
             f"the history {path} cannot be opened: {error.strerror}", help="check the path and its permissions"
         ) from error
+
+    if not is_file:
+        raise HistoryError(
+            f"the history {path} is no file", help="name a file, or use --no-history to remember nothing"
+        )
 
 
 def _told(path: Path, error: sqlite3.Error) -> HistoryError:
