@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -44,6 +45,20 @@ def destinations(options: argparse.Namespace) -> tuple[tuple[str, Path | None], 
         if name in FOLDERS and place is not None:
             _refuse_foreign(Path(place))
     return tuple((name, Path(place) if place else None) for name, place in wanted)
+
+
+_OF_HISTORY: Final = ("", "-wal", "-shm", ".lock")
+"""Endings of the files that are a history."""
+
+
+def refuse_over(history: Path | None, wanted: tuple[tuple[str, Path | None], ...]) -> None:
+    """Raise UsageError for a report that would take the place of the history."""
+    if history is None:
+        return
+    own = {os.path.realpath(f"{history}{ending}") for ending in _OF_HISTORY}
+    for name, place in wanted:
+        if place is not None and os.path.realpath(place) in own:
+            raise UsageError(f"--format {name}={place} would write over the history", help="name another file")
 
 
 def deliver(

@@ -47,6 +47,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     with ExitStack() as stack:
         parts = [(name, stack.enter_context(opened(name))) for name in options.parts]
         history = Path(options.history) if options.history else None
+        fleet_reports.refuse_over(history, wanted)
         recorded = stack.enter_context(open_history(history, now=datetime.now(UTC)))
         fleet = merge(parts, recorded)
         fleet_reports.deliver(fleet, wanted, options, environment)

@@ -79,7 +79,7 @@ class Repository:
         try:
             found = self._commands.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
         except GitFailed as error:
-            raise SourceError(f"unknown revision {rev!r} in {self.top}", help=self._how_to_fetch(rev)) from error
+            raise (self._unborn() if rev == "HEAD" else self._unknown(rev)) from error
         return found.decode("ascii").strip()
 
     def merge_base(self, a: str, b: str) -> str:
@@ -141,10 +141,26 @@ class Repository:
             raise SourceError(f"{self.top} is a bare repository and has no working tree", help="give --head")
         return WorkingTree(self._commands, self._blobs, self.top, self.algorithm, self._limits)
 
+    def _unknown(self, rev: str) -> SourceError:
+        return SourceError(f"unknown revision {rev!r} in {self.top}", help=self._how_to_fetch(rev))
+
+    def _unborn(self) -> SourceError:
+        """HEAD names no commit: nothing was committed yet, or its branch is gone."""
+        try:
+            branch = text(self._commands.run("symbolic-ref", "--quiet", "HEAD")).strip()
+            others = self._commands.run("for-each-ref", "--count=1", "--format=%(refname)")
+        except GitFailed:
+            return self._unknown("HEAD")
+        if not others:
+            return SourceError(f"{self.top} has no commit yet", help="commit something, or leave it out")
+        return SourceError(
+            f"HEAD of {self.top} is {branch}, which is not there", help="name a revision, or check one out"
+        )
+
     def _refuse_ambiguous(self, rev: str) -> None:
         """A short name of several refs: git takes the tag, so whoever may push a tag could choose the base."""
         short = _OPERATORS.split(rev, maxsplit=1)[0]
-        if not short or _FULL.fullmatch(short):
+        if not short or short == "HEAD" or _FULL.fullmatch(short):  # HEAD itself comes before every ref of its name
             return
         full = {f"refs/{namespace}{short}" for namespace in _NAMESPACES}
         try:
