@@ -50,7 +50,7 @@ class Store:
             _create(path)
         with self._told():
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}",
+                f"{path.absolute().as_uri()}?{_mode(path) if readonly else 'mode=rw'}",
                 uri=True,
                 timeout=_BUSY_SECONDS,
                 isolation_level=None,
@@ -177,6 +177,15 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise _told(self.path, error) from error
+
+
+def _mode(path: Path) -> str:
+    """How a file is opened that is only read: where we may not write beside it and no log is there, as one that nobody writes.
+
+    SQLite would make its log there (sqlite.org/wal.html, "Read-Only Databases").
+    """
+    alone = not os.access(path.parent, os.W_OK) and not os.path.lexists(f"{path}-wal")
+    return "mode=ro&immutable=1" if alone else "mode=ro"
 
 
 def _create(path: Path) -> None:

@@ -76,6 +76,13 @@ class GitFailed(Exception):  # noqa: N818 - a fact about one command, turned int
         self.message = message
 
 
+class Stalled(GitFailed):
+    """A git command that was waited for in vain; it has been ended."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status, "git was waited for in vain")
+
+
 class TooMuchOutput(Exception):  # noqa: N818 - as above
     """A git command that wrote more than it may; it has been ended."""
 
@@ -136,7 +143,7 @@ class Process:
         """Wait for the end. Raises GitFailed unless the status is 0."""
         status = self._popen.wait()
         if self.stalled:
-            raise GitFailed(status, "git was waited for in vain")
+            raise Stalled(status)
         if status:
             raise GitFailed(status, self.error())
 

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from auditor.errors import SourceError
 from auditor.limits import DEFAULT, Limits
-from auditor.source.commands import Commands, GitFailed
+from auditor.source.commands import Commands, GitFailed, Stalled
 from auditor.source.commit import CommitTree, Listed, text
 from auditor.source.objects import Blobs, Supply
 from auditor.source.remedy import deepen, fetch
@@ -78,6 +78,8 @@ class Repository:
         self._refuse_ambiguous(rev)
         try:
             found = self._commands.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+        except Stalled as error:
+            raise _refusal(self.top, error.message) from error
         except GitFailed as error:
             raise (self._unborn() if rev == "HEAD" else self._unknown(rev)) from error
         return found.decode("ascii").strip()

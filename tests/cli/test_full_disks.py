@@ -31,13 +31,14 @@ class Night:
     estate: Estate
     disks: Mapping[Path, int]
     full: Sequence[Path] = ()
+    readonly: Sequence[Path] = ()
     environ: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """The program, told in its own words."""
         command = [sys.executable, "-m", "auditor", *map(str, arguments)]
         done = subprocess.run(
-            on_small_disks(command, self.disks, full=self.full),
+            on_small_disks(command, self.disks, full=self.full, readonly=self.readonly),
             cwd=cwd or self.estate.folder,
             env=self.estate.house.process_environ(self.environ),
             capture_output=True,
@@ -113,6 +114,36 @@ def test_no_mirror_can_be_made(estate: Estate, tmp_path: Path) -> None:  # noqa:
     failed = failures(report)
     assert (status, failed["good"]) == (3, None)
     assert "there is no room left" in failed["bad"]["why"]
+
+
+def test_what_may_only_be_read_costs_the_mirror_and_nothing_else(estate: Estate, tmp_path: Path) -> None:  # noqa: F811 - as above
+    """A cache on a disk that takes nothing, as in a container that was hardened."""
+    estate.own("good", "api", "unsigned")
+    (tmp_path / "served").mkdir()
+    cache = estate.house.home / ".cache"
+    with GitServer(tmp_path / "served") as server:
+        served(server.root, estate.own("bad", "api"), "bad")
+        night = Night(estate, {cache: 100_000}, readonly=[cache])
+        status, report, _ = night.audit("good", server.address("bad.git"))
+    failed = failures(report)
+    assert (status, failed["good"]) == (1, None)
+    assert "Read-only file system" in failed["bad"]["why"]
+    assert "XDG_CACHE_HOME" in failed["bad"]["help"]
+    assert verdicts(report) == {"api": "verified", "unsigned": "unsigned"}
+
+
+def test_a_history_that_may_only_be_read(estate: Estate) -> None:  # noqa: F811 - as above
+    """No audit is recorded there, and what was recorded can still be asked for."""
+    estate.own("good", "api")
+    place = estate.folder / "state"
+    place.mkdir()
+    estate.history = place / "history.sqlite"
+    estate.audit("good", status=0)
+    night = Night(estate, {place: 2_000_000}, readonly=[place])
+    status, _, said = night.audit("good")
+    assert (status, "Read-only file system" in said, "help: " in said) == (2, True, True)
+    shown = night.run("history", "show", "--history", estate.history)
+    assert (shown.returncode, shown.stderr) == (0, ""), shown.stderr
 
 
 @pytest.mark.parametrize("name", ["json", "html"])

@@ -31,9 +31,12 @@ def _refused() -> str:
     return tried.stderr.strip() if tried.returncode else ""
 
 
-def on_small_disks(command: Sequence[str], disks: Mapping[Path, int], *, full: Sequence[Path] = ()) -> list[str]:
-    """The command that runs another with disks of so many bytes at these folders; those that are `full` have no byte left.
+def on_small_disks(
+    command: Sequence[str], disks: Mapping[Path, int], *, full: Sequence[Path] = (), readonly: Sequence[Path] = ()
+) -> list[str]:
+    """The command that runs another with disks of so many bytes at these folders.
 
+    Those that are `full` have no byte left, those that are `readonly` take none.
     What is in a folder is on its disk when the command starts; what is on the disk when it ends is beside the folder (`after`). Skips
     where the machine does not allow it.
     """
@@ -46,6 +49,7 @@ def on_small_disks(command: Sequence[str], disks: Mapping[Path, int], *, full: S
         lines.append(f"cp -a {here} {before}; mount -t tmpfs -o size={max(size, _PAGE)} none {here}")
         lines.append(f"cp -a {before}/. {here}/; rm -r {before}")
     lines += [f"cat /dev/zero > {shlex.quote(str(folder / 'full'))} 2> /dev/null || :" for folder in full]
+    lines += [f"mount -o remount,ro {shlex.quote(str(folder))}" for folder in readonly]
     lines.append(f"status=0; {shlex.join(command)} || status=$?")
     lines += [f"cp -a {shlex.quote(str(folder))} {shlex.quote(str(after(folder)))}" for folder in disks]
     lines.append("exit $status")
