@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from auditor.cli.options import Environment, split_format
 from auditor.cli.output import rendering, unwritten, use_color, write_pieces
 from auditor.cli.streams import print_out
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 
 if TYPE_CHECKING:
     from auditor.model.audit import Fleet
@@ -108,6 +108,8 @@ def write_folder(folder: Path, files: Iterator[tuple[str, Iterator[str]]]) -> No
         (made / MARK).write_text("written by auditor; replaced as a whole by the next report\n", "utf-8")
         made.chmod(0o755)
         _put(made, folder)
+    except AuditorError:  # a temporary file of the report, which says so itself
+        raise
     except OSError as error:
         raise unwritten(folder, error, "choose a folder that you may write") from error
     finally:

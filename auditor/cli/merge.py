@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.cli.options import Environment, add_audit_report_options, add_notify_option
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.model.report import Exit
 
 if TYPE_CHECKING:
@@ -64,5 +64,7 @@ def opened(name: str) -> SavedFleet:
         raise UsageError(
             f"{name} is no result of an audit: {error}", help="give what `-f json=FILE` has written"
         ) from error
+    except AuditorError:  # a temporary file, which says so itself
+        raise
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", help="check the path") from error

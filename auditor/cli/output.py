@@ -18,7 +18,7 @@ from auditor.cli.forge import job
 from auditor.cli.options import Environment, split_format
 from auditor.cli.pipes import pour
 from auditor.cli.streams import print_out, tell
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.limits import DEFAULT
 from auditor.model.report import Report
 from auditor.report.render import FORMATS, RenderOptions, render
@@ -139,6 +139,8 @@ def write_pieces(file: Path, pieces: Iterable[str]) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+    except AuditorError:  # a temporary file of the report, which says so itself
+        raise
     except OSError as error:
         raise unwritten(file, error, "choose a file in a folder you may write") from error
 

@@ -39,8 +39,8 @@ def sort_key(*parts: str | int) -> bytes:
     )
 
 
-class SpoolError(AuditorError):
-    """A temporary file that cannot be written or read; the report that needs it is not written."""
+class SpoolError(AuditorError, OSError):
+    """A temporary file that cannot be written or read. Whoever can do without it sees an OSError; else the report is not written."""
 
 
 @contextmanager
