@@ -190,6 +190,8 @@ class Limits(Struct, frozen=True):
     """Commits whose deployments `auditor init` may look at."""
 
     # Repositories of an audit ------------------------------------------------------------------------------------------
+    git_seconds: float = 120.0
+    """One answer of git about a repository of this machine: what it opens there may be a pipe that nobody writes to."""
     fetch_seconds: float = 600.0
     """One fetch from a repository, and the wait for another process that fetches from it: a commit of a large monorepo."""
     fetch_bytes: int = 2 * 1024 * 1024 * 1024

@@ -108,6 +108,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     given = fleet_targets.rulings(chosen, settings.today, environment, offline=options.offline)
     settings = replace(settings, rulings=(*settings.rulings, *given))
     history = None if options.no_history or (shard and not options.history) else Path(options.history or history_file())
+    fleet_reports.refuse_over(history, wanted)
     with Workshop(settings, environment.variables, environment.progress, logins=chosen.logins) as workshop:
         ending = Ending(workshop.stop)
         with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from auditor.cli.options import Environment, split_format
-from auditor.cli.output import rendering, use_color, write_pieces
+from auditor.cli.output import rendering, unwritten, use_color, write_pieces
 from auditor.cli.streams import print_out
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 
 if TYPE_CHECKING:
     from auditor.model.audit import Fleet
@@ -44,6 +45,20 @@ def destinations(options: argparse.Namespace) -> tuple[tuple[str, Path | None], 
         if name in FOLDERS and place is not None:
             _refuse_foreign(Path(place))
     return tuple((name, Path(place) if place else None) for name, place in wanted)
+
+
+_OF_HISTORY: Final = ("", "-wal", "-shm", ".lock")
+"""Endings of the files that are a history."""
+
+
+def refuse_over(history: Path | None, wanted: tuple[tuple[str, Path | None], ...]) -> None:
+    """Raise UsageError for a report that would take the place of the history."""
+    if history is None:
+        return
+    own = {os.path.realpath(f"{history}{ending}") for ending in _OF_HISTORY}
+    for name, place in wanted:
+        if place is not None and os.path.realpath(place) in own:
+            raise UsageError(f"--format {name}={place} would write over the history", help="name another file")
 
 
 def deliver(
@@ -93,10 +108,10 @@ def write_folder(folder: Path, files: Iterator[tuple[str, Iterator[str]]]) -> No
         (made / MARK).write_text("written by auditor; replaced as a whole by the next report\n", "utf-8")
         made.chmod(0o755)
         _put(made, folder)
+    except AuditorError:  # a temporary file of the report, which says so itself
+        raise
     except OSError as error:
-        raise UsageError(
-            f"cannot write {folder}: {error.strerror}", help="choose a folder that you may write"
-        ) from error
+        raise unwritten(folder, error, "choose a folder that you may write") from error
     finally:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)

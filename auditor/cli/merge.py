@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.cli.options import Environment, add_audit_report_options, add_notify_option
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.model.report import Exit
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     with ExitStack() as stack:
         parts = [(name, stack.enter_context(opened(name))) for name in options.parts]
         history = Path(options.history) if options.history else None
+        fleet_reports.refuse_over(history, wanted)
         recorded = stack.enter_context(open_history(history, now=datetime.now(UTC)))
         fleet = merge(parts, recorded)
         fleet_reports.deliver(fleet, wanted, options, environment)
@@ -63,5 +64,7 @@ def opened(name: str) -> SavedFleet:
         raise UsageError(
             f"{name} is no result of an audit: {error}", help="give what `-f json=FILE` has written"
         ) from error
+    except AuditorError:  # a temporary file, which says so itself
+        raise
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", help="check the path") from error

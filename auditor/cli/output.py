@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from auditor.cli.forge import job
 from auditor.cli.options import Environment, split_format
 from auditor.cli.pipes import pour
 from auditor.cli.streams import print_out, tell
-from auditor.errors import UsageError
+from auditor.errors import AuditorError, UsageError
 from auditor.limits import DEFAULT
 from auditor.model.report import Report
 from auditor.report.render import FORMATS, RenderOptions, render
@@ -138,7 +139,15 @@ def write_pieces(file: Path, pieces: Iterable[str]) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+    except AuditorError:  # a temporary file of the report, which says so itself
+        raise
     except OSError as error:
-        raise UsageError(
-            f"cannot write {file}: {error.strerror}", help="choose a file in a folder you may write"
-        ) from error
+        raise unwritten(file, error, "choose a file in a folder you may write") from error
+
+
+def unwritten(place: Path, error: OSError, advice: str) -> UsageError:
+    """A report that could not be written; the one before, where there was one, is as it was."""
+    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return UsageError(
+        f"cannot write {place}: {error.strerror}", help="make room there, or choose another disk" if is_full else advice
+    )

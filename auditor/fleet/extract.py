@@ -17,6 +17,7 @@ from auditor.fetching import rendering
 from auditor.manifests.ignores import ignores
 from auditor.model.gap import Gap
 from auditor.model.ignore import Ignore
+from auditor.model.place import Place
 from auditor.model.use import Use
 from auditor.policies.cursor import Mistake
 from auditor.policies.found import Found, find_policies
@@ -25,6 +26,7 @@ from auditor.rules_file import Loaded
 from auditor.source.change import Change
 from auditor.source.links import read_file
 from auditor.source.memory import Kept, MemoryTree, contents
+from auditor.source.tree import Unreadable
 from auditor.world import World
 
 
@@ -63,14 +65,16 @@ def extract(change: Change, loaded: Loaded, world: World) -> Extracted:
     reading = reading.beside(policies.charts, change)
     uses = in_scope(reading.after.uses, reading.scope)
     rule = bool(policies.policies or policies.rego)
+    mistakes = [*policies.found.mistakes] if rule else []
+    kept = tuple(_files(change, sorted(policies.found.files), mistakes)) if rule else ()
     found = Extract(
         change.head_commit,
         uses,
         reading.gaps,
         ignores(change.head, {use.place.file for use in uses}),
         loaded.files,
-        tuple(_files(change, sorted(policies.found.files))) if rule else (),
-        policies.found.mistakes if rule else (),
+        kept,
+        tuple(mistakes),
         dict(world.renderers.used) if world.renderers else None,
         (*change.notes, *reading.notes, *(world.renderers.notes if world.renderers else ())),
     )
@@ -83,8 +87,14 @@ def policies_of(found: Extract, rules: Rules) -> Found:
     return replace(kept, mistakes=found.mistakes)
 
 
-def _files(change: Change, paths: Iterable[str]) -> Iterable[Kept]:
+def _files(change: Change, paths: Iterable[str], mistakes: list[Mistake]) -> Iterable[Kept]:
+    """What is there; of what cannot be read, that it cannot."""
     for path in paths:
-        content = read_file(change.head, path)
+        try:
+            content = read_file(change.head, path)
+        except Unreadable as error:
+            content = None
+            if path not in {each.place.file for each in mistakes}:
+                mistakes.append(Mistake(Place(path), f"the file cannot be read: {error}"))
         if content is not None:
             yield Kept(path, content)

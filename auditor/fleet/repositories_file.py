@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -77,7 +78,7 @@ def _written(content: bytes, path: Path, checker: Checker, limits: Limits) -> It
 
 def _is_yaml(content: bytes, path: Path) -> bool:
     return path.suffix in {".yaml", ".yml", ".json"} or any(
-        line.startswith((b"repositories:", b"{", b"---")) for line in content.splitlines()
+        line.startswith((b"repositories:", b"{", b"---")) for line in content.removeprefix(BOM_UTF8).splitlines()
     )
 
 

@@ -190,11 +190,11 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
 
 def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
     stage = Stage.FETCH
-    settings = _settings(reading.target, workshop)
-    by_these = bool(settings and reading.known and reading.known.startswith(f"{settings}:"))
-    if by_these and workshop.is_at(reading.target, reading.commit):
-        return Same(reading.commit)
     try:
+        settings = _settings(reading.target, workshop)
+        by_these = bool(settings and reading.known and reading.known.startswith(f"{settings}:"))
+        if by_these and workshop.is_at(reading.target, reading.commit):
+            return Same(reading.commit)
         with workshop.open(reading.target) as (change, rules_file):
             stage = Stage.READ
             identity = _identity(change, settings)
@@ -207,13 +207,17 @@ def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
     except (FetchStopped, Interrupted) as error:
         return Failure(Stage.TIME, error.message, error.help)
     except ConfigurationError as error:
-        told = "; ".join(str(problem) for problem in error.problems[:_TOLD])
-        return Failure(stage, told, error.help)
+        return _mistaken(stage, error)
     except AuditorError as error:
         return Failure(stage, error.message, error.help)
     except Exception as error:  # noqa: BLE001 - one repository must not cost the others their report; it is logged
         _LOG.exception("unexpected error while reading %s", reading.target.name)
         return Failure(Stage.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}", "-v shows where")
+
+
+def _mistaken(stage: Stage, error: ConfigurationError) -> Failure:
+    """The first mistakes in rules."""
+    return Failure(stage, "; ".join(str(problem) for problem in error.problems[:_TOLD]), error.help)
 
 
 def _extracted(change: Change, loaded: Loaded, identity: str, world: World, ruling: Ruling | None) -> Read:
@@ -222,8 +226,8 @@ def _extracted(change: Change, loaded: Loaded, identity: str, world: World, ruli
     comparison = compare(None, found.extract.uses, Governing(rules).label)
     asked = asks(comparison, rules, enforced=policies)
     others = tuple(sorted(policies.repositories)) if policies.policies else None
-    if world.renderers and world.renderers.late:
-        identity = ""  # what a program had no time for is tried again the next time, though the tree is the same
+    if (world.renderers and world.renderers.late) or (change.repository and change.repository.lost):
+        identity = ""  # what a program had no time for, or was not there, is tried again though the tree is the same
     return Read(found.extract, Wanted(identity, _ground(rules, others, given=ruling is not None), tuple(asked), others))
 
 
@@ -265,6 +269,9 @@ def _ask(asking: Asking, workshop: Workshop) -> Iterator[AskOutcome]:
         trusting = Trusting(rules, world)
         verifier = trusting.verifier()
         registry = workshop.registry(rules, given=asking.given)
+    except ConfigurationError as error:
+        yield _mistaken(Stage.READ, error)
+        return
     except AuditorError as error:
         yield Failure(Stage.READ, error.message, error.help)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from auditor.fetching import charts_folder
 from auditor.fleet.settings import Rulings, Settings
 from auditor.folders import cache_folder
 from auditor.limits import DEFAULT, Limits
+from auditor.manifests.render.sandbox import Patience
 from auditor.manifests.render.tools import Renderers, renderers_for
 from auditor.model.audit import Target
 from auditor.progress import SILENT, Progress
@@ -64,7 +66,11 @@ class Workshop:
         self._environ = environ
         self._progress = progress
         # Whoever has the run ends it: by itself a registry would give up what it cannot wait for any more, and tell that as an answer.
-        self._limits = replace(limits, run_seconds=settings.seconds + limits.retry_after_seconds)
+        self._limits = replace(
+            limits,
+            run_seconds=settings.seconds + limits.retry_after_seconds,
+            git_seconds=min(limits.git_seconds, settings.seconds / _SHARE),
+        )
         self._pace = Pace(self._limits, progress)
         self._renderers = renderers_for(settings.render, environ)
         self._charts = charts_folder(self._renderers) if settings.fetch_charts else None
@@ -114,11 +120,15 @@ class Workshop:
 
     @cached_property
     def renders_by(self) -> str:
-        """What renders, and which version of it: for telling what these programs made from what others would make."""
+        """What renders, and which version of it: for telling what these programs made from what others would make.
+
+        Raises Interrupted where the run must end before they have said it.
+        """
         found = self._renderers
         if found is None:
             return ""
-        return "|".join((found.identity, *(tool.version() for tool in (found.kustomize, found.helm) if tool)))
+        patience = Patience(time.monotonic() + self.settings.seconds / _SHARE, self._over.is_set)
+        return "|".join((found.identity, *(tool.version(patience) for tool in (found.kustomize, found.helm) if tool)))
 
     def stop(self) -> None:
         """Let no registry be asked any more, no repository be fetched, nothing be rendered; what is under way ends."""
@@ -168,16 +178,20 @@ class Workshop:
     def _at_hand(self, target: Target) -> Change:
         """A repository of this machine at HEAD, a folder as it lies there."""
         path = Path(target.address)
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - pathlib raises for a name that no file system takes
             raise SourceError(
                 f"{path} is not there", help="name a folder, or an address such as https://HOST/OWNER/REPOSITORY"
             )
         try:
-            change = open_change(path, None, target.ref or _HEAD)
+            change = open_change(path, None, target.ref or _HEAD, self._limits)
         except UsageError:
             if target.ref is not None:
                 raise
-            change = open_change(path, None, None)  # a folder that belongs to no repository
+            if os.path.lexists(path / ".git"):
+                raise SourceError(
+                    f"{path} has a .git that git does not take for a repository", help="run `git status` there"
+                ) from None
+            change = open_change(path, None, None, self._limits)  # a folder that belongs to no repository
         return replace(change, scope="/".join(part for part in (change.scope, target.path) if part))
 
     def loaded(self, target: Target, rules_file: RulesFile) -> Loaded:

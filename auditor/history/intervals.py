@@ -11,9 +11,10 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from auditor.config.levels import ONE_NIGHT
+from auditor.history.runs import day_of
 from auditor.history.sighting import Sighting, name_of, read_signers, sighting, write_signers
 from auditor.history.store import Row, Store
-from auditor.history.texts import column, moment
+from auditor.history.texts import column
 from auditor.model.report import Report
 from auditor.model.verdict import Verdict
 
@@ -123,8 +124,9 @@ def _about(store: Store, image: str) -> int:
 def ages(store: Store, repository: int, run: int) -> Mapping[str, date]:
     """Fingerprint → the day (UTC) on which it was first seen, of the findings that a run saw."""
     rows = store.all(
-        "SELECT fingerprint, runs.started FROM findings JOIN runs ON runs.id = since_run"
+        "SELECT fingerprint, runs.started, earlier.started, later.started FROM findings JOIN runs ON runs.id = since_run"
+        " LEFT JOIN runs earlier ON earlier.id = since_run - 1 LEFT JOIN runs later ON later.id = since_run + 1"
         " WHERE repository = ? AND since_run <= ? AND (until_run IS NULL OR until_run >= ?)",
         (repository, run, run),
     )
-    return {fingerprint: moment(started).date() for fingerprint, started in rows}
+    return {fingerprint: day_of(*started) for fingerprint, *started in rows}

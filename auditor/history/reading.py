@@ -5,7 +5,7 @@ Opened to be read, also while an audit writes: what is seen is what was recorded
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -16,10 +16,10 @@ from msgspec import Struct
 from auditor.errors import UsageError
 from auditor.history.intervals import COLUMNS, TABLES, seen
 from auditor.history.retention import sweep
-from auditor.history.runs import nights
+from auditor.history.runs import day_of, nights
 from auditor.history.sighting import Sighting, name_of
-from auditor.history.store import HistoryError, Store
-from auditor.history.texts import column, moment
+from auditor.history.store import HistoryError, Row, Store
+from auditor.history.texts import column
 from auditor.judge.governing import parse
 from auditor.model.audit import Night
 from auditor.model.reference import Digest, InvalidDigest, Reference
@@ -74,13 +74,17 @@ class HistoryReader:
         """
         where, value = _asked(text)
         rows = self._store.all(
-            f"{_SEEN}, a.started, b.started {_FROM} JOIN runs a ON a.id = since_run LEFT JOIN runs b ON b.id = until_run"
+            f"{_SEEN}, since_run, until_run {_FROM}"
             f" WHERE {where} = ? ORDER BY repositories.name, refs.text, since_run, rule",
             (column(value),),
         )
-        return tuple(
-            Stay(row[7], seen(row), moment(row[8]).date(), moment(row[9]).date() if row[9] else None) for row in rows
-        )
+        days = {run: self._day(run) for row in rows for run in row[8:10] if run is not None}
+        return tuple(_stay(row, days) for row in rows)
+
+    def _day(self, run: int) -> date:
+        rows = self._store.all("SELECT id, started FROM runs WHERE id BETWEEN ? AND ?", (run - 1, run + 1))
+        started: dict[int, str] = dict(rows)
+        return day_of(started[run], started.get(run - 1), started.get(run + 1))
 
     def difference(self, before: int, after: int) -> tuple[Difference, ...]:
         """What two runs saw differently in the repositories that both have read, by repository and reference.
@@ -113,6 +117,12 @@ class HistoryReader:
             (run, run, *both),
         )
         return {(row[7], row[0], row[2]): seen(row) for row in rows}
+
+
+def _stay(row: Row, days: Mapping[int, date]) -> Stay:
+    """Nothing ends before it began, whatever the clocks were."""
+    since, until = days[row[8]], None if row[9] is None else days[row[9]]
+    return Stay(row[7], seen(row), since, None if until is None else max(since, until))
 
 
 def _asked(text: str) -> tuple[str, str]:

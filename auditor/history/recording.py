@@ -71,6 +71,7 @@ class Recording:
 
     def kept(self, key: str) -> bytes | None:
         """What was kept under a key, in this run or an earlier one; None where there is nothing, or it is damaged."""
+        key = column(key)
         row = self._store.one("SELECT content FROM extractions WHERE key = ?", (key,))
         if row is None:
             return None
@@ -83,7 +84,7 @@ class Recording:
         self._store.all(
             "INSERT INTO extractions (key, content, used_run) VALUES (?, ?, ?)"
             " ON CONFLICT (key) DO UPDATE SET content = excluded.content, used_run = excluded.used_run",
-            (key, packed(content), self.number),
+            (column(key), packed(content), self.number),
         )
 
     def answer(self, ground: str, key: str, content: bytes) -> None:

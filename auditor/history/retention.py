@@ -39,13 +39,17 @@ def prune(store: Store, run: int, retention: Retention) -> None:
 
 
 def _last_too_old(store: Store, days: int) -> int | None:
-    """The last run that began so many days ago."""
+    """The last run that began so many days ago, and the one before it too: a clock that was behind for a night counts for nothing."""
     clocks = [moment(row[0]) for row in store.all("SELECT started FROM runs ORDER BY id DESC LIMIT ?", (_CLOCK,))]
     try:
         cutoff = min(clocks) - timedelta(days=days)
     except OverflowError:
         return None
-    rows = store.all("SELECT id FROM runs WHERE started < ? ORDER BY id DESC LIMIT 1", (instant(cutoff),))
+    rows = store.all(
+        "SELECT runs.id FROM runs LEFT JOIN runs earlier ON earlier.id = runs.id - 1"
+        " WHERE runs.started < ?1 AND coalesce(earlier.started, '') < ?1 ORDER BY runs.id DESC LIMIT 1",
+        (instant(cutoff),),
+    )
     return rows[0][0] if rows else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 
 from auditor.history.store import Row, Store
@@ -50,6 +51,16 @@ def start_run(store: Store, run: AuditRun, settings: str) -> int:
     )
     found: int = store.all("SELECT max(id) FROM runs")[0][0]
     return found
+
+
+def day_of(started: str, before: str | None, after: str | None) -> date:
+    """The day (UTC) on which a run began, by its own clock and those of the runs before and after it.
+
+    The one in the middle counts: a clock that was wrong for one run is put right by its neighbours.
+    """
+    if before is not None and after is not None:
+        started = sorted((started, before, after))[1]
+    return moment(started).date()
 
 
 def end_run(store: Store, number: int, run: AuditRun) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ class Store:
             _create(path)
         with self._told():
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}",
+                f"{path.absolute().as_uri()}?{_mode(path) if readonly else 'mode=rw'}",
                 uri=True,
                 timeout=_BUSY_SECONDS,
                 isolation_level=None,
@@ -178,14 +179,30 @@ class Store:
             raise _told(self.path, error) from error
 
 
+def _mode(path: Path) -> str:
+    """How a file is opened that is only read: where we may not write beside it and no log is there, as one that nobody writes.
+
+    SQLite would make its log there (sqlite.org/wal.html, "Read-Only Databases").
+    """
+    alone = not os.access(path.parent, os.W_OK) and not os.path.lexists(f"{path}-wal")
+    return "mode=ro&immutable=1" if alone else "mode=ro"
+
+
 def _create(path: Path) -> None:
     """An empty file that only its owner may read: it tells what runs where."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        os.close(descriptor)
     except OSError as error:
         raise HistoryError(
             f"the history {path} cannot be opened: {error.strerror}", help="check the path and its permissions"
         ) from error
+
+    if not is_file:
+        raise HistoryError(
+            f"the history {path} is no file", help="name a file, or use --no-history to remember nothing"
+        )
 
 
 def _told(path: Path, error: sqlite3.Error) -> HistoryError:

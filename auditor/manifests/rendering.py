@@ -191,7 +191,7 @@ def rendering(
     with tempfile.TemporaryDirectory(prefix="auditor-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "home").mkdir()
-        stage = Stage(reader, folder / "tree")
+        stage = Stage(reader, folder / "tree", renderers.late)
         end = time.monotonic() + min(reader.limits.render_seconds_together, renderers.seconds)
         served = (kube_version, api_versions)
         helm = Helm(reader, renderers, stage, folder, end, *served) if renderers.helm else None

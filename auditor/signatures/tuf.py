@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -58,7 +61,7 @@ class Repository(Struct, frozen=True):
         if not may_ask(self.url):
             raise Unreachable(f"{self.url} is neither https nor a loopback address")
         try:
-            content = self._download(limits)
+            content = _within(limits.request_seconds, partial(self._download, limits))
             os.utime(self._folder / "targets" / TARGET, (now.timestamp(), now.timestamp()))
         except Unreachable:
             raise
@@ -95,6 +98,29 @@ class Repository(Struct, frozen=True):
         """One folder per repository *and* start of trust: two roots for one URL must not read each other's copies."""
         name = hashlib.sha256(self.url.encode() + b"\0" + self.root).hexdigest()
         return self.cache / name
+
+
+def _within(seconds: float, work: Callable[[], bytes]) -> bytes:
+    """What comes of work that has no end of its own: a server that sends a byte now and then is never too late for a read.
+
+    Raises TimeoutError. What goes on after that goes on beside the run, until one of the two ends.
+    """
+    came: list[bytes | Exception] = []
+
+    def perform() -> None:
+        try:
+            came.append(work())
+        except Exception as error:  # noqa: BLE001 - it is raised again by whoever waits
+            came.append(error)
+
+    thread = threading.Thread(target=perform, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not came:
+        raise TimeoutError(f"no end after {seconds:g} seconds")
+    if isinstance(came[0], Exception):
+        raise came[0]
+    return came[0]
 
 
 def may_ask(url: str) -> bool:

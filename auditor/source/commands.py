@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import PIPE
@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from auditor.errors import SourceError
 from auditor.limits import DEFAULT
+from auditor.source.silence import SILENCE
 
 if TYPE_CHECKING:
     from git import Git
@@ -29,6 +30,7 @@ _SETTINGS: Final = (
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.commitGraph=false",  # a stale or forged commit graph must not move the merge base
+    "advice.graftFileDeprecated=false",  # it is we who name one, so that none is read
     "protocol.allow=never",
 )
 _ENVIRONMENT: Final = {
@@ -74,6 +76,13 @@ class GitFailed(Exception):  # noqa: N818 - a fact about one command, turned int
         self.message = message
 
 
+class Stalled(GitFailed):
+    """A git command that was waited for in vain; it has been ended."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status, "git was waited for in vain")
+
+
 class TooMuchOutput(Exception):  # noqa: N818 - as above
     """A git command that wrote more than it may; it has been ended."""
 
@@ -100,6 +109,7 @@ class Process:
         from git.exc import GitCommandNotFound  # noqa: PLC0415 - loaded with `git`, see _gitpython
 
         self._leads_group = network is not None
+        self.stalled = False
         try:
             self._running = git.execute(
                 command, istream=PIPE, as_process=True, env=_environment(network), start_new_session=self._leads_group
@@ -132,8 +142,21 @@ class Process:
     def finish(self) -> None:
         """Wait for the end. Raises GitFailed unless the status is 0."""
         status = self._popen.wait()
+        if self.stalled:
+            raise Stalled(status)
         if status:
             raise GitFailed(status, self.error())
+
+    def answering(self, seconds: float) -> AbstractContextManager[None]:
+        """While it is waited for: it is ended, and `stalled`, where that takes longer.
+
+        A repository may hold pipes where files belong: git opens them, and waits for somebody to write.
+        """
+        return SILENCE.bounded(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self.stalled = True
+        self.end()
 
     def end(self) -> None:
         """End the command, and its children where it leads a session. May be called from another thread."""
@@ -157,10 +180,13 @@ class Process:
 class Commands:
     """Git commands in one directory. Raises GitMissing on a machine without git.
 
-    `is_git_directory`: it is one itself, of our own making, and nothing has to be discovered.
+    `is_git_directory`: it is one itself, of our own making, and nothing has to be discovered. `seconds`: how long git may be silent.
     """
 
-    def __init__(self, directory: Path, *, is_git_directory: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, is_git_directory: bool = False, seconds: float = DEFAULT.git_seconds
+    ) -> None:
+        self.seconds = seconds
         self._git = _gitpython()
         self._directory = os.path.abspath(directory)  # noqa: PTH100 - a string for the command line
         self._where = [f"--git-dir={self._directory}"] if is_git_directory else []
@@ -186,7 +212,7 @@ class Commands:
 
     def run(self, *arguments: str, limit: int = _SMALL) -> bytes:
         """All that a command prints, at most `limit` bytes. Raises GitFailed and TooMuchOutput."""
-        with self.running(*arguments) as process:
+        with self.running(*arguments) as process, process.answering(self.seconds):
             process.stdin.close()
             output = process.stdout.read(limit + 1)
             if len(output) > limit:
@@ -199,7 +225,7 @@ class Commands:
         with self.running(*arguments) as process:
             process.stdin.close()
             rest = b""
-            while chunk := process.stdout.read(_CHUNK):
+            while chunk := self._more(process):
                 *complete, rest = (rest + chunk).split(b"\0")
                 limit -= len(chunk)
                 count -= len(complete)
@@ -207,6 +233,10 @@ class Commands:
                     raise TooMuchOutput
                 yield from complete
             process.finish()
+
+    def _more(self, process: Process) -> bytes:
+        with process.answering(self.seconds):
+            return process.stdout.read(_CHUNK)
 
 
 def _is_kept(name: str, network: Network | None) -> bool:

@@ -60,7 +60,7 @@ class FolderTree:
                 elif item.is_dir(follow_symlinks=False):
                     waiting += [path + "/"] if item.name != ".git" else []
                 elif item.is_file(follow_symlinks=False):
-                    yield Entry(path, EntryKind.FILE, item.stat(follow_symlinks=False).st_size)
+                    yield Entry(path, EntryKind.FILE, _size(item))
 
     def _scan(self, prefix: str) -> list[os.DirEntry[str]]:
         try:
@@ -70,3 +70,11 @@ class FolderTree:
             raise SourceError(
                 f"{self._path}/{prefix} cannot be read: {error.strerror}", help="give a folder that you may read"
             ) from error
+
+
+def _size(item: os.DirEntry[str]) -> int | None:
+    """None for what has gone meanwhile: reading it tells."""
+    try:
+        return item.stat(follow_symlinks=False).st_size
+    except OSError:
+        return None

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from auditor.errors import SourceError
 from auditor.limits import DEFAULT, Limits
-from auditor.source.commands import Commands, GitFailed
+from auditor.source.commands import Commands, GitFailed, Stalled
 from auditor.source.commit import CommitTree, Listed, text
 from auditor.source.objects import Blobs, Supply
 from auditor.source.remedy import deepen, fetch
@@ -66,6 +66,11 @@ class Repository:
         """End the git process that reads blobs."""
         self._blobs.close()
 
+    @property
+    def lost(self) -> bool:
+        """Whether files could not be read that should be there: what was made of the others is not all that there is."""
+        return self._blobs.lost
+
     def commit(self, rev: str) -> str:
         """The full name of the commit that `rev` names. Raises SourceError: unknown, ambiguous, or no revision at all."""
         if not rev or rev.startswith("-") or not rev.isprintable():
@@ -73,8 +78,10 @@ class Repository:
         self._refuse_ambiguous(rev)
         try:
             found = self._commands.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+        except Stalled as error:
+            raise _refusal(self.top, error.message) from error
         except GitFailed as error:
-            raise SourceError(f"unknown revision {rev!r} in {self.top}", help=self._how_to_fetch(rev)) from error
+            raise (self._unborn() if rev == "HEAD" else self._unknown(rev)) from error
         return found.decode("ascii").strip()
 
     def merge_base(self, a: str, b: str) -> str:
@@ -122,7 +129,7 @@ class Repository:
         try:
             found = self._commands.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")
         except GitFailed as error:
-            message = f"commit {commit[:12]} cannot be read: {error.message}"
+            message = f"commit {commit[:12]} cannot be read: {error.message or 'an object of it is missing'}"
             raise SourceError(message, help="run `git fsck` in the repository") from error
         return found.decode("ascii").strip()
 
@@ -136,13 +143,34 @@ class Repository:
             raise SourceError(f"{self.top} is a bare repository and has no working tree", help="give --head")
         return WorkingTree(self._commands, self._blobs, self.top, self.algorithm, self._limits)
 
+    def _unknown(self, rev: str) -> SourceError:
+        return SourceError(f"unknown revision {rev!r} in {self.top}", help=self._how_to_fetch(rev))
+
+    def _unborn(self) -> SourceError:
+        """HEAD names no commit: nothing was committed yet, or its branch is gone."""
+        try:
+            branch = text(self._commands.run("symbolic-ref", "--quiet", "HEAD")).strip()
+            others = self._commands.run("for-each-ref", "--count=1", "--format=%(refname)")
+        except GitFailed:
+            return self._unknown("HEAD")
+        if not others:
+            return SourceError(f"{self.top} has no commit yet", help="commit something, or leave it out")
+        return SourceError(
+            f"HEAD of {self.top} is {branch}, which is not there", help="name a revision, or check one out"
+        )
+
     def _refuse_ambiguous(self, rev: str) -> None:
         """A short name of several refs: git takes the tag, so whoever may push a tag could choose the base."""
         short = _OPERATORS.split(rev, maxsplit=1)[0]
-        if not short or _FULL.fullmatch(short):
+        if not short or short == "HEAD" or _FULL.fullmatch(short):  # HEAD itself comes before every ref of its name
             return
         full = {f"refs/{namespace}{short}" for namespace in _NAMESPACES}
-        listed = self._commands.run("for-each-ref", "--format=%(refname)", *sorted(full)).splitlines()
+        try:
+            listed = self._commands.run("for-each-ref", "--format=%(refname)", *sorted(full)).splitlines()
+        except GitFailed as error:
+            raise SourceError(
+                f"git cannot read the branches of {self.top}: {error.message}", help="run `git fsck` there"
+            ) from error
         found = sorted(full & {text(line) for line in listed})
         if len(found) > 1 or (found and _ABBREVIATED.fullmatch(short)):
             also = "" if len(found) > 1 else " or an abbreviated commit"
@@ -197,7 +225,7 @@ def _may_be_in_one(folder: Path) -> bool:
 
 
 def _open(folder: Path, limits: Limits) -> Repository:
-    commands = Commands(folder)
+    commands = Commands(folder, seconds=limits.git_seconds)
     asked = ("--is-bare-repository", "--is-inside-work-tree", "--is-shallow-repository", "--show-object-format")
     answer = commands.run("rev-parse", *asked, "--absolute-git-dir")
     bare, inside, shallow, algorithm, git_dir = os.fsdecode(answer).split("\n", 4)
@@ -207,9 +235,9 @@ def _open(folder: Path, limits: Limits) -> Repository:
         top = git_dir.removesuffix("\n")
     else:
         raise SourceError(f"{folder} is inside a git directory", help="give the folder that the repository stands in")
-    _refuse_committed(folder, Path(os.path.realpath(git_dir.removesuffix("\n"))))
+    _refuse_committed(folder, Path(os.path.realpath(git_dir.removesuffix("\n"))), limits)
     return Repository(
-        Commands(Path(top)),
+        Commands(Path(top), seconds=limits.git_seconds),
         Path(top),
         bare=bare == "true",
         shallow=shallow == "true",
@@ -218,7 +246,7 @@ def _open(folder: Path, limits: Limits) -> Repository:
     )
 
 
-def _refuse_committed(folder: Path, git_dir: Path) -> None:
+def _refuse_committed(folder: Path, git_dir: Path, limits: Limits) -> None:
     """A bare repository among the files of another one: a commit can hold such a folder, and git would take it for ours.
 
     Its author would choose every revision in it, base and the rules of base too. A `.git` cannot be committed, so only a
@@ -227,7 +255,7 @@ def _refuse_committed(folder: Path, git_dir: Path) -> None:
     if not Path(os.path.realpath(folder)).is_relative_to(git_dir):
         return
     try:
-        Commands(git_dir.parent).run("rev-parse", "--git-dir")
+        Commands(git_dir.parent, seconds=limits.git_seconds).run("rev-parse", "--git-dir")
     except GitFailed as error:
         if "not a git repository" in error.message:
             return

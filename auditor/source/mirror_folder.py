@@ -6,6 +6,7 @@ reads. What reads may be out of date; it may not be packed away.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -21,10 +22,12 @@ from auditor.errors import SourceError
 from auditor.source.commands import Commands, GitFailed, Network
 from auditor.source.identity import SHA1
 from auditor.source.remote import PARTIAL
-from auditor.source.remote_faults import ended
+from auditor.source.remote_faults import MAKE_ROOM, ended
 from auditor.source.transfer import Bounds, Ended, Stopped, transfer
 
 _WAIT_SECONDS: Final = 0.1
+_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a disk that is full says, or one of which we have used up our part."""
 _PACKED_BYTES: Final = 1 << 40
 """What packing may write: no more than is there already."""
 _WHOLE: Final = "auditor-whole"
@@ -44,7 +47,10 @@ class MirrorFolder:
 
     @contextmanager
     def fetching(self, seconds: float) -> Iterator[None]:
-        """Nobody else fetches meanwhile. Raises SourceError where somebody does for too long, or the folder is not ours."""
+        """Nobody else fetches meanwhile. What fails leaves nothing that only takes room.
+
+        Raises SourceError where somebody does for too long, the folder is not ours, or nothing can be written there.
+        """
         self._make()
         with _opened(self._beside("lock")) as descriptor:
             until = time.monotonic() + seconds
@@ -54,7 +60,14 @@ class MirrorFolder:
                 if time.monotonic() > until:
                     raise SourceError(f"{self._url} is being fetched by another process", help="wait for it to end")
                 time.sleep(_WAIT_SECONDS)
-            yield
+            try:
+                yield
+            except OSError as error:
+                self._tidy()
+                raise _unusable(self._folder, error) from error
+            except BaseException:
+                self._tidy()
+                raise
 
     def read(self) -> int:
         """A descriptor; until it is closed nothing of this mirror is packed away."""
@@ -115,6 +128,7 @@ class MirrorFolder:
 
     def _tidy(self) -> None:
         """Remove what a fetch that was killed has left. Nobody else writes here, so every lock is of a dead process."""
+        shutil.rmtree(self._beside("new"), ignore_errors=True)
         for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/tmp_*", "objects/pack/.tmp-*"):
             for left in self.path.glob(pattern):
                 with suppress(OSError):
@@ -125,9 +139,7 @@ class MirrorFolder:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             owners = {path.lstat().st_uid for path in (self._folder, self.path) if os.path.lexists(path)}
         except OSError as error:
-            raise SourceError(
-                f"{self._folder}: {error.strerror}", help="name a folder that you may write to"
-            ) from error
+            raise _unusable(self._folder, error) from error
         if owners != {os.geteuid()}:
             raise SourceError(
                 f"{self._folder} belongs to another user, who could put any repository there",
@@ -138,10 +150,21 @@ class MirrorFolder:
         return self._folder / f"{self._key}.{ending}"
 
 
+def _unusable(folder: Path, error: OSError) -> SourceError:
+    """What no mirror can be made in, or brought up to date."""
+    if error.errno in _ROOM:
+        return SourceError(f"there is no room left in {folder}", help=MAKE_ROOM)
+    return SourceError(
+        f"{folder}: {error.strerror or error}", help="let XDG_CACHE_HOME name a folder that you may write to"
+    )
+
+
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
+        if error.errno in _ROOM:
+            raise _unusable(path.parent, error) from error
         raise SourceError(f"{path} cannot be opened: {error.strerror}", help="check its permissions") from error
 
 

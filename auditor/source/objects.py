@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 from auditor.source.commands import Commands, Process
 from auditor.source.sweep import swept
@@ -23,6 +23,10 @@ _KEPT_BYTES: Final = 16 * 1024 * 1024
 """Content that is kept: manifests are looked at for deployers, for settings and for images, one look after the other."""
 _KEPT_SIZE: Final = 64 * 1024
 """What is larger is seldom looked at twice, and would push out many that are."""
+
+
+class Lost(Unreadable):
+    """A file that should be there and could not be had: another time it may be."""
 
 
 class Supply(Protocol):
@@ -98,6 +102,11 @@ class Blobs:
         self._direct.ask([name])
         return self._direct.answer(path)
 
+    @property
+    def lost(self) -> bool:
+        """Whether something that should be here could not be had."""
+        return self._supply is None and (self._direct.lost or self._ahead.lost)
+
     def close(self) -> None:
         """End the commands. Reading again starts them again."""
         with self._lock:
@@ -168,9 +177,13 @@ class Channel:
         self._commands = commands
         self._limit = limit
         self._process: Process | None = None
+        self._stalled = False
+        self.lost = False
 
     def ask(self, names: Iterable[str]) -> None:
         """Send requests; each must be answered before many more are sent."""
+        if self._stalled:
+            return
         process = self._process = self._process or self._commands.start("cat-file", "--batch")
         try:
             process.stdin.write("".join(f"{name}\n" for name in names).encode("ascii"))
@@ -185,27 +198,33 @@ class Channel:
         """
         try:
             return self._read(path)
-        except Unreadable:
+        except Unreadable as error:
+            self.lost = self.lost or isinstance(error, Lost)
             self.close()
             raise
 
     def close(self) -> None:
         """End the command."""
         if self._process is not None:
+            self._stalled = self._stalled or self._process.stalled
             self._process.close()
             self._process = None
 
     def _read(self, path: str) -> bytes:
         if self._process is None:
-            raise Unreadable(f"{path}: git stopped answering")
-        stdout = self._process.stdout
+            waited = ", and is waited for no more" if self._stalled else ""
+            raise Lost(f"{path}: git stopped answering{waited}")
+        with self._process.answering(self._commands.seconds):
+            return self._content(self._process.stdout, path)
+
+    def _content(self, stdout: IO[bytes], path: str) -> bytes:
         match stdout.readline().split():
             case [_, b"blob", size] if int(size) <= self._limit:
                 content = stdout.read(int(size) + 1)
             case [_, b"blob", size]:
                 raise Unreadable(f"{path}: {int(size):,} bytes, more than the {self._limit:,} that are read")
             case _:
-                raise Unreadable(f"{path}: its content is not in this clone (partial or damaged)")
+                raise Lost(f"{path}: its content is not in this clone (partial or damaged)")
         if len(content) != int(size) + 1:
-            raise Unreadable(f"{path}: git stopped answering in the middle of it")
+            raise Lost(f"{path}: git stopped answering in the middle of it")
         return content[:-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,10 @@ def head_commit(path: Path) -> str | None:
 
 
 def _read(file: Path, most: int) -> str:
-    with file.open("rb") as stream:
+    """Of a file; empty of whatever else stands there, such as a pipe that nobody writes to."""
+    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:  # noqa: PTH123 - of a descriptor
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            return ""
         return stream.read(most).decode("ascii").removesuffix("\n")
 
 

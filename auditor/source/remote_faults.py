@@ -19,6 +19,8 @@ _OTHER_FORMAT: Final = "mismatched algorithms"
 _MOVED: Final = re.compile(r"requested URL returned error: 30[1278]\b")
 _SHOWN: Final = 300
 
+MAKE_ROOM: Final = "make room there, or let XDG_CACHE_HOME name a folder with more room"
+_FULL: Final = ("No space left on device", "Disk quota exceeded")
 _BY_WORDS: Final = (
     (
         (
@@ -78,7 +80,7 @@ _NOT_THE_MIRROR: Final = (
     "early EOF",
     "hung up",
     "Could not read from remote",
-    "No space left",
+    *_FULL,
     "cannot run",
     "unable to fork",
 )
@@ -112,6 +114,9 @@ def has_moved(message: str) -> bool:
 
 def unreachable(url: str, message: str) -> SourceError:
     """The error for a fetch that failed."""
+    own = [line for line in message.splitlines() if not line.startswith("remote:")]
+    if any(word in line for line in own for word in _FULL):
+        return SourceError(f"{url} cannot be fetched: there is no room left for it in the cache", help=MAKE_ROOM)
     for words, what, advice in _BY_WORDS:
         if any(word in message for word in words):
             return SourceError(f"{url} {what}{_said(message)}", help=advice)

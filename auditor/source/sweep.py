@@ -7,7 +7,7 @@ other with each blob. What is no plain answer ends the command: the caller asks 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -18,21 +18,27 @@ def swept(commands: Commands, names: Sequence[str], limit: int) -> Iterator[tupl
     """The content of each blob, in this order, at most `limit` bytes; None where git has no plain answer."""
     begin = 0
     while begin < len(names):
-        for name, content in _run(commands, names[begin:], limit):
-            begin += 1
-            yield name, content
+        read, stalled = yield from _run(commands, names[begin:], limit)
+        begin += read
+        if stalled:  # git that was silent once is not waited for again
+            yield from ((name, None) for name in names[begin:])
+            return
 
 
-def _run(commands: Commands, names: Sequence[str], limit: int) -> Iterator[tuple[str, bytes | None]]:
-    """The same up to the first that has no plain answer: one at least."""
+def _run(
+    commands: Commands, names: Sequence[str], limit: int
+) -> Generator[tuple[str, bytes | None], None, tuple[int, bool]]:
+    """The same up to the first that has no plain answer. How many that were, one at least, and whether git was silent."""
     with commands.running("cat-file", "--batch", "--buffer") as process:
         asking = threading.Thread(target=_ask, args=(process.stdin, names), daemon=True)
         asking.start()
-        for name in names:
-            content = _answer(process.stdout, limit)
+        for count, name in enumerate(names, start=1):
+            with process.answering(commands.seconds):
+                content = _answer(process.stdout, limit)
             yield name, content
             if content is None:
-                return
+                return count, process.stalled
+    return len(names), False
 
 
 def _ask(stdin: IO[bytes], names: Sequence[str]) -> None:

@@ -62,6 +62,12 @@ class Scene:
         self.targets.append("bad")
         return self.estate.own("bad", "api", more=files)
 
+    def bad_again(self, name: str) -> None:
+        """A copy of the bad one."""
+        copy = self.estate.folder / name
+        repositories.git(self.estate.folder, "clone", "--quiet", "bad", str(copy))
+        self.targets.append(name)
+
     def elsewhere(self, files: Mapping[str, bytes | str] | None = None) -> Path:
         """The same on a server; the bare repository."""
         work = self.estate.own("bad", "api", more=files)
@@ -218,6 +224,158 @@ def password(scene: Scene) -> None:
     scene.elsewhere()
 
 
+def submodule_of_this_machine(scene: Scene) -> None:
+    work = scene.bad({".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = file:///etc\n'})
+    head = repositories.git(work, "rev-parse", "HEAD")
+    repositories.git(work, "update-index", "--add", "--cacheinfo", f"160000,{head},x")
+    repositories.git(work, "commit", "--quiet", "--message", "a link")
+
+
+def without_a_commit(scene: Scene) -> None:
+    repositories.new(scene.estate.folder / "bad")
+    scene.targets.append("bad")
+
+
+def without_its_branch(scene: Scene) -> None:
+    repositories.git(scene.bad(), "symbolic-ref", "HEAD", "refs/heads/gone")
+
+
+def damaged_repository(scene: Scene) -> None:
+    """Then it is no plain folder either: what lies there may be anything."""
+    (scene.bad() / ".git" / "HEAD").write_text("hello\n")
+
+
+def lost(work: Path, what: str) -> Path:
+    """Where an object was that is gone."""
+    name = repositories.git(work, "rev-parse", what)
+    place = work / ".git" / "objects" / name[:2] / name[2:]
+    place.rename(place.with_suffix(".lost"))
+    return place
+
+
+def tree_is_missing(scene: Scene) -> None:
+    lost(scene.bad(), "HEAD^{tree}")
+
+
+def file_is_missing(scene: Scene) -> None:
+    """And once it is there again, the same tree is read again."""
+    place = lost(scene.bad(), "HEAD:pods.yaml")
+
+    def after() -> None:
+        place.with_suffix(".lost").rename(place)
+        status, report, said = scene.run()
+        assert (status, report["skipped"]) == (0, []), said
+        assert len(report["images"]) == 2
+
+    scene.after = after
+
+
+def rules_are_missing(scene: Scene) -> None:
+    lost(scene.bad(), "HEAD:trust/root.json")
+
+
+def pipes(*places: str) -> Callable[[Scene], None]:
+    """Git opens what lies there, and waits for somebody who writes."""
+
+    def prepare(scene: Scene) -> None:
+        work = scene.bad()
+        for place in places:
+            path = lost(work, place) if ":" in place else work / ".git" / place
+            path.unlink(missing_ok=True)
+            os.mkfifo(path)
+        scene.options += ["--max-time", "16s"]
+
+    return prepare
+
+
+def included_pipe(scene: Scene) -> None:
+    pipes("pipe")(scene)
+    config = scene.estate.folder / "bad" / ".git" / "config"
+    config.write_text(f"{config.read_text()}[include]\n\tpath = {config.parent}/pipe\n")
+
+
+def shallow(scene: Scene) -> None:
+    whole_one = scene.estate.own("whole", "api")
+    repositories.commit(whole_one, {"more": "x"})
+    repositories.git(scene.estate.folder, "clone", "--quiet", "--depth=1", f"file://{whole_one}", "bad")
+    scene.targets.append("bad")
+
+
+def borrowed_objects(scene: Scene) -> None:
+    scene.estate.own("lender", "api")
+    repositories.git(scene.estate.folder, "clone", "--quiet", "--shared", "lender", "bad")
+    scene.targets.append("bad")
+
+
+def packed_and_bare(scene: Scene) -> None:
+    scene.estate.own("whole", "api")
+    repositories.git(scene.estate.folder, "clone", "--quiet", "--bare", "whole", "bad")
+    repositories.git(scene.estate.folder / "bad", "pack-refs", "--all")
+    scene.targets.append("bad")
+
+
+def other_hash(scene: Scene) -> None:
+    work = repositories.new(scene.estate.folder / "bad", "--object-format=sha256")
+    kept = {key: scene.estate.house.base[key] for key in ("auditor.yaml", "trust/root.json")}
+    repositories.commit(work, kept | {"pods.yaml": scene.estate.house.images.pod("api")})
+    scene.targets.append("bad")
+
+
+def misleading_names(scene: Scene) -> None:
+    """A branch and a tag `HEAD`, and a branch `-x`, all at a commit that deploys less."""
+    work = scene.bad()
+    for ref in ("refs/heads/HEAD", "refs/tags/HEAD", "refs/heads/-x"):
+        repositories.git(work, "update-ref", ref, "HEAD")
+    repositories.commit(work, {"more.yaml": scene.estate.house.images.pod("unsigned")})
+
+
+def replaced_objects(scene: Scene) -> None:
+    """`refs/replace` shows a file that deploys less."""
+    work = scene.bad({"more.yaml": scene.estate.house.images.pod("unsigned")})
+    names = [repositories.git(work, "rev-parse", f"HEAD:{name}") for name in ("more.yaml", "pods.yaml")]
+    repositories.git(work, "replace", *names)
+
+
+def name_in_latin_1(scene: Scene) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    scene.estate.own(name, "api")
+    scene.targets.append(name)
+
+
+def long_name(scene: Scene) -> None:
+    """A commit may hold names that no disk takes."""
+    work = scene.bad({"kustomization.yaml": "resources: [pods.yaml]\n"})
+    blob = repositories.git(work, "rev-parse", "HEAD:pods.yaml")
+    name = f"{'x' * 300}.yaml"
+    kustomization = work / "kustomization.yaml"
+    kustomization.write_text(f"resources: [pods.yaml, {name}]\n")
+    repositories.git(work, "add", "kustomization.yaml")
+    repositories.git(work, "update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+    repositories.git(work, "commit", "--quiet", "--message", "a long name")
+    programs = scene.estate.folder / "bin"
+    programs.mkdir()
+    (programs / "kustomize").write_text("#!/bin/sh\necho v5.8.1\n")
+    (programs / "kustomize").chmod(0o755)
+    scene.environ["PATH"] = f"{programs}:{os.environ['PATH']}"
+
+
+def named_often(scene: Scene) -> None:
+    scene.bad()
+    scene.targets += ["./bad", "bad/", str(scene.estate.folder / "bad")]
+
+
+def file_of_windows(scene: Scene) -> None:
+    scene.bad()
+    scene.targets.remove("bad")
+    (scene.estate.folder / "repos.txt").write_bytes(b"\xef\xbb\xbf# ours\r\n\tbad\t\r\n\r\n")
+    scene.options += ["--repos", "repos.txt"]
+
+
+def yaml_file_of_windows(scene: Scene) -> None:
+    file_of_windows(scene)
+    (scene.estate.folder / "repos.txt").write_bytes(b"\xef\xbb\xbfrepositories:\r\n- bad\r\n")
+
+
 # ── servers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -279,6 +437,15 @@ def hanging_renderer_of_a_short_run(scene: Scene) -> None:
         assert report["skipped"] == [], said
 
     scene.after = after
+
+
+def hanging_version(scene: Scene) -> None:
+    """A program that does not even say which one it is: it is asked once for all trees, and waited for a part of the run."""
+    hanging_renderer_of_a_short_run(scene)
+    scene.after = lambda: None
+    kustomize = scene.estate.folder / "bin" / "kustomize"
+    kustomize.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    scene.bad_again("worse")
 
 
 ENDLESS = """\
@@ -384,6 +551,44 @@ def no_history(scene: Scene) -> None:
     scene.is_first = False
 
 
+def history_is_a_folder(scene: Scene) -> None:
+    scene.estate.history.mkdir()
+    scene.stack.callback(scene.estate.history.rmdir)
+
+
+def history_is_a_pipe(scene: Scene) -> None:
+    os.mkfifo(scene.estate.history)
+    scene.stack.callback(scene.estate.history.unlink)
+
+
+def history_of_another_program(scene: Scene) -> None:
+    """One that knows nothing of our lock writes in it."""
+    scene.night()
+    script = (
+        "import sqlite3, sys\nheld = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "held.execute('BEGIN EXCLUSIVE')\nprint('held', flush=True)\nsys.stdin.read()\nheld.rollback()\n"
+    )
+    command = [sys.executable, "-c", script, str(scene.estate.history)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    scene.after = lambda: (other.communicate("", timeout=30), None)[1]
+
+
+def report_over_the_history(scene: Scene) -> None:
+    scene.night()
+    link = scene.estate.folder / "link.csv"
+    link.symlink_to(scene.estate.history)
+    scene.options += ["-f", f"csv={link}"]
+    scene.is_first = False
+
+
+def cache_is_a_file(scene: Scene) -> None:
+    (scene.estate.house.home / ".cache").mkdir(exist_ok=True)
+    (scene.estate.house.home / ".cache" / "auditor").write_text("x")
+    scene.elsewhere()
+
+
 def two_at_once(scene: Scene) -> None:
     """While one waits for a registry that hangs."""
     registry = scene.estate.house.images.registry
@@ -406,6 +611,28 @@ CASES: Mapping[str, Callable[[Scene], None]] = {
     "a pointer of Git LFS": lfs,
     "a submodule": submodule,
     "a submodule whose address runs a program": submodule_that_runs,
+    "a submodule at `file:///etc`": submodule_of_this_machine,
+    "a repository without a commit": without_a_commit,
+    "a HEAD whose branch is not there": without_its_branch,
+    "a `.git` that is damaged": damaged_repository,
+    "a commit whose tree is missing": tree_is_missing,
+    "a commit one of whose files is missing": file_is_missing,
+    "a commit whose rules are missing": rules_are_missing,
+    "a pipe in place of git's HEAD, with `--max-time`": pipes("HEAD"),
+    "a pipe in place of a branch, with `--max-time`": pipes("refs/heads/main"),
+    "a pipe in place of a file's object, with `--max-time`": pipes("HEAD:pods.yaml"),
+    "a pipe that a repository's configuration includes, with `--max-time`": included_pipe,
+    "a shallow clone": shallow,
+    "a clone that borrows its objects (alternates)": borrowed_objects,
+    "a bare repository with nothing but packed references": packed_and_bare,
+    "a repository of the other object format (SHA-256)": other_hash,
+    "branches and tags named `HEAD` and `-x`": misleading_names,
+    "objects that others replace (`refs/replace`)": replaced_objects,
+    "a folder whose name is no UTF-8": name_in_latin_1,
+    "a file whose name no disk takes": long_name,
+    "one repository named four times": named_often,
+    "a file of repositories with a byte order mark, tabs and the line ends of Windows": file_of_windows,
+    "the same in YAML": yaml_file_of_windows,
     "hooks, filters, external diff, fsmonitor, helpers in a repository's configuration": hooks_and_filters,
     "hooks in a bare repository, read as `file://`": served_hooks,
     "`ext::` as an address": program_as_address,
@@ -420,6 +647,7 @@ CASES: Mapping[str, Callable[[Scene], None]] = {
     "a registry that hangs, with `--max-time`": hanging_registry,
     "a renderer that hangs": hanging_renderer,
     "a renderer that hangs, with `--max-time`": hanging_renderer_of_a_short_run,
+    "a renderer that hangs when it is asked for its version, with `--max-time`": hanging_version,
     "a policy in Rego that does not end": hanging_judge,
     "policies in Rego that do not end, with `--max-time`": hanging_judges,
     "a pipe for a report that nobody reads": hanging_reader,
@@ -430,6 +658,11 @@ CASES: Mapping[str, Callable[[Scene], None]] = {
     "a history that is damaged": corrupt_history,
     "a history of a newer version": newer_history,
     "a history that is none": no_history,
+    "a history that is a folder": history_is_a_folder,
+    "a history that is a pipe": history_is_a_pipe,
+    "a history in which another program writes": history_of_another_program,
+    "a report that would take the place of the history": report_over_the_history,
+    "a cache folder that is a file": cache_is_a_file,
     "a second audit at the same time": two_at_once,
 }
 
@@ -458,6 +691,8 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
     text = "; ".join(dict.fromkeys(told)) or "nothing"
     for pattern, instead in (
         (re.escape(str(scene.estate.folder)), "…"),
+        (re.escape(str(scene.estate.house.home)), "~"),
+        (r"commit [0-9a-f]{12}", "commit ID"),
         (r"127\.0\.0\.1:\d+", "HOST"),
         (r"process \d+ since \S+?Z?(?=[ ,.;)]|$)", "process N since TIME"),
         (r"https?://HOST/", "https://HOST/"),
@@ -491,7 +726,7 @@ def test_bad_input(scene: Scene, name: str) -> None:
         assert (good["failure"], good["exit"]) == (None, 0)
         assert [i["verdict"] for i in report["images"] if i["repository"] == "good"] == ["verified"]
     scene.after()
-    if scene.is_first and scene.estate.history.exists():
+    if scene.is_first and scene.estate.history.is_file():
         whole(scene.estate.history)
 
 

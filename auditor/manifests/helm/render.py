@@ -95,7 +95,7 @@ class Helm(Struct):
     def beside(self, reader: Reader, folder: Path) -> Helm:
         """The same for another tree, in a folder of its own, and within the same time."""
         (folder / "home").mkdir(parents=True)
-        stage = Stage(reader, folder / "tree")
+        stage = Stage(reader, folder / "tree", self.renderers.late)
         return Helm(reader, self.renderers, stage, folder, self.end, self.kube_version, self.api_versions)
 
     def _traced(self, chart: Chart, release: Release, below: Mapping) -> list[Object]:
@@ -151,8 +151,9 @@ class Helm(Struct):
             raise patience.failed(f"renderers have used up their {seconds:g} seconds")
         self.renderers.note("helm", tool)
         files = [("values.yaml", written(values)), ("marked.yaml", written(marked, marks) if marked else "{}")]
-        for name, text in files:
-            (self.folder / name).write_bytes(text.encode("utf-8", "replace"))
+        with self.stage.told():
+            for name, text in files:
+                (self.folder / name).write_bytes(text.encode("utf-8", "replace"))
         output = run(
             [
                 *tool.command,
@@ -186,21 +187,18 @@ class Helm(Struct):
         """The chart with all that it carries; a chart beside it goes to where Helm would put it."""
         if chart.place in self._staged:
             return
-        self._staged.add(chart.place)
         self.stage.add(self.reader.below(chart.directory))
         for inner in chart.all():
             if inner.place != inner.directory and inner.place not in self._staged:
-                self._staged.add(inner.place)
                 self._copy_to(inner)
+                self._staged.add(inner.place)
+        self._staged.add(chart.place)
 
     def _copy_to(self, chart: Chart) -> None:
         for path in self.reader.below(chart.directory):
             target = f"{chart.place}/{path[len(chart.directory) + 1 :]}"
-            if self.reader.files[path].kind is EntryKind.FILE and not self.stage.place(target).exists():
-                try:
-                    self.stage.write(target, self.reader.bytes_of(path))
-                except Unreadable as error:
-                    raise Failed(str(error)) from error
+            if self.reader.files[path].kind is EntryKind.FILE:
+                self.stage.copy(path, target)
 
     def _settings(self, chart: Chart, first: int) -> tuple[dict[str, bytes], list[Scalar]]:
         """Files that templates read by `.Files`, with marks in their lines: the marked contents, and what is marked."""

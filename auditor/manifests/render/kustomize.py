@@ -138,9 +138,10 @@ class Kustomize(Struct):
             raise patience.failed(f"renderers have used up their {seconds:g} seconds")
         self._count += 1
         wrapper = self.folder / f"root-{self._count}"
-        wrapper.mkdir()
         named = "../tree" if root == "." else f"../tree/{root}"
-        (wrapper / "kustomization.yaml").write_text(_WRAPPER.format(root=_quoted(named)))
+        with self.stage.told():
+            wrapper.mkdir()
+            (wrapper / "kustomization.yaml").write_text(_WRAPPER.format(root=_quoted(named)))
         self.renderers.note("kustomize", tool)
         build = ["kustomize", str(wrapper)] if tool.name == "kubectl" else ["build", str(wrapper)]
         charts = self._charts(self.renderers.helm, served) if inflates and self.renderers.helm else ()

@@ -7,6 +7,8 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,18 +42,44 @@ class Tool(Struct, frozen=True):
         """Whether other programs can start it by its path alone."""
         return not self.arguments
 
-    def version(self) -> str:
-        """What it says of itself, for the report; its name where it says nothing."""
+    def version(self, patience: Patience | None = None) -> str:
+        """What it says of itself, for the report; its name where it says nothing. Raises Interrupted.
+
+        It is asked once by a process, however many trees it renders: one that hangs is waited for once.
+        """
+        asked = (self, _stamp(self.path))
+        with _ASKING:
+            if asked not in _SAID:
+                _SAID[asked] = self._asked(patience)
+            return _SAID[asked]
+
+    def _asked(self, patience: Patience | None) -> str:
         arguments = {
             "kubectl": ["version", "--client", "--output=json"],
             "helm": ["version", "--template={{.Version}}"],
         }.get(self.name, ["version"])
         with tempfile.TemporaryDirectory(prefix="auditor-") as folder:
             try:
-                said = run([*self.command, *arguments], Path(folder)).decode("utf-8", "replace").strip()
+                said = (
+                    run([*self.command, *arguments], Path(folder), patience=patience).decode("utf-8", "replace").strip()
+                )
             except Failed:
                 return self.name
         return f"{_kustomize_of(said)} (kubectl)" if self.name == "kubectl" else said[:100]
+
+
+_SAID: Final[dict[tuple[Tool, tuple[int, ...]], str]] = {}
+"""What programs have said of themselves."""
+_ASKING: Final = threading.Lock()
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What tells a program from the one that takes its place in a process that lives long; nothing where it is gone."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a text, not yet a path
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _kustomize_of(said: str) -> str:
@@ -89,9 +117,9 @@ class Renderers(Struct):
         return Patience(end, self.over, self.late)
 
     def note(self, what: str, tool: Tool) -> None:
-        """A program is about to be used."""
+        """A program is about to be used. Raises Interrupted."""
         if self.used.get(what) is None:
-            self.used[what] = tool.version()
+            self.used[what] = tool.version(Patience(time.monotonic() + self.seconds, self.over))
 
 
 def find_renderers(environ: Mapping[str, str]) -> Renderers:

@@ -7,8 +7,11 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, Self, TypeAlias
+
+from auditor.errors import AuditorError
 
 Record: TypeAlias = tuple[bytes, int, bytes]
 """Key, number in the order of arrival (equal keys keep it), body."""
@@ -36,8 +39,24 @@ def sort_key(*parts: str | int) -> bytes:
     )
 
 
+class SpoolError(AuditorError, OSError):
+    """A temporary file that cannot be written or read. Whoever can do without it sees an OSError; else the report is not written."""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f" in {tempfile.tempdir}" if tempfile.tempdir else ""
+        raise SpoolError(
+            f"a report needs a temporary file{where}: {error.strerror or error}",
+            help="make room there, or let TMPDIR name a folder with more room; what was audited is kept",
+        ) from error
+
+
 class Spool:
-    """Filled once, then read in order as often as needed. The file has no name and goes with its last user. Raises OSError."""
+    """Filled once, then read in order as often as needed. The file has no name and goes with its last user. Raises SpoolError."""
 
     def __init__(self, run_bytes: int = RUN_BYTES) -> None:
         self._run_bytes = run_bytes
@@ -45,7 +64,8 @@ class Spool:
         self._bytes = 0
         self._number = 0
         self._runs: list[tuple[int, int]] = []
-        self._file = tempfile.TemporaryFile(prefix="auditor-")  # noqa: SIM115 - closed by close()
+        with _told():
+            self._file = tempfile.TemporaryFile(prefix="auditor-")  # noqa: SIM115 - closed by close()
 
     def __len__(self) -> int:
         return self._number
@@ -61,11 +81,12 @@ class Spool:
     def _flush(self) -> None:
         """Sort what is held into a run of its own."""
         self._held.sort()
-        start = self._file.seek(0, os.SEEK_END)
-        for key, number, body in self._held:
-            self._file.write(_HEAD.pack(len(key), number, len(body)) + key + body)
-        self._file.flush()
-        self._runs.append((start, self._file.tell()))
+        with _told():
+            start = self._file.seek(0, os.SEEK_END)
+            for key, number, body in self._held:
+                self._file.write(_HEAD.pack(len(key), number, len(body)) + key + body)
+            self._file.flush()
+            self._runs.append((start, self._file.tell()))
         self._held, self._bytes = [], 0
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
@@ -81,9 +102,10 @@ class Spool:
         buffer, offset = b"", start
         while offset < end or buffer:
             while len(buffer) < (need := _needed(buffer)):
-                more = os.pread(self._file.fileno(), min(max(need - len(buffer), chunk), end - offset), offset)
-                if not more:
-                    raise OSError("a temporary file is shorter than what was written to it")
+                with _told():
+                    more = os.pread(self._file.fileno(), min(max(need - len(buffer), chunk), end - offset), offset)
+                    if not more:
+                        raise OSError("it is shorter than what was written to it")
                 buffer, offset = buffer + more, offset + len(more)
             key_size, number, body_size = _HEAD.unpack_from(buffer)
             body = _HEAD.size + key_size
@@ -93,7 +115,8 @@ class Spool:
     def close(self) -> None:
         """Give the space back."""
         self._held = []
-        self._file.close()
+        with suppress(OSError):  # what could not be written is tried once more, and nobody waits for it
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from auditor.history.history import open_history
 from auditor.history.outcomes import each_outcome
+from auditor.history.reading import read_history
 from auditor.history.retention import Retention
 from auditor.history.store import Store
 from auditor.history.texts import packed
@@ -20,6 +21,7 @@ from auditor.model.verdict import Verdict
 from auditor.report.json_read import read_report
 from auditor.report.json_v1 import render
 from auditor.report.options import RenderOptions
+from tests.support.judging import API
 from tests.support.nights import SHOP, audit_run, broken, image, night, record, record_night, report
 from tests.support.samples import failing
 
@@ -249,11 +251,28 @@ def test_old_reports_go_and_what_is_so_today_stays(tmp_path: Path) -> None:
         assert store.all("PRAGMA foreign_key_check") == []
 
 
-def test_one_night_of_a_wrong_clock_drops_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", [40_000, -20_000])
+def test_one_night_of_a_wrong_clock_drops_nothing(tmp_path: Path, wrong: int) -> None:
     path = tmp_path / "h.sqlite"
     record_night(path, 0, report(image()))
     record_night(path, 1, report())
-    record_night(path, 40_000, report())
-    record_night(path, 2, report())
+    for number in (wrong, 2, 3, 4):
+        record_night(path, number, report())
     with Store(path) as store:
         assert store.all("SELECT count(*) FROM sightings") == [(1,)]
+
+
+@pytest.mark.parametrize("wrong", [40_000, -20_000])
+def test_the_age_of_what_came_in_a_night_of_a_wrong_clock(tmp_path: Path, wrong: int) -> None:
+    """As soon as there is a night after it: before, nobody can tell which clock is right."""
+    path = tmp_path / "h.sqlite"
+    record_night(path, 0, report(image()))
+    assert since(path, wrong, BROKEN) == night(wrong).date()
+    assert since(path, 2, BROKEN) == night(2 if wrong > 0 else 0).date()
+    assert since(path, 40, BROKEN) == night(2 if wrong > 0 else 0).date()
+    record_night(path, 41, report(image()))
+    with read_history(path) as history:
+        stays = history.image(API)
+    assert len(stays) > 1
+    assert all(night(0).date() <= each.since <= night(41).date() for each in stays)
+    assert all(each.since <= each.until for each in stays if each.until)

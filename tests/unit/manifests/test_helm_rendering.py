@@ -298,3 +298,12 @@ def test_applications_that_deploy_each_other_end() -> None:
     found = rendered(files, "helm")
     assert "charts deploy charts more than" in whys(found)
     assert "ghcr.io/acme/inner:v1" in {use.reference for use in found.uses}
+
+
+def test_a_chart_that_no_disk_takes_is_told_for_each_release() -> None:
+    """The second one must not be rendered from the part that could be copied for the first."""
+    hidden = f"chart/templates/{'x' * 300}.yaml"
+    releases = {f"apps/{name}.yaml": release().replace("name: api", f"name: {name}", 1) for name in ("one", "two")}
+    found = rendered({**CHART, **releases, hidden: CHART["chart/templates/deployment.yaml"]}, "helm")
+    told = [gap.place.file for gap in found.gaps if "File name too long" in gap.why]
+    assert sorted(told) == ["apps/one.yaml", "apps/two.yaml"], found.gaps

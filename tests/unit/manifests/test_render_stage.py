@@ -85,3 +85,32 @@ def test_bytes_are_bounded(tmp_path: Path) -> None:
     limits = replace(DEFAULT, staged_bytes=100)
     with pytest.raises(Failed, match="more than 100 bytes"):
         staged(tmp_path, {"a": "x" * 60, "b": "x" * 60}, limits=limits)
+
+
+def test_what_could_not_be_written_is_missed_each_time(tmp_path: Path) -> None:
+    """A second build that shares the file must not be made without it, or with half of it."""
+    long = f"{'x' * 300}.yaml"
+    tree = LinkedTree({"base.yaml": b"a: 1", long: b"b", "link": f"->{long}".encode()}, "test")
+    late: list[str] = []
+    stage = Stage(Reader(tree, kinds.load({}), Shared(), DEFAULT), tmp_path / "tree", late)
+    for path in (long, long, "link", "link"):
+        with pytest.raises(Failed, match="cannot be copied for the program that renders: File name too long"):
+            stage.add([path])
+    stage.add(["base.yaml"])
+    for _ in range(2):
+        with pytest.raises(Failed, match="File name too long"):
+            stage.copy("base.yaml", f"charts/{long}")
+    assert late, "another run is to try it again"
+
+
+def test_a_copy_that_cannot_be_put_right_again_is_used_no_more(tmp_path: Path) -> None:
+    tree = LinkedTree({"base.yaml": b"a: 1"}, "test")
+    stage = Stage(Reader(tree, kinds.load({}), Shared(), DEFAULT), tmp_path / "tree")
+    stage.add(["base.yaml"])
+    with stage.swapped({"base.yaml": b"a: 2"}):
+        (tmp_path / "tree" / "base.yaml").unlink()
+        (tmp_path / "tree" / "base.yaml").mkdir()
+    with pytest.raises(Failed, match="Is a directory"), stage.swapped({}):
+        pass
+    with pytest.raises(Failed, match="Is a directory"):
+        stage.add(["base.yaml"])
