@@ -177,7 +177,7 @@ class Ledger(Struct):
 
 
 def open_ledger(fleet: Fleet, also: Callable[[Audited], None] = lambda _: None) -> Ledger:
-    """Go through all repositories once. `also` sees each of them on the way.."""
+    """Go through all repositories once. `also` sees each of them on the way. Raises SpoolError."""
     ledger = Ledger()
     try:
         for audited in fleet.repositories():
