@@ -115,13 +115,15 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
             ending.on_termination(),
             _engine(options, workshop, environment) as engine,
             open_history(history, now=settings.started) as opened,
+            fleet_reports.drafts(wanted) as drafts,
         ):
             world = workshop.world()
-            audit = Audit(part, asked.id, settings, engine, world, shard, over=ending.why)
+            audit = Audit(part, asked.id, settings, engine, world, shard, over=ending.why, also=drafts.add)
             fleet = audit.run(opened)
             environment.progress.close()
             with world.watch.lap("reports"):
-                fleet_reports.deliver(fleet, wanted, options, environment)
+                drafts.complete(fleet)
+                fleet_reports.deliver(fleet, wanted, options, environment, drafts.texts)
             if options.timings:
                 tell_timings(world.watch)
             return close(fleet, told, options, environment)

@@ -50,7 +50,8 @@ _LOG: Final = logging.getLogger(__name__)
 class Audit:
     """One run over `targets`. `targets_id` names them all, those of other shards too.
 
-    `over` says why the run must end now, "" where it need not.
+    `over` says why the run must end now, "" where it need not. `also` hears of each report once it is recorded, as those who read
+    the history would.
     """
 
     targets: Targets
@@ -60,6 +61,7 @@ class Audit:
     world: World
     shard: Shard | None = None
     over: Callable[[], str] = lambda: ""
+    also: Callable[[Audited], None] | None = None
     rulings: Rulings = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -172,7 +174,9 @@ class Audit:
 
     def _judge(self, name: str, ground: Ground, bench: _Bench) -> None:
         bench.judged.add(name)
-        bench.recording.record(self._judged(bench.targets[name], bench.places[name], ground, bench))
+        audited = self._judged(bench.targets[name], bench.places[name], ground, bench)
+        if bench.recording.record(audited) and self.also is not None:
+            self.also(bench.recording.as_read(audited))
 
     def _judged(self, target: Target, place: Place, ground: Ground, bench: _Bench) -> Audited:
         if ground.failure is not None:
