@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from auditor.fleet.engines.apart import Apart
 from auditor.fleet.engines.engine import Outcome
+from auditor.fleet.feed import Feed
 from auditor.fleet.work import Job, Kind, perform
 from auditor.fleet.workshop import Workshop
 
@@ -46,18 +47,26 @@ class Threads:
         self._apart = apart
         self._count = count or min(2 * (os.cpu_count() or 1), 16)
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+    @property
+    def early(self) -> int:
+        """Where questions are asked apart, as many as are worth it. One thread waits for them, another has to read."""
+        return _MUCH if self._apart is not None and self._count > 1 else 0
+
+    def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[Job, Outcome]]:
         """As `Engine.run`."""
         results: Queue[tuple[Job, Outcome | _Over]] = Queue(_WAITING)
         closed = threading.Event()
         waiting = self._counted(jobs)
         running = 0
+        fed: list[Feed] = []
         pool = ThreadPoolExecutor(self._count, thread_name_prefix="auditor-fleet")
         try:
             while True:
                 while running < self._count and (job := next(waiting, None)) is not None:
                     pool.submit(self._work, job, results, closed)
                     running += 1
+                    if job.more is not None:
+                        fed.append(job.more)
                 if not running:
                     return
                 job, outcome = results.get()
@@ -69,21 +78,23 @@ class Threads:
                     raise outcome.error
         finally:
             closed.set()
+            for feed in fed:
+                feed.close()
             if running:
                 self._workshop.stop()
             pool.shutdown(cancel_futures=True)
 
-    def _counted(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def _counted(self, jobs: Iterable[Job | None]) -> Iterator[Job | None]:
         """The jobs; where they are many trees, what will ask for them is made ready."""
         for number, job in enumerate(jobs):
-            if self._apart is not None and job.kind is Kind.READ and number == _MANY:
+            if self._apart is not None and job is not None and job.kind is Kind.READ and number == _MANY:
                 self._apart.prepare()
             yield job
 
     def _performed(self, job: Job) -> Iterator[Outcome]:
         """What comes of a job, wherever it is done."""
         nothing = True
-        if self._apart is not None and job.kind is Kind.ASK and job.size >= _MUCH:
+        if self._apart is not None and job.kind is Kind.ASK and (job.more is not None or job.size >= _MUCH):
             for outcome in self._apart.perform(job):
                 nothing = False
                 yield outcome
