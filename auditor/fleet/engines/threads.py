@@ -6,8 +6,9 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from queue import Full, Queue
-from typing import Final
+from itertools import count
+from queue import Full, PriorityQueue
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -35,6 +36,10 @@ class _Over(Struct, frozen=True):
     error: BaseException | None = None
 
 
+_Results: TypeAlias = "PriorityQueue[tuple[bool, int, Job, Outcome | _Over]]"
+_NUMBERS: Final = count()
+
+
 class Threads:
     """Work in threads that share one workshop. What asks much is done `apart`; None: everything in this process."""
 
@@ -54,7 +59,7 @@ class Threads:
 
     def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[Job, Outcome]]:
         """As `Engine.run`."""
-        results: Queue[tuple[Job, Outcome | _Over]] = Queue(_WAITING)
+        results: _Results = PriorityQueue(_WAITING)
         closed = threading.Event()
         waiting = self._counted(jobs)
         running = 0
@@ -69,7 +74,7 @@ class Threads:
                         fed.append(job.more)
                 if not running:
                     return
-                job, outcome = results.get()
+                _, _, job, outcome = results.get()
                 if not isinstance(outcome, _Over):
                     yield job, outcome
                     continue
@@ -101,23 +106,22 @@ class Threads:
         if nothing:
             yield from perform(job, self._workshop)
 
-    def _work(self, job: Job, results: Queue[tuple[Job, Outcome | _Over]], closed: threading.Event) -> None:
+    def _work(self, job: Job, results: _Results, closed: threading.Event) -> None:
         error: BaseException | None = None
         work = self._performed(job)
         try:
             for outcome in work:
-                if not _hand_over((job, outcome), results, closed):
+                if not _hand_over(job, outcome, results, closed):
                     work.close()  # type: ignore[attr-defined] # a generator
                     return
         except BaseException as raised:  # noqa: BLE001 - the thread that waits raises it
             error = raised
-        _hand_over((job, _Over(error)), results, closed)
+        _hand_over(job, _Over(error), results, closed)
 
 
-def _hand_over(
-    result: tuple[Job, Outcome | _Over], results: Queue[tuple[Job, Outcome | _Over]], closed: threading.Event
-) -> bool:
-    """Whether it was taken; not where nobody waits for it any more."""
+def _hand_over(job: Job, outcome: Outcome | _Over, results: _Results, closed: threading.Event) -> bool:
+    """Whether it was taken; not where nobody waits for it any more. What was read goes first: questions wait for it."""
+    result = (job.kind is not Kind.READ, next(_NUMBERS), job, outcome)
     while not closed.is_set():
         try:
             results.put(result, timeout=_LOOK)
