@@ -6,6 +6,7 @@ service manager are for the process that started it, which ends this one when it
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from msgspec.structs import replace
 
@@ -87,8 +88,13 @@ class _Records(logging.Handler):
         self._line.send(Kind.LOG, json.dumps(told).encode())
 
 
+_GARBAGE: Final = 300_000
+"""As of the program itself (`cli/main.py`): what answers are made of holds no circles, and is freed as they are told."""
+
+
 def main() -> None:
     """Do one job."""
+    gc.set_threshold(_GARBAGE)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     line = Line(os.fdopen(os.dup(1), "wb"))
