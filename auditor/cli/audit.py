@@ -113,7 +113,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         with (
             ending.after(settings.seconds),
             ending.on_termination(),
-            _engine(options, workshop, environment) as engine,
+            _engine(options, workshop, environment, len(part.found)) as engine,
             open_history(history, now=settings.started) as opened,
             fleet_reports.drafts(wanted) as drafts,
         ):
@@ -174,7 +174,7 @@ def _settings(options: argparse.Namespace, environment: Environment) -> Settings
 
 
 @contextmanager
-def _engine(options: argparse.Namespace, workshop: Workshop, environment: Environment) -> Iterator[Engine]:
+def _engine(options: argparse.Namespace, workshop: Workshop, environment: Environment, trees: int) -> Iterator[Engine]:
     """Where the work is done. Raises UsageError for a scheduler that may not be trusted, or does not answer."""
     if options.engine == "dask":
         from auditor.fleet.engines.workers import Certificates, workers
@@ -191,4 +191,4 @@ def _engine(options: argparse.Namespace, workshop: Workshop, environment: Enviro
         return
     with Apart(workshop.settings, environment.variables, environment.progress) as apart:
         workshop.when_stopped(apart.stop)
-        yield Threads(workshop, options.workers, apart)
+        yield Threads(workshop, options.workers, apart, trees=trees)

@@ -23,7 +23,7 @@ _BATCH: Final = 20_000
 _MUCH: Final = 400
 """Questions that are worth a process, which takes as long to start as some hundred of them."""
 _MANY: Final = 100
-"""Trees that will ask so much, so that it is started while they are read."""
+"""Trees; more will ask so much, so that it is started before they are read."""
 _WAITING: Final = 256
 """Outcomes that wait to be taken."""
 _LOOK: Final = 0.2
@@ -46,11 +46,18 @@ class Threads:
     batch: int = _BATCH
     by_host: bool = False
 
-    def __init__(self, workshop: Workshop, count: int | None = None, apart: Apart | None = None) -> None:
-        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network."""
+    def __init__(
+        self, workshop: Workshop, count: int | None = None, apart: Apart | None = None, *, trees: int = 0
+    ) -> None:
+        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network.
+
+        Where there are many `trees`, what will ask for them is started at once.
+        """
         self._workshop = workshop
         self._apart = apart
         self._count = count or min(2 * (os.cpu_count() or 1), 16)
+        if apart is not None and trees > _MANY:
+            apart.prepare()
 
     @property
     def early(self) -> int:
@@ -61,7 +68,7 @@ class Threads:
         """As `Engine.run`."""
         results: _Results = PriorityQueue(_WAITING)
         closed = threading.Event()
-        waiting = self._counted(jobs)
+        waiting = iter(jobs)
         running = 0
         fed: list[Feed] = []
         pool = ThreadPoolExecutor(self._count, thread_name_prefix="auditor-fleet")
@@ -88,13 +95,6 @@ class Threads:
             if running:
                 self._workshop.stop()
             pool.shutdown(cancel_futures=True)
-
-    def _counted(self, jobs: Iterable[Job | None]) -> Iterator[Job | None]:
-        """The jobs; where they are many trees, what will ask for them is made ready."""
-        for number, job in enumerate(jobs):
-            if self._apart is not None and job is not None and job.kind is Kind.READ and number == _MANY:
-                self._apart.prepare()
-            yield job
 
     def _performed(self, job: Job) -> Iterator[Outcome]:
         """What comes of a job, wherever it is done."""
