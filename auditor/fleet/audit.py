@@ -114,11 +114,15 @@ class Audit:
         try:
             for job in self._readings(waiting, bench, glance=True):
                 yield job
-                if early is None and (early := self._many(bench)) is not None:
+                if early is None and bench.large:
+                    early = bench.large[0]
                     yield early.early()
             while early is None and bench.under_way:
                 yield None
-            if early is None and not self.over():
+            if early is None and bench.large:
+                early = bench.large[0]
+                yield early.early()
+            elif early is None and not self.over():
                 yield from next(
                     (ground.jobs(self.engine.batch, by_host=self.engine.by_host) for ground in bench.open()), ()
                 )
@@ -127,11 +131,6 @@ class Audit:
         finally:
             if early is not None:
                 early.complete()
-
-    def _many(self, bench: _Bench) -> Ground | None:
-        """A ground on which so much is to be asked already that it is worth to begin."""
-        enough = self.engine.early
-        return next((each for each in bench.grounds.values() if enough and each.waiting >= enough), None)
 
     def _take_each(
         self, outcomes: Iterator[tuple[Job, Outcome]], bench: _Bench, *, enough: Callable[[], bool] = lambda: False
@@ -172,6 +171,8 @@ class Audit:
         bench.places[name] = place
         ground = bench.grounds[wanted.ground]
         more = ground.add(wanted.asks)
+        if not bench.large and 0 < self.engine.early <= ground.waiting:
+            bench.large.append(ground)
         if more and len(bench.seen) == len(bench.targets):
             self.world.watch.progress.expect(more)
         waits = bench.awaiting.setdefault(ground.key, Awaiting()).add(name, wanted.asks, ground.answered)
@@ -251,8 +252,8 @@ class _Bench(Struct, frozen=True):
     """What a run has at hand: its targets by name; of those that are read their places, and the grounds that they ask on.
 
     `seen` are the names of those that were looked at or read, `under_way` of those that just are, `changed` those that are to be read
-    anew, `judged` the names of those that are done. `ends` begins with the time (seconds of the run) until which is judged, once the
-    run must end.
+    anew, `judged` the names of those that are done. `large` is the first ground on which so much is to be asked that asking can begin.
+    `ends` begins with the time (seconds of the run) until which is judged, once the run must end.
     """
 
     recording: Recording
@@ -265,6 +266,7 @@ class _Bench(Struct, frozen=True):
     places: dict[str, Place] = field(default_factory=dict)
     grounds: dict[str, Ground] = field(default_factory=dict)
     awaiting: dict[str, Awaiting] = field(default_factory=dict)
+    large: list[Ground] = field(default_factory=list)
     judged: set[str] = field(default_factory=set)
     ends: list[float] = field(default_factory=list)
 
