@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from queue import SimpleQueue
 from typing import Final, Generic, Protocol, TypeVar, assert_never
 
@@ -63,6 +63,7 @@ def gather_each(
     verifier: Callable[[], Verifier],
     *,
     jobs: int,
+    more: Iterable[Ask] | None = None,
     listings: Listings | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[tuple[Ask, Evidence]]:
@@ -70,28 +71,35 @@ def gather_each(
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
     takes longer than a round trip. What it raises, this raises; where no signature is to be judged, it is not called.
+    `more` are questions that come while these are asked, after them; whoever gives them may be waited for.
     `listings` takes the raw signatures on the way. Where this raises (an interrupt, no trust roots) or is closed, what is
     under way is ended and nothing more is begun.
     """
     asked = tuple(questions)
-    if not asked:
+    if not asked and more is None:
         return
-    progress.expect(len(asked))
-    at_once = min(jobs, len(asked))
+    if more is None:
+        progress.expect(len(asked))
+    at_once = jobs if more is not None else min(jobs, len(asked))
     pool = ThreadPoolExecutor(max_workers=at_once + 1, thread_name_prefix="auditor")
-    waiting = deque(asked)
-    answers = SimpleQueue[tuple[Ask, Evidence] | BaseException]()
+    waiting = _Waiting(chain(asked, more or ()))
+    answers = SimpleQueue[tuple[Ask, Evidence] | BaseException | None]()
+    signed = more is not None or any(ask.signatures or ask.platforms for ask in asked)
     try:
-        loaded = pool.submit(verifier) if any(ask.signatures or ask.platforms for ask in asked) else None
+        loaded = pool.submit(verifier) if signed else None
         work = _Gathering(registry, loaded, listings, progress)
         for _ in range(at_once):
             pool.submit(work.evidences, waiting, answers)
         if loaded is not None:
             loaded.result()
-        for _ in asked:
-            yield _told(answers.get())
+        while at_once:
+            answer = answers.get()
+            if answer is None:
+                at_once -= 1
+            else:
+                yield _told(answer)
     except BaseException as error:
-        waiting.clear()
+        waiting.close()
         registry.stop()
         # Somebody who interrupts does not wait for a credential helper either; the process ends without its threads.
         pool.shutdown(wait=not isinstance(error, KeyboardInterrupt), cancel_futures=True)
@@ -114,11 +122,15 @@ class _Gathering:
         self._listed = _Once[tuple[str, Digest, bool], Listing]()
         self._judged = _Once[tuple[str, Digest, bool], tuple[Signature, ...]]()
 
-    def evidences(self, waiting: deque[Ask], answers: SimpleQueue[tuple[Ask, Evidence] | BaseException]) -> None:
-        """Answer question after question until none waits. A queue, as a future for each would wake everybody each time."""
+    def evidences(self, waiting: _Waiting, answers: SimpleQueue[tuple[Ask, Evidence] | BaseException | None]) -> None:
+        """Answer question after question until none waits, then tell so (None).
+
+        A queue, as a future for each would wake everybody each time.
+        """
         try:
-            while (ask := _first_of(waiting)) is not None:
+            while (ask := waiting.next()) is not None:
                 answers.put((ask, self.evidence(ask)))
+            answers.put(None)
         except BaseException as error:  # noqa: BLE001 - whoever waits for answers raises it
             answers.put(error)
 
@@ -201,12 +213,22 @@ def _told(answer: tuple[Ask, Evidence] | BaseException) -> tuple[Ask, Evidence]:
     return answer
 
 
-def _first_of(waiting: deque[Ask]) -> Ask | None:
-    """What waits longest; None where nothing does any more."""
-    try:
-        return waiting.popleft()
-    except IndexError:
-        return None
+class _Waiting:
+    """Questions that nobody has begun to answer. Thread-safe."""
+
+    def __init__(self, asks: Iterator[Ask]) -> None:
+        self._asks = asks
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def next(self) -> Ask | None:
+        """What waits longest; None where nothing does any more."""
+        with self._lock:
+            return None if self._closed else next(self._asks, None)
+
+    def close(self) -> None:
+        """Nothing is begun any more."""
+        self._closed = True
 
 
 class _Once(Generic[_K, _V]):

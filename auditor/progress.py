@@ -17,7 +17,7 @@ class Progress(Protocol):
         ...
 
     def expect(self, images: int) -> None:
-        """So many images are asked about in this phase."""
+        """So many images are asked about in this phase, beside those that were told before."""
         ...
 
     def resolved(self) -> None:

@@ -114,15 +114,17 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         with (
             ending.after(settings.seconds),
             ending.on_termination(),
-            _engine(options, workshop, environment) as engine,
+            _engine(options, workshop, environment, len(part.found)) as engine,
             open_history(history, now=settings.started) as opened,
+            fleet_reports.drafts(wanted) as drafts,
         ):
             world = workshop.world()
-            audit = Audit(part, asked.id, settings, engine, world, shard, over=ending.why)
+            audit = Audit(part, asked.id, settings, engine, world, shard, over=ending.why, also=drafts.add)
             fleet = audit.run(opened)
             environment.progress.close()
             with world.watch.lap("reports"):
-                fleet_reports.deliver(fleet, wanted, options, environment)
+                drafts.complete(fleet)
+                fleet_reports.deliver(fleet, wanted, options, environment, drafts.texts)
             if options.timings:
                 tell_timings(world.watch)
             return close(fleet, told, options, environment)
@@ -173,7 +175,7 @@ def _settings(options: argparse.Namespace, environment: Environment) -> Settings
 
 
 @contextmanager
-def _engine(options: argparse.Namespace, workshop: Workshop, environment: Environment) -> Iterator[Engine]:
+def _engine(options: argparse.Namespace, workshop: Workshop, environment: Environment, trees: int) -> Iterator[Engine]:
     """Where the work is done. Raises UsageError for a scheduler that may not be trusted, or does not answer."""
     if options.engine == "dask":
         from auditor.fleet.engines.workers import Certificates, workers
@@ -190,4 +192,4 @@ def _engine(options: argparse.Namespace, workshop: Workshop, environment: Enviro
         return
     with Apart(workshop.settings, environment.variables, environment.progress) as apart:
         workshop.when_stopped(apart.stop)
-        yield Threads(workshop, options.workers, apart)
+        yield Threads(workshop, options.workers, apart, trees=trees)

@@ -7,8 +7,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -19,7 +21,10 @@ from auditor.cli.streams import print_out
 from auditor.errors import AuditorError, UsageError
 
 if TYPE_CHECKING:
-    from auditor.model.audit import Fleet
+    from auditor.history.recording import RecordedFleet
+    from auditor.model.audit import Audited, Fleet
+    from auditor.report.fleet.formats import Text
+    from auditor.report.fleet.json_v1 import Draft
 
 _SUFFIX: Final = ".before"
 
@@ -61,23 +66,83 @@ def refuse_over(history: Path | None, wanted: tuple[tuple[str, Path | None], ...
             raise UsageError(f"--format {name}={place} would write over the history", help="name another file")
 
 
+class Drafts:
+    """What can be written of a report while its audit goes on: JSON, today. Close it.
+
+    Where a temporary file does not fit, nothing is lost: the report is written from the history in the end, or says why it cannot be.
+    """
+
+    def __init__(self, wanted: tuple[tuple[str, Path | None], ...]) -> None:
+        self._names: set[str] = set()
+        self._draft: Draft | None = None
+        if any(name == "json" for name, _ in wanted):
+            from auditor.report.fleet.json_v1 import Draft
+
+            with suppress(OSError):
+                self._draft = Draft()
+
+    def add(self, audited: Audited) -> None:
+        """Take in a report that stays as it is."""
+        if self._draft is None:
+            return
+        try:
+            self._draft.add(audited)
+        except OSError:
+            self.close()
+        self._names.add(audited.target.name)
+
+    def complete(self, fleet: RecordedFleet) -> None:
+        """Take in what was not added: what failed, and what an earlier process of the same run has done."""
+        if self._draft is None:
+            return
+        try:
+            self._draft.add_all(fleet.beside(self._names))
+        except OSError:
+            self.close()
+
+    @property
+    def texts(self) -> Mapping[str, Text]:
+        """The formats that are ready to be written."""
+        draft = self._draft
+        return {} if draft is None else {"json": lambda fleet, _look: draft.pieces(fleet)}
+
+    def close(self) -> None:
+        """Give the temporary files back."""
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            draft.close()
+
+
+def drafts(wanted: tuple[tuple[str, Path | None], ...]) -> closing[Drafts]:
+    """Drafts of the formats that are asked for."""
+    return closing(Drafts(wanted))
+
+
 def deliver(
-    fleet: Fleet, wanted: tuple[tuple[str, Path | None], ...], options: argparse.Namespace, environment: Environment
+    fleet: Fleet,
+    wanted: tuple[tuple[str, Path | None], ...],
+    options: argparse.Namespace,
+    environment: Environment,
+    drafted: Mapping[str, Text] = MappingProxyType({}),
 ) -> None:
-    """Write every format. What goes into files comes first: a reader of the table finds them there."""
+    """Write every format. What goes into files comes first: a reader of the table finds them there.
+
+    Those that are `drafted` need not go through the fleet again.
+    """
     from auditor.report.fleet.formats import FOLDERS, TEXTS
 
+    texts = {**TEXTS, **drafted}
     look = rendering(options)
     for name, place in wanted:
         if place is not None and name in FOLDERS:
             write_folder(place, FOLDERS[name](fleet, look))
         elif place is not None:
-            write_pieces(place, TEXTS[name](fleet, look))
+            write_pieces(place, texts[name](fleet, look))
     written = tuple(str(place) for _, place in wanted if place is not None)
     on_screen = replace(look, color=use_color(options.color, environment, sys.stdout), details=written)
     for name, place in wanted:
         if place is None:
-            _print(TEXTS[name](fleet, on_screen))
+            _print(texts[name](fleet, on_screen))
 
 
 def _print(pieces: Iterator[str]) -> None:

@@ -65,8 +65,9 @@ class Lines:
         self._images = 0
 
     def expect(self, images: int) -> None:
-        """The number is told with the phase."""
-        self._images = images
+        """The number is told with the phase. Added up: an audit asks in several steps."""
+        with self._lock:
+            self._images += images
 
     def resolved(self) -> None:
         """A log is no counter."""
@@ -158,7 +159,7 @@ class Later:
     def expect(self, images: int) -> None:
         """How long the bar is."""
         with self._lock:
-            self._seen.images = images
+            self._seen.images += images
 
     def resolved(self) -> None:
         """One more."""

@@ -16,7 +16,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Final
 
 from msgspec import Struct, field
@@ -24,7 +23,7 @@ from msgspec.structs import replace
 
 from auditor.errors import AuditorError
 from auditor.fleet import wire
-from auditor.fleet.engines.engine import Engine
+from auditor.fleet.engines.engine import Engine, Outcome
 from auditor.fleet.grounds import Awaiting, Ground
 from auditor.fleet.judging import judged
 from auditor.fleet.settings import Rulings, Settings
@@ -50,7 +49,8 @@ _LOG: Final = logging.getLogger(__name__)
 class Audit:
     """One run over `targets`. `targets_id` names them all, those of other shards too.
 
-    `over` says why the run must end now, "" where it need not.
+    `over` says why the run must end now, "" where it need not. `also` hears of each report once it is recorded, as those who read
+    the history would.
     """
 
     targets: Targets
@@ -60,6 +60,7 @@ class Audit:
     world: World
     shard: Shard | None = None
     over: Callable[[], str] = lambda: ""
+    also: Callable[[Audited], None] | None = None
     rulings: Rulings = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,16 +78,7 @@ class Audit:
         done = recording.done()
         waiting = {each.name: each for each in self.targets.found if each.name not in done}
         bench = _Bench(recording, Shelf(recording), RulesShelf(self.world), waiting)
-        with watch.lap("repositories"):
-            self._read(self._readings(waiting.values(), bench.shelf, glance=True), bench)
-        with watch.lap("registries and signatures"):
-            readings = self._readings(tuple(bench.changed), bench.shelf)
-            for _, ground in sorted(bench.grounds.items()):
-                self._ask(ground, bench, readings)
-            self._read(readings, bench)
-            for _ in range(_ROUNDS):
-                for _, ground in sorted(bench.grounds.items()):
-                    self._ask(ground, bench, readings)
+        self._read_and_ask(tuple(waiting.values()), bench)
         with watch.lap("judging"):
             for name, place in sorted(bench.places.items()):
                 if name not in bench.judged:
@@ -103,15 +95,63 @@ class Audit:
         settings = replace(self.settings, started=datetime.min.replace(tzinfo=UTC), seconds=0.0, jobs=1)
         return hashlib.sha256(wire.write(settings)).hexdigest()
 
-    # ── 1. every tree on its own ─────────────────────────────────────────────────────────────────────────────────────────
+    def _read_and_ask(self, waiting: tuple[Target, ...], bench: _Bench) -> None:
+        watch = self.world.watch
+        outcomes = self.engine.run(self._jobs(waiting, bench))
+        with watch.lap("repositories"):
+            self._take_each(outcomes, bench, enough=lambda: len(bench.seen) == len(waiting))
+        with watch.lap("registries and signatures"):
+            if begun := sum(len(ground.open()) for ground in bench.grounds.values() if ground.grows):
+                watch.progress.expect(begun)
+            self._take_each(outcomes, bench)
+            for _ in range(_ROUNDS):
+                for _, ground in sorted(bench.grounds.items()):
+                    self._ask(ground, bench)
 
-    def _read(self, readings: Iterator[Job], bench: _Bench) -> None:
-        for job, outcome in self.engine.run(readings):
-            self._take(job.name, outcome, bench)
+    def _jobs(self, waiting: Iterable[Target], bench: _Bench) -> Iterator[Job | None]:
+        """What is to be read, and the questions of one ground: of many while trees are still looked at, of few afterwards."""
+        early: Ground | None = None
+        try:
+            for job in self._readings(waiting, bench, glance=True):
+                yield job
+                if early is None and bench.large:
+                    early = bench.large[0]
+                    yield early.early()
+            while early is None and bench.under_way:
+                yield None
+            if early is None and bench.large:
+                early = bench.large[0]
+                yield early.early()
+            elif early is None and not self.over():
+                yield from next(
+                    (ground.jobs(self.engine.batch, by_host=self.engine.by_host) for ground in bench.open()), ()
+                )
+            while bench.under_way or bench.changed:
+                yield next(self._readings([bench.changed.pop()], bench), None) if bench.changed else None
+        finally:
+            if early is not None:
+                early.complete()
+
+    def _take_each(
+        self, outcomes: Iterator[tuple[Job, Outcome]], bench: _Bench, *, enough: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Take what comes, until it is enough or nothing more does; not an answer that comes when the run must end."""
+        while not enough() and (came := next(outcomes, None)) is not None:
+            job, outcome = came
+            if job.kind is Kind.READ:
+                bench.under_way.discard(job.name)
+                self._take(job.name, outcome, bench)
+            elif self.over():  # what comes now may only be that nobody could be asked any more
+                return
+            else:
+                self._learn(job, outcome, bench)
+
+    # ── 1. every tree on its own ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _take(self, name: str, outcome: bytes | Lost, bench: _Bench) -> None:
         """Keep what was read of a tree, and put its questions to those of its ground; of one that has changed, that it has."""
         target = bench.targets[name]
+        bench.seen.add(name)
         try:
             read = _read_outcome(outcome)
             if isinstance(read, Failure):
@@ -129,7 +169,15 @@ class Audit:
             bench.recording.record(Audited(target, failure=Failure(Stage.INTERNAL, error.message, error.help)))
             return
         bench.places[name] = place
-        bench.grounds[wanted.ground].asks.update(dict.fromkeys(wanted.asks))
+        ground = bench.grounds[wanted.ground]
+        more = ground.add(wanted.asks)
+        if not bench.large and 0 < self.engine.early <= ground.waiting:
+            bench.large.append(ground)
+        if more and len(bench.seen) == len(bench.targets):
+            self.world.watch.progress.expect(more)
+        waits = bench.awaiting.setdefault(ground.key, Awaiting()).add(name, wanted.asks, ground.answered)
+        if not waits and wanted.asks and ground.heard:
+            self._judge(name, ground, bench)
 
     def _ground(self, name: str, wanted: Wanted, bench: _Bench) -> Ground:
         ruling = self.rulings.of(name)
@@ -138,41 +186,37 @@ class Audit:
         ground.answered.update(bench.recording.answers(ground.key))
         return ground
 
-    def _readings(self, targets: Iterable[Target], shelf: Shelf, *, glance: bool = False) -> Iterator[Job]:
+    def _readings(self, targets: Iterable[Target], bench: _Bench, *, glance: bool = False) -> Iterator[Job]:
         """What is to be read. With `glance`, of trees that are known only whether they are still the same."""
         for target in targets:
             if self.over():
                 return
-            reading = shelf.reading(target)
+            reading = bench.shelf.reading(target)
             reading = replace(reading, glance=glance and reading.known is not None)
+            bench.under_way.add(target.name)
             yield Job(target.name, Kind.READ, wire.write(reading))
 
     # ── 2. each question once ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ask(self, ground: Ground, bench: _Bench, readings: Iterator[Job]) -> None:
-        """Ask what is open on a ground, and judge each tree whose last question is answered. Meanwhile trees are read."""
-        if self.over() or ground.failure is not None or not ground.open():
-            return
-        wanted = ((name, place.wanted) for name, place in sorted(bench.places.items()))
-        trees = ((name, each.asks) for name, each in wanted if each.ground == ground.key)
-        awaiting = Awaiting(trees, ground.answered)
-        jobs = ground.jobs(self.engine.batch, by_host=self.engine.by_host)
-        for job, outcome in self.engine.run(chain(jobs, readings)):
-            if job.kind is Kind.READ:
-                self._take(job.name, outcome, bench)
-                continue
-            if self.over():  # what comes now may only be that nobody could be asked any more
-                return
-            for question, answer in ground.take(job, outcome):
-                bench.recording.answer(ground.key, question, answer)
-                for name in awaiting.answered(question):
-                    self._judge(name, ground, bench)
+    def _ask(self, ground: Ground, bench: _Bench) -> None:
+        """Ask what is open on a ground, and judge each tree whose last question is answered."""
+        if not self.over() and ground.failure is None and ground.open():
+            self._take_each(self.engine.run(ground.jobs(self.engine.batch, by_host=self.engine.by_host)), bench)
+
+    def _learn(self, job: Job, outcome: Outcome, bench: _Bench) -> None:
+        ground = bench.grounds[job.name.partition("/")[0]]
+        for question, answer in ground.take(job, outcome):
+            bench.recording.answer(ground.key, question, answer)
+            for name in bench.awaiting[ground.key].answered(question):
+                self._judge(name, ground, bench)
 
     # ── 3. every tree by its own rules ───────────────────────────────────────────────────────────────────────────────────
 
     def _judge(self, name: str, ground: Ground, bench: _Bench) -> None:
         bench.judged.add(name)
-        bench.recording.record(self._judged(bench.targets[name], bench.places[name], ground, bench))
+        audited = self._judged(bench.targets[name], bench.places[name], ground, bench)
+        if bench.recording.record(audited) and self.also is not None:
+            self.also(bench.recording.as_read(audited))
 
     def _judged(self, target: Target, place: Place, ground: Ground, bench: _Bench) -> Audited:
         if ground.failure is not None:
@@ -207,19 +251,28 @@ class Audit:
 class _Bench(Struct, frozen=True):
     """What a run has at hand: its targets by name; of those that are read their places, and the grounds that they ask on.
 
-    `changed` are those that are to be read anew, `judged` the names of those that are done. `ends` begins with the time (seconds of
-    the run) until which is judged, once the run must end.
+    `seen` are the names of those that were looked at or read, `under_way` of those that just are, `changed` those that are to be read
+    anew, `judged` the names of those that are done. `large` is the first ground on which so much is to be asked that asking can begin.
+    `ends` begins with the time (seconds of the run) until which is judged, once the run must end.
     """
 
     recording: Recording
     shelf: Shelf
     rules: RulesShelf
     targets: Mapping[str, Target]
+    seen: set[str] = field(default_factory=set)
+    under_way: set[str] = field(default_factory=set)
     changed: list[Target] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     grounds: dict[str, Ground] = field(default_factory=dict)
+    awaiting: dict[str, Awaiting] = field(default_factory=dict)
+    large: list[Ground] = field(default_factory=list)
     judged: set[str] = field(default_factory=set)
     ends: list[float] = field(default_factory=list)
+
+    def open(self) -> Iterator[Ground]:
+        """The grounds on which something is to be asked."""
+        return (each for _, each in sorted(self.grounds.items()) if each.failure is None and each.open())
 
 
 def _read_outcome(outcome: bytes | Lost) -> ReadOutcome:

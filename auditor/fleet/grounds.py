@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from auditor.fleet import wire
+from auditor.fleet.feed import Feed
 from auditor.fleet.judging import Evidences
 from auditor.fleet.work import Answered, Asked, Asking, AskOutcome, Job, Kind, Lost, ask_outcome
 from auditor.judge.ask import Ask
@@ -38,6 +39,22 @@ class Ground(Struct):
     answered: dict[str, bytes] = field(default_factory=dict)
     failure: Failure | None = None
     piecewise: bool = False
+    waiting: int = 0
+    """Questions that were added and had no answer then."""
+    heard: bool = False
+    """Whether this run has been told which trust roots judge."""
+    _feed: Feed | None = None
+
+    def add(self, asks: Iterable[Ask]) -> int:
+        """Questions of one more tree. Those that are new are asked with the others, where these are asked already; how many."""
+        new = [ask for ask in dict.fromkeys(asks) if ask not in self.asks]
+        self.asks.update(dict.fromkeys(new))
+        left = [ask for ask in new if question(ask) not in self.answered]
+        self.waiting += len(left)
+        if self._feed is None:
+            return 0
+        self._feed.put(left)
+        return len(left)
 
     def open(self) -> list[Ask]:
         """What is still to be asked."""
@@ -57,6 +74,23 @@ class Ground(Struct):
                 asking = Asking(self.rules, self.rules_path, some, self.policies, self.given)
                 yield Job(f"{self.key}/{host}/{start}", Kind.ASK, wire.write(asking), host, len(some))
 
+    def early(self) -> Job:
+        """What is open, and whatever is added until `complete`."""
+        asks = tuple(self.open())
+        self._feed = Feed()
+        asking = Asking(self.rules, self.rules_path, asks, self.policies, self.given)
+        return Job(f"{self.key}/early", Kind.ASK, wire.write(asking), size=len(asks), more=self._feed)
+
+    @property
+    def grows(self) -> bool:
+        """Whether what is added is asked with what was begun early."""
+        return self._feed is not None
+
+    def complete(self) -> None:
+        """Nothing is added any more to what was begun early."""
+        if self._feed is not None:
+            self._feed.close()
+
     def take(self, job: Job, outcome: bytes | Lost) -> Iterator[tuple[str, bytes]]:
         """Learn from an outcome; what of it to write down, question and answer. Where a worker is lost nobody could tell."""
         for key, content in self._learnt(job, outcome):
@@ -70,7 +104,7 @@ class Ground(Struct):
         if isinstance(outcome, Lost):
             fault = Evidence(Fault(FaultKind.INTERNAL, outcome.why))
             asking: Asking = wire.read(job.content, Asking)
-            for ask in asking.asks:
+            for ask in (*asking.asks, *(job.more.given if job.more else ())):
                 if question(ask) not in self.answered:
                     yield question(ask), wire.write(Answered(ask, fault))
             return
@@ -79,6 +113,7 @@ class Ground(Struct):
                 if not _is_cut_off(answered.evidence):
                     yield question(answered.ask), outcome
             case Asked():
+                self.heard = True
                 yield _JUDGED_BY, outcome
             case Failure() as failure:
                 self.failure = failure
@@ -105,14 +140,17 @@ class Ground(Struct):
 class Awaiting:
     """Trees of one ground, by name with what each asks, that wait until all of it is answered."""
 
-    def __init__(self, trees: Iterable[tuple[str, tuple[Ask, ...]]], answered: Mapping[str, bytes]) -> None:
+    def __init__(self) -> None:
         self._open: dict[str, int] = {}
         self._waiting: dict[str, list[str]] = {}
-        for name, asks in trees:
-            left = {question(ask) for ask in asks} - answered.keys()
-            self._open[name] = len(left)
-            for each in left:
-                self._waiting.setdefault(each, []).append(name)
+
+    def add(self, name: str, asks: Iterable[Ask], answered: Mapping[str, bytes]) -> bool:
+        """One more tree; whether it has to wait for anything."""
+        left = {question(ask) for ask in asks} - answered.keys()
+        self._open[name] = len(left)
+        for each in left:
+            self._waiting.setdefault(each, []).append(name)
+        return bool(left)
 
     def answered(self, key: str) -> Iterator[str]:
         """The trees that have all their answers now that this question has its own."""

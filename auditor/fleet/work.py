@@ -20,6 +20,7 @@ from auditor.config.rules import Rules
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.fleet import wire
 from auditor.fleet.extract import Extract, extract
+from auditor.fleet.feed import Feed
 from auditor.fleet.settings import Ruling
 from auditor.fleet.workshop import Workshop
 from auditor.gather import Listings, gather_each
@@ -55,7 +56,8 @@ class Kind(StrEnum):
 class Job(Struct, frozen=True):
     """A piece of work. `name` is unique in a run. Those of one `lane` go to one worker, one after the other.
 
-    `size` is how many trees are read, or questions asked.
+    `size` is how many trees are read, or questions asked. `more` are questions that come while these are asked: only for an
+    engine that says so (`early`), and never sent as they are.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Job(Struct, frozen=True):
     content: bytes
     lane: str = ""
     size: int = 1
+    more: Feed | None = None
 
 
 class Lost(Struct, frozen=True):
@@ -179,7 +182,7 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
         case Kind.READ:
             yield wire.write(_read(wire.read(job.content, Reading), workshop))
         case Kind.ASK:
-            for outcome in _ask(wire.read(job.content, Asking), workshop):
+            for outcome in _ask(wire.read(job.content, Asking), workshop, job.more):
                 yield wire.write(outcome)
         case _:
             assert_never(job.kind)
@@ -261,7 +264,7 @@ def _hash(*parts: str) -> str:
 # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _ask(asking: Asking, workshop: Workshop) -> Iterator[AskOutcome]:
+def _ask(asking: Asking, workshop: Workshop, more: Feed | None) -> Iterator[AskOutcome]:
     world = workshop.world()
     files = contents(asking.rules)
     try:
@@ -279,7 +282,7 @@ def _ask(asking: Asking, workshop: Workshop) -> Iterator[AskOutcome]:
     listings = None if asking.policies is None else Listings(frozenset(asking.policies))
     progress = world.watch.progress
     answers = gather_each(
-        asking.asks, registry, lambda: verifier, jobs=world.jobs, listings=listings, progress=progress
+        asking.asks, registry, lambda: verifier, jobs=world.jobs, more=more, listings=listings, progress=progress
     )
     for ask, evidence in answers:
         yield Answered(ask, evidence, tuple(_held(ask, evidence, listings)) if listings else ())

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from auditor.history.texts import plain
 from auditor.model.report import Report
 from auditor.report.json_read import InvalidReport, read_members
-from auditor.report.json_v1 import document, instant
+from auditor.report.json_v1 import document, gaps_in_order, instant
+from auditor.report.view import images_worst_first, worst_first
 
 
 def write_document(report: Report) -> bytes:
@@ -55,6 +56,21 @@ def read_document(content: bytes, started: datetime, commit: str | None, since: 
     except (InvalidReport, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return _aged(report, started, since)
+
+
+def as_read(report: Report, started: datetime, commit: str | None, since: Mapping[str, date]) -> Report:
+    """The same as `read_document` gives of what `write_document` writes, without going that way."""
+    trust = tuple(
+        replace(each, age_days=_age(_day(each.age_days, report.run.started), started)) for each in report.run.trust
+    )
+    ordered = replace(
+        report,
+        run=replace(report.run, seconds=0.0, head=commit, trust=trust),
+        images=tuple(images_worst_first(report.images)),
+        findings=tuple(worst_first(report.findings)),
+        gaps=tuple(gaps_in_order(report.gaps)),
+    )
+    return _aged(ordered, started, since)
 
 
 def _age(day: Any, started: datetime) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
@@ -51,8 +51,11 @@ def store_outcome(store: Store, audited: Audited) -> Stored:
     return Stored(store.all("SELECT id FROM outcomes WHERE hash = ?", (key,))[0][0], document)
 
 
-def each_outcome(store: Store, run: int, started: datetime) -> Iterator[Audited]:
-    """What came of every target of a run, in the order of names; some at a time, however many there are."""
+def each_outcome(store: Store, run: int, started: datetime, beside: Container[str] = frozenset()) -> Iterator[Audited]:
+    """What came of every target of a run, in the order of names; some at a time, however many there are.
+
+    Those whose names (as columns hold them) are in `beside` are left out, and not read.
+    """
     last = None
     while True:
         rows = store.all(
@@ -62,7 +65,8 @@ def each_outcome(store: Store, run: int, started: datetime) -> Iterator[Audited]
             (run, last, last, _AT_ONCE),
         )
         for row in rows:
-            yield _audited(store, run, started, row)
+            if row[0] not in beside:
+                yield _audited(store, run, started, row)
         if len(rows) < _AT_ONCE:
             return
         last = rows[-1][0]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.history.before import NOTHING, Before, load_before
-from auditor.history.intervals import Span, extend
+from auditor.history.documents import as_read
+from auditor.history.intervals import Span, ages, extend
 from auditor.history.outcomes import each_outcome, store_outcome
 from auditor.history.retention import Retention, prune
 from auditor.history.runs import end_run, load_run, nights
@@ -37,6 +39,10 @@ class RecordedFleet(Struct, frozen=True):
         """Each target with what came of it, in the order of names; findings know since when they have been there."""
         return each_outcome(self.store, self.number, self.run.started)
 
+    def beside(self, names: Iterable[str]) -> Iterator[Audited]:
+        """The same without the targets of these names, which somebody has already."""
+        return each_outcome(self.store, self.number, self.run.started, frozenset(map(column, names)))
+
     @property
     def exit(self) -> Exit:
         """How the audit ends, without reading its reports again."""
@@ -61,6 +67,7 @@ class Recording:
         self._targets = targets
         self._used: set[str] = set()
         self._using = Lock()
+        self._started = self.run.started
 
     @property
     def run(self) -> AuditRun:
@@ -126,25 +133,37 @@ class Recording:
         )
         return load_before(self._store, row[0], row[1], report) if row else NOTHING
 
-    def record(self, audited: Audited) -> None:
-        """Write what came of one target. A report takes the place of a failure; a second report of a run is left out."""
+    def record(self, audited: Audited) -> bool:
+        """Write what came of one target; whether it is what reports of the run will tell of it, whatever comes after.
+
+        A report takes the place of a failure; what comes after a report is left out.
+        """
         with self._store.writing():
             repository, good_run, good_document = self._repository(audited.target.name)
             if good_run == self.number:
-                return
+                return False
             stored = store_outcome(self._store, audited)
             self._store.all(
                 "INSERT OR REPLACE INTO results (run, repository, outcome) VALUES (?, ?, ?)",
                 (self.number, repository, stored.outcome),
             )
             if audited.report is None:
-                return
+                return False
             if stored.document != good_document:
                 extend(self._store, Span(repository, self.number, good_run), audited.report)
             self._store.all(
                 "UPDATE repositories SET good_run = ?, good_document = ?, first_run = coalesce(first_run, ?) WHERE id = ?",
                 (self.number, stored.document, self.number, repository),
             )
+            return True
+
+    def as_read(self, audited: Audited) -> Audited:
+        """A report that was recorded, as `RecordedFleet.repositories` gives it."""
+        if audited.report is None:
+            return audited
+        rows = self._store.all("SELECT id FROM repositories WHERE name = ?", (column(audited.target.name),))
+        since = ages(self._store, rows[0][0], self.number)
+        return replace(audited, report=as_read(audited.report, self._started, audited.commit, since))
 
     def _repository(self, name: str) -> tuple[int, int | None, bytes | None]:
         self._store.all("INSERT OR IGNORE INTO repositories (name) VALUES (?)", (column(name),))

@@ -71,7 +71,7 @@ class Line(Struct, frozen=True):
 
 
 class Units(Struct, frozen=True):
-    """What a run costs on one night: seconds, bytes, requests.
+    """What a run costs on one night: seconds, bytes, requests. Where it is `hidden`, it is asked while trees are read.
 
     By the repository: `reading`, `judging` (with what is in no stage: start and reports), `cpu`, `history`. By the image: `asking`,
     `requests`, `sent`.
@@ -84,22 +84,33 @@ class Units(Struct, frozen=True):
     requests: Line
     sent: Line
     history: Line
+    hidden: bool = False
 
     @classmethod
     def of(cls, points: Sequence[Point], night: int) -> Units:
-        """From fleets that were measured. Night 0 is the first."""
+        """From fleets that were measured. Night 0 is the first: all trees are read, which takes longer than to ask.
+
+        What asking would take alone is then seen on the second night.
+        """
         ordered = sorted(points, key=lambda point: point.repositories)
         repositories = [point.repositories for point in ordered]
         images = [point.images for point in ordered]
-        rest = [point.wall[night] - point.reading[night] - point.asking[night] for point in ordered]
+        hidden = night == 0
+        asking = [max(point.asking) if hidden else point.asking[night] for point in ordered]
+        together = max if hidden else sum
+        rest = [
+            point.wall[night] - together((point.reading[night], each))
+            for point, each in zip(ordered, asking, strict=True)
+        ]
         return cls(
             Line.through(repositories, [point.reading[night] for point in ordered]),
-            Line.through(images, [point.asking[night] for point in ordered]),
+            Line.through(images, asking),
             Line.through(repositories, rest),
             Line.through(repositories, [point.cpu[night] for point in ordered]),
             Line.through(images, [point.requests[night] for point in ordered]),
             Line.through(images, [point.sent[night] for point in ordered]),
             Line.through(repositories, [point.history[night] for point in ordered]),
+            hidden,
         )
 
 
@@ -116,9 +127,10 @@ class Night(Struct, frozen=True):
 def predict(units: Units, repositories: int, images: int, workers: int = 1) -> Night:
     """Each worker starts, and has 1/n of the repositories and of the images, and connections of its own."""
     part, some = repositories // workers, images // workers
+    together = max if units.hidden else sum
     return Night(
         units.cpu.at(part) * workers,
-        units.reading.at(part) + units.asking.at(some) + units.judging.at(part),
+        together((units.reading.at(part), units.asking.at(some))) + units.judging.at(part),
         units.requests.at(images),
         units.sent.at(images),
         units.history.at(repositories),

@@ -31,6 +31,8 @@ _TRIES: Final = 3
 """Processes that are asked one after the other: one may be killed by chance, one question may kill each that asks it."""
 _ANSWERED_LATE: Final = 8
 """Answers that may not have been told yet when a process ends, beside as many as it asks at once."""
+_LOOK: Final = 0.2
+"""Seconds after which whoever adds questions looks whether the process is still there."""
 _COMMAND: Final = ("-P", "-m", "auditor.fleet.engines.asking")
 """`-P`: the folder in which an audit is run is nowhere that programs are loaded from."""
 
@@ -87,14 +89,16 @@ class Apart:
         process = self._process
         if process is None:
             return None
+        gone = threading.Event()
+        feeder = threading.Thread(target=self._hand_in, args=(process, job, gone), daemon=True)
         try:
             assert process.stdout is not None
             answers = frames(process.stdout)
             if next(answers, None) is None:
                 return None
-            if not came:
+            if not came and job.more is None:
                 self._progress.expect(job.size)
-            self._hand_in(process, job)
+            feeder.start()
             for kind, content in answers:
                 if kind is Kind.OUTCOME:
                     came.append(content)
@@ -105,12 +109,22 @@ class Apart:
                     return True
             return False
         finally:
+            gone.set()
+            process.kill()
+            if feeder.ident is not None:
+                feeder.join()
             self._end()
 
-    def _hand_in(self, process: subprocess.Popen[bytes], job: Job) -> None:
+    def _hand_in(self, process: subprocess.Popen[bytes], job: Job, gone: threading.Event) -> None:
+        """Write a job, and what is added to it, until there is no more or the process is `gone`."""
         assert process.stdin is not None
         with contextlib.suppress(OSError), process.stdin as pipe:  # where it is gone, its answers have ended too
             pipe.write(frame(Kind.SETTINGS, wire.write(self._settings)) + frame(Kind.JOB, job.content))
+            pipe.flush()
+            while job.more is not None and not gone.is_set() and (asks := job.more.take(_LOOK)) is not None:
+                if asks:
+                    pipe.write(frame(Kind.MORE, wire.write(asks)))
+                    pipe.flush()
 
     def _tell(self, kind: Kind, content: bytes) -> None:
         """Pass on what is no outcome."""
@@ -164,7 +178,8 @@ def _unanswered(job: Job, came: Iterable[bytes], at_once: int) -> Job | None:
     asking: Asking = wire.read(job.content, Asking)
     outcomes = [ask_outcome(outcome) for outcome in came]
     answered = {outcome.ask for outcome in outcomes if isinstance(outcome, Answered)}
-    left = tuple(ask for ask in asking.asks if ask not in answered)
+    asked = dict.fromkeys((*asking.asks, *(job.more.drained() if job.more else ())))
+    left = tuple(ask for ask in asked if ask not in answered)
     if not left or any(isinstance(outcome, Failure) for outcome in outcomes):
         return None
     suspects = _ANSWERED_LATE + 2 * at_once

@@ -1,4 +1,4 @@
-"""The process that `apart.py` starts: reads settings and one job from standard input, writes what comes of it to standard output.
+"""The process that `apart.py` starts: reads settings and a job that grows from standard input, writes what comes of it to standard output.
 
 `python -m auditor.fleet.engines.asking`. What it logs and what it waits for is told over the same pipe. Signals of a terminal or a
 service manager are for the process that started it, which ends this one when it is done with it.
@@ -6,22 +6,27 @@ service manager are for the process that started it, which ends this one when it
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
 import signal
 import sys
 import threading
-from typing import BinaryIO
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO, Final
 
 from msgspec.structs import replace
 
 from auditor.fleet import wire
 from auditor.fleet.engines.frames import Kind, frame, frames
+from auditor.fleet.feed import Feed
 from auditor.fleet.settings import Settings
 from auditor.fleet.work import Job, perform
 from auditor.fleet.work import Kind as WorkKind
 from auditor.fleet.workshop import Workshop
+from auditor.judge.ask import Ask
 
 
 class Line:
@@ -83,24 +88,40 @@ class _Records(logging.Handler):
         self._line.send(Kind.LOG, json.dumps(told).encode())
 
 
+_GARBAGE: Final = 300_000
+"""As of the program itself (`cli/main.py`): what answers are made of holds no circles, and is freed as they are told."""
+
+
 def main() -> None:
     """Do one job."""
+    gc.set_threshold(_GARBAGE)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     line = Line(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # nothing else may write where outcomes go
     logging.getLogger().addHandler(_Records(line))
     line.send(Kind.READY)
-    given = dict(frames(sys.stdin.buffer))
+    pieces = frames(sys.stdin.buffer)
+    given = dict(islice(pieces, 2))
     if Kind.JOB not in given:  # it was not needed
         return
     settings: Settings = wire.read(given[Kind.SETTINGS], Settings)
-    job = Job("", WorkKind.ASK, given[Kind.JOB])
+    job = Job("", WorkKind.ASK, given[Kind.JOB], more=Feed())
+    threading.Thread(target=_fed, args=(pieces, job.more), daemon=True).start()
     # What renders manifests is no use here, and need not be looked for.
     with Workshop(replace(settings, render="never", fetch_charts=False), os.environ, line) as workshop:
         for outcome in perform(job, workshop):
             line.send(Kind.OUTCOME, outcome)
         line.send(Kind.DONE)
+
+
+def _fed(pieces: Iterator[tuple[Kind, bytes]], more: Feed) -> None:
+    """Take what is added until the pipe ends."""
+    try:
+        for _, content in pieces:
+            more.put(wire.read(content, tuple[Ask, ...]))
+    finally:
+        more.close()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,11 @@ class Engine(Protocol):
         """Whether many questions are divided by the hosts that they go to: workers know nothing of each other's pace."""
         ...
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
-        """Do the jobs. A job may give several outcomes."""
+    @property
+    def early(self) -> int:
+        """Of so many questions a job may be made that is given more while it is done (`Job.more`); 0: of none."""
+        ...
+
+    def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[Job, Outcome]]:
+        """Do the jobs. A job may give several outcomes. None among them: ask again when something else is done."""
         ...

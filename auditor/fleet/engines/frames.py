@@ -21,6 +21,7 @@ class Kind(IntEnum):
     WAITING = 5  # JSON: a host, and the seconds for which it is left alone
     LOG = 6  # JSON: level, logger, message
     DONE = 7  # the job is
+    MORE = 8  # questions that belong to the job, as JSON; when the pipe ends there are no more
 
 
 def frame(kind: Kind, content: bytes = b"") -> bytes:

@@ -6,13 +6,15 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from queue import Full, Queue
-from typing import Final
+from itertools import count
+from queue import Full, PriorityQueue
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from auditor.fleet.engines.apart import Apart
 from auditor.fleet.engines.engine import Outcome
+from auditor.fleet.feed import Feed
 from auditor.fleet.work import Job, Kind, perform
 from auditor.fleet.workshop import Workshop
 
@@ -21,7 +23,7 @@ _BATCH: Final = 20_000
 _MUCH: Final = 400
 """Questions that are worth a process, which takes as long to start as some hundred of them."""
 _MANY: Final = 100
-"""Trees that will ask so much, so that it is started while they are read."""
+"""Trees; more will ask so much, so that it is started before they are read."""
 _WAITING: Final = 256
 """Outcomes that wait to be taken."""
 _LOOK: Final = 0.2
@@ -34,33 +36,52 @@ class _Over(Struct, frozen=True):
     error: BaseException | None = None
 
 
+_Results: TypeAlias = "PriorityQueue[tuple[bool, int, Job, Outcome | _Over]]"
+_NUMBERS: Final = count()
+
+
 class Threads:
     """Work in threads that share one workshop. What asks much is done `apart`; None: everything in this process."""
 
     batch: int = _BATCH
     by_host: bool = False
 
-    def __init__(self, workshop: Workshop, count: int | None = None, apart: Apart | None = None) -> None:
-        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network."""
+    def __init__(
+        self, workshop: Workshop, count: int | None = None, apart: Apart | None = None, *, trees: int = 0
+    ) -> None:
+        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network.
+
+        Where there are many `trees`, what will ask for them is started at once.
+        """
         self._workshop = workshop
         self._apart = apart
         self._count = count or min(2 * (os.cpu_count() or 1), 16)
+        if apart is not None and trees > _MANY:
+            apart.prepare()
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+    @property
+    def early(self) -> int:
+        """Where questions are asked apart, as many as are worth it. One thread waits for them, another has to read."""
+        return _MUCH if self._apart is not None and self._count > 1 else 0
+
+    def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[Job, Outcome]]:
         """As `Engine.run`."""
-        results: Queue[tuple[Job, Outcome | _Over]] = Queue(_WAITING)
+        results: _Results = PriorityQueue(_WAITING)
         closed = threading.Event()
-        waiting = self._counted(jobs)
+        waiting = iter(jobs)
         running = 0
+        fed: list[Feed] = []
         pool = ThreadPoolExecutor(self._count, thread_name_prefix="auditor-fleet")
         try:
             while True:
                 while running < self._count and (job := next(waiting, None)) is not None:
                     pool.submit(self._work, job, results, closed)
                     running += 1
+                    if job.more is not None:
+                        fed.append(job.more)
                 if not running:
                     return
-                job, outcome = results.get()
+                _, _, job, outcome = results.get()
                 if not isinstance(outcome, _Over):
                     yield job, outcome
                     continue
@@ -69,44 +90,38 @@ class Threads:
                     raise outcome.error
         finally:
             closed.set()
+            for feed in fed:
+                feed.close()
             if running:
                 self._workshop.stop()
             pool.shutdown(cancel_futures=True)
 
-    def _counted(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """The jobs; where they are many trees, what will ask for them is made ready."""
-        for number, job in enumerate(jobs):
-            if self._apart is not None and job.kind is Kind.READ and number == _MANY:
-                self._apart.prepare()
-            yield job
-
     def _performed(self, job: Job) -> Iterator[Outcome]:
         """What comes of a job, wherever it is done."""
         nothing = True
-        if self._apart is not None and job.kind is Kind.ASK and job.size >= _MUCH:
+        if self._apart is not None and job.kind is Kind.ASK and (job.more is not None or job.size >= _MUCH):
             for outcome in self._apart.perform(job):
                 nothing = False
                 yield outcome
         if nothing:
             yield from perform(job, self._workshop)
 
-    def _work(self, job: Job, results: Queue[tuple[Job, Outcome | _Over]], closed: threading.Event) -> None:
+    def _work(self, job: Job, results: _Results, closed: threading.Event) -> None:
         error: BaseException | None = None
         work = self._performed(job)
         try:
             for outcome in work:
-                if not _hand_over((job, outcome), results, closed):
+                if not _hand_over(job, outcome, results, closed):
                     work.close()  # type: ignore[attr-defined] # a generator
                     return
         except BaseException as raised:  # noqa: BLE001 - the thread that waits raises it
             error = raised
-        _hand_over((job, _Over(error)), results, closed)
+        _hand_over(job, _Over(error), results, closed)
 
 
-def _hand_over(
-    result: tuple[Job, Outcome | _Over], results: Queue[tuple[Job, Outcome | _Over]], closed: threading.Event
-) -> bool:
-    """Whether it was taken; not where nobody waits for it any more."""
+def _hand_over(job: Job, outcome: Outcome | _Over, results: _Results, closed: threading.Event) -> bool:
+    """Whether it was taken; not where nobody waits for it any more. What was read goes first: questions wait for it."""
+    result = (job.kind is not Kind.READ, next(_NUMBERS), job, outcome)
     while not closed.is_set():
         try:
             results.put(result, timeout=_LOOK)

@@ -124,7 +124,7 @@ class _Flight(Struct):
 class _Queue(Struct):
     """Jobs that wait: those of busy lanes, and those that are to be alone."""
 
-    jobs: Iterator[Job]
+    jobs: Iterator[Job | None]
     ready: deque[_Flight] = field(default_factory=deque)
     held: dict[str, deque[_Flight]] = field(default_factory=dict)
     alone: deque[_Flight] = field(default_factory=deque)
@@ -135,6 +135,8 @@ class _Queue(Struct):
         if self.ready:
             return self._begun(self.ready.popleft())
         for job in self.jobs:
+            if job is None:
+                break
             if job.lane not in self.busy:
                 return self._begun(_Flight(job))
             self.held.setdefault(job.lane, deque()).append(_Flight(job))
@@ -153,7 +155,7 @@ class _Queue(Struct):
     def rest(self) -> Iterator[_Flight]:
         """Everything that has not begun."""
         yield from (*self.ready, *(flight for held in self.held.values() for flight in held), *self.alone)
-        yield from map(_Flight, self.jobs)
+        yield from map(_Flight, iter(lambda: next(self.jobs, None), None))
 
     def ended(self, flight: _Flight) -> None:
         """Its lane is free for the next."""
@@ -170,13 +172,14 @@ class Workers:
 
     batch: int = _BATCH
     by_host: bool = True
+    early: int = 0
 
     def __init__(self, client: Any, settings: Settings) -> None:
         """`client` is a `distributed.Client`, connected."""
         self._client = client
         self._settings = wire.write(settings)
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[Job, Outcome]]:
         """As `Engine.run`."""
         queue = _Queue(iter(jobs))
         flights: dict[Any, _Flight] = {}

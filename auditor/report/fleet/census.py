@@ -73,7 +73,8 @@ class Census(Struct):
     exit_zero: bool = True
     fail_on: Level | None = None
     since: date | None = None
-    trust: dict[TrustUsed, None] = field(default_factory=dict)
+    _trust: dict[TrustUsed, tuple[str, int]] = field(default_factory=dict)
+    """With the first repository by name that rests on it, and where it stands there."""
 
     def add(self, audited: Audited) -> None:
         """Count one repository."""
@@ -83,6 +84,7 @@ class Census(Struct):
             self.complete = False
         else:
             self._add_report(audited.report)
+            self._add_trust(audited.target.name, audited.report)
 
     def _add_report(self, report: Report) -> None:
         self.images += len(report.images)
@@ -96,8 +98,17 @@ class Census(Struct):
             self.fail_on = report.fail_on
         known = oldest(report.findings)
         self.since = known if self.since is None or (known and known < self.since) else self.since
-        for used in report.run.trust[: _TRUSTS - len(self.trust)]:
-            self.trust[used] = None
+
+    def _add_trust(self, name: str, report: Report) -> None:
+        for number, used in enumerate(report.run.trust):
+            self._trust[used] = min(self._trust.get(used, (name, number)), (name, number))
+        if len(self._trust) > 2 * _TRUSTS:  # whichever is dropped comes after a hundred others, or is met again
+            self._trust = {used: self._trust[used] for used in self.trusts}
+
+    @property
+    def trusts(self) -> list[TrustUsed]:
+        """The trust roots, in the order of the repositories' names: the same in whichever order these were counted."""
+        return sorted(self._trust, key=self._trust.__getitem__)[:_TRUSTS]
 
     @property
     def repositories(self) -> int:

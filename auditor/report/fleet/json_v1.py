@@ -6,9 +6,10 @@ Everything is as in the report of one run, with the repository beside each entry
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from typing import Any, Final, TypeAlias
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
 
 from auditor.model.audit import Audited, AuditRun, Failure, Fleet, Night
 from auditor.model.finding import Level
@@ -37,22 +38,55 @@ LISTS: Final = ("images", "findings", "skipped", "repositories")
 
 def render(fleet: Fleet, _options: RenderOptions) -> Iterator[str]:
     """The document in pieces, with a final newline. Reads back with `auditor.report.fleet.json_read.read_fleet`."""
-    with ExitStack() as stack:
-        lists = {name: stack.enter_context(Spool()) for name in LISTS}
-        census = Census()
-        for audited in fleet.repositories():
-            census.add(audited)
-            _add(lists, audited)
+    with Draft() as draft:
+        draft.add_all(fleet.repositories())
+        yield from draft.pieces(fleet)
+
+
+class Draft:
+    """A document that is begun while its audit goes on. Its repositories may come in any order: what is written is the same.
+
+    Close it. Raises OSError where no temporary file fits.
+    """
+
+    def __init__(self) -> None:
+        self._census = Census()
+        with ExitStack() as stack:
+            self._lists = {name: stack.enter_context(Spool()) for name in LISTS}
+            self._open = stack.pop_all()
+
+    def add(self, audited: Audited) -> None:
+        """Take in what came of one target."""
+        self._census.add(audited)
+        _add(self._lists, audited)
+
+    def add_all(self, repositories: Iterable[Audited]) -> None:
+        """Take in several."""
+        for audited in repositories:
+            self.add(audited)
+
+    def pieces(self, fleet: Fleet) -> Iterator[str]:
+        """The document, as often as needed. `fleet` tells of the run and its nights; its repositories have all been added."""
         yield "{\n"
         yield f'"schema": {json_line(SCHEMA)},\n'
         yield f'"tool": {json_line({"version": fleet.run.version})},\n'
-        yield f'"run": {json_line(_run(fleet, census))},\n'
-        yield f'"summary": {json_line(census.summary())},\n'
+        yield f'"run": {json_line(_run(fleet, self._census))},\n'
+        yield f'"summary": {json_line(self._census.summary())},\n'
         for name in LISTS:
-            yield from _list(name, (body.decode() for _key, body in lists[name]))
+            yield from _list(name, (body.decode() for _key, body in self._lists[name]))
             yield ",\n"
         yield from _list("nights", (json_line(_night(night)) for night in fleet.nights()))
         yield "\n}\n"
+
+    def close(self) -> None:
+        """Give the temporary files back."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
 
 def _list(name: str, lines: Iterator[str]) -> Iterator[str]:
@@ -100,7 +134,7 @@ def _run(fleet: Fleet, census: Census) -> Json:
         "complete": census.complete and not run.ended_early,
         "exit": int(census.exit(fleet)),
         "renderers": dict(sorted(run.renderers.items())),
-        "trust": [{"name": t.name, "source": t.source, "age_days": t.age_days} for t in census.trust],
+        "trust": [{"name": t.name, "source": t.source, "age_days": t.age_days} for t in census.trusts],
         "notes": list(run.notes),
         "fail_on": (census.fail_on or Level.ERROR).value,
         "exit_zero": census.exit_zero and census.fail_on is not None,

@@ -58,6 +58,13 @@ def test_a_start_is_told_from_what_each_repository_costs() -> None:
     assert predict(units, 400, 1200).wall == pytest.approx(grown(4).wall[0])
 
 
+def test_what_is_asked_while_trees_are_read_takes_no_time_of_its_own_until_it_takes_more() -> None:
+    units = Units.of([replace(POINT, asking=(0.1, 1.2))], 0)
+    few, many = (predict(units, 100, images).wall for images in (300, 3000))
+    assert few == pytest.approx(POINT.wall[0])
+    assert many - few == pytest.approx(12.0 - POINT.reading[0])
+
+
 def test_a_point_between_says_how_far_the_model_is_off() -> None:
     points = [grown(1), replace(grown(4), cpu=(66.0, 9.0)), grown(10)]
     rows = errors([Units.of(points, night) for night in (0, 1)], points)

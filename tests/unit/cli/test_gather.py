@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -212,3 +212,23 @@ def test_what_a_policy_lists_and_a_rule_judges_is_listed_once() -> None:
     assert shelf.asked[f"signatures ghcr.io/acme/signed {DIGEST}"] == 1
     assert shelf.asked[f"signatures registry.acme.example/signatures {DIGEST}"] == 1
     assert set(listings.found) == {("ghcr.io/acme/signed", DIGEST), ("registry.acme.example/signatures", DIGEST)}
+
+
+def test_questions_that_come_later_are_asked_with_the_others() -> None:
+    """An answer is told while it is not yet known whether there is more to ask."""
+    shelf, judge, come = Shelf(), Judge(), threading.Event()
+
+    def more() -> Iterator[Ask]:
+        assert come.wait(20)
+        yield from (ask("signed", tag=str(number)) for number in range(20))
+
+    answers = gather_each([ask("absent")], shelf, judge, jobs=4, more=more())
+    first, _ = next(answers)
+    assert first.text == "ghcr.io/acme/absent:1"
+    come.set()
+    assert len({asked.text for asked, _ in answers}) == 20
+    assert judge.judged == [DIGEST]
+
+
+def test_nothing_at_first_and_nothing_later() -> None:
+    assert list(gather_each([], Shelf(), Judge(), jobs=4, more=())) == []

@@ -120,7 +120,9 @@ def test_a_tree_is_complete_with_its_last_answer(
 ) -> None:
     """Each once, at the answer that was missing; those that miss none are none of these."""
     asks = {name: tuple(ask(text) for text in texts) for name, texts in trees.items()}
-    awaiting = Awaiting(asks.items(), {question(ask(text)): b"" for text in known})
+    awaiting, answered = Awaiting(), {question(ask(text)): b"" for text in known}
+    for name, questions in asks.items():
+        assert awaiting.add(name, questions, answered) is not (set(trees[name]) <= known)
     have = set(known)
     for text in order:
         before = {name for name, texts in trees.items() if set(texts) <= have}

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +120,13 @@ def test_what_one_step_says_is_not_read_by_another() -> None:
         wire.read(wire.write(Same("abc")), AskOutcome)
     with pytest.raises(wire.Garbled):
         wire.read(wire.write(Same("abc")), Read)
+
+
+@given(st.text(), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
+def test_the_quick_way_writes_what_the_other_does(text: str, claims: dict[str, str]) -> None:
+    """Questions are told apart by these bytes, and a run that goes on meets those of another process."""
+    fault = Fault(FaultKind.SERVER, text)
+    signed = Signed(Form.SIG, Identity("i", text, claims=claims), datetime(2026, 1, 2, tzinfo=UTC), ("public",))
+    for value in (Evidence(fault), evidence([signed]), (86400.0, text)):
+        plain = msgspec.to_builtins(value, enc_hook=dict)
+        assert wire.write(value) == json.dumps(plain, separators=(",", ":"), sort_keys=True).encode("ascii")

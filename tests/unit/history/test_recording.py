@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from auditor.model.audit import Audited, Failure, Shard, Stage, Target
 from auditor.model.finding import Level
 from auditor.model.report import Report, TrustUsed
 from auditor.model.verdict import Verdict
+from auditor.report.fleet.json_v1 import render as fleet_json
 from auditor.report.json_read import read_report
 from auditor.report.json_v1 import render
 from auditor.report.options import RenderOptions
+from tests.support import fleets
 from tests.support.judging import API
 from tests.support.nights import SHOP, audit_run, broken, image, night, record, record_night, report
 from tests.support.samples import failing
@@ -51,6 +54,47 @@ def test_a_report_reads_back_as_it_was_recorded(tmp_path: Path) -> None:
     assert sorted(audited.report.images, key=lambda each: each.reference) == sorted(
         _plain(found).images, key=lambda each: each.reference
     )
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_what_is_told_at_once_is_what_is_read_in_the_end(tmp_path: Path, resumed: bool) -> None:
+    """Byte for byte, the days since when included; in a run that goes on, with the time at which it was begun."""
+    path, commit = tmp_path / "h.sqlite", "c" * 40
+    one, two = failing(), fleets.five().audited[1].report
+    assert two is not None
+    trust = (TrustUsed("acme", "tuf", 3), TrustUsed("other", "file"))
+    found = [replace(each, run=replace(each.run, command="audit", trust=trust)) for each in (one, two)]
+    with open_history(path, now=night(0)) as history:
+        begun = history.begin(audit_run(0), OTHERS, settings="s")
+        begun.record(Audited(OTHERS[0], commit, found[0]))
+        begun.finish(begun.run)
+    with open_history(path, now=night(2)) as history:
+        recording = history.begin(audit_run(2), OTHERS, settings="s")
+    with open_history(path, now=night(2)) as history:
+        later = replace(audit_run(2), started=night(2) + timedelta(hours=1))
+        recording = history.begin(later if resumed else audit_run(2), OTHERS, settings="s")
+        told = []
+        for target, each in zip(OTHERS, found, strict=True):
+            audited = Audited(target, commit, replace(each, run=replace(each.run, started=later.started)))
+            assert recording.record(audited)
+            told.append(recording.as_read(audited))
+            assert not recording.record(audited), "the second of one run is left out"
+        recording.finish(recording.run)
+        fleet = recording.fleet()
+        assert list(fleet.repositories()) == [_as_json_has_it(each) for each in told]
+        assert "".join(fleet_json(fleet, RenderOptions())) == "".join(
+            fleet_json(fleets.Listed(fleet.run, told, fleet.nights()), RenderOptions())
+        )
+        assert [each.target for each in fleet.beside(["bank"])] == [OTHERS[1]]
+
+
+def _as_json_has_it(audited: Audited) -> Audited:
+    """Without what JSON has no member for."""
+    assert audited.report is not None
+    plain = _plain(audited.report)
+    days = {each.fingerprint: each.since for each in audited.report.findings}
+    findings = tuple(dataclasses.replace(each, since=days[each.fingerprint]) for each in plain.findings)
+    return replace(audited, report=replace(plain, run=replace(plain.run, started=night(2)), findings=findings))
 
 
 def _plain(found: Report) -> Report:

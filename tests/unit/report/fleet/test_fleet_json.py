@@ -12,10 +12,12 @@ from msgspec.structs import replace
 
 from auditor.limits import DEFAULT
 from auditor.model.audit import Audited, Fleet, Shard, fleet_exit
-from auditor.model.report import Exit
+from auditor.model.report import Exit, TrustUsed
 from auditor.model.verdict import Verdict
+from auditor.report.fleet.census import Census
 from auditor.report.fleet.formats import TEXTS
 from auditor.report.fleet.json_read import InvalidReport, SavedFleet, read_fleet
+from auditor.report.fleet.json_v1 import Draft
 from auditor.report.json_read import read_report
 from auditor.report.options import RenderOptions
 from tests.support import fleets, samples
@@ -51,6 +53,31 @@ def test_valid_by_the_schema_and_read_back_to_the_same_bytes(name: str, tmp_path
         assert written(saved) == text
         assert fleet_exit(saved) == fleet_exit(fleet)
         assert saved.nights() == fleet.nights()
+
+
+@pytest.mark.parametrize("name", FLEETS)
+def test_in_whichever_order_repositories_come_the_document_is_the_same(name: str) -> None:
+    fleet = FLEETS[name]()
+    with Draft() as draft:
+        draft.add_all(sorted(fleet.repositories(), key=lambda each: each.target.name[::-1], reverse=True))
+        assert "".join(draft.pieces(fleet)) == written(fleet)
+        assert "".join(draft.pieces(fleet)) == written(fleet), "as often as it is asked for"
+
+
+def test_trust_roots_are_told_in_the_order_of_repositories_and_never_too_many() -> None:
+    def resting(number: int) -> Audited:
+        plain = fleets.audited(f"team-{number:03}")
+        assert plain.report is not None
+        trust = tuple(TrustUsed(f"root-{each % 350}", "tuf") for each in (number, number * 7))
+        return replace(plain, report=replace(plain.report, run=replace(plain.report.run, trust=trust)))
+
+    every = [resting(number) for number in range(400)]
+    expected = list(dict.fromkeys(each.name for one in every for each in one.report.run.trust if one.report))[:100]  # type: ignore[union-attr]
+    for some in (every, every[::-1], every[1::2] + every[::2]):
+        census = Census()
+        for audited in some:
+            census.add(audited)
+        assert [each.name for each in census.trusts] == expected
 
 
 def test_what_was_judged_comes_back_whole(tmp_path: Path) -> None:
