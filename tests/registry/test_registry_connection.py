@@ -266,7 +266,7 @@ class Pieces:
 def test_nothing_is_sent_that_could_be_read_as_another_request(question: Sent) -> None:
     with talking((HI,)) as (origin, heard):
         connection = Connection(origin, None, LIMITS)
-        connection.open_until(question.deadline)
+        connection.open_until(time.monotonic() + 5)
         with pytest.raises(ValueError, match=r"no request line|no header|codec can't encode"):
             connection.exchange(question)
         connection.close()
