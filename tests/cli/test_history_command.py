@@ -103,6 +103,7 @@ def test_asking_makes_no_history(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert not path.parent.exists()
 
 
+@pytest.mark.slow
 def test_compact_gives_room_back_and_keeps_what_is_known(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     many = [image(reference=f"ghcr.io/acme/api:{n}") for n in range(3000)]
     record_night(history, 3, report(*many, on=3))

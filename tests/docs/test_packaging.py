@@ -289,6 +289,7 @@ def test_an_input_is_no_option_either(runner: Runner) -> None:
     assert runner.run("Judge the images", {"base": "--exit-zero"}).status == 2
 
 
+@pytest.mark.slow
 def test_the_hooks_run_what_they_say(house: House) -> None:
     """Without arguments of one's own, in the repository, as pre-commit would run them."""
     house.commit_base()

@@ -54,6 +54,7 @@ def _until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(said)
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs_as_written(served: str, tmp_path: Path) -> None:
     environ = {
         "PATH": f"{_programs(tmp_path)}:{os.environ['PATH']}",

@@ -147,6 +147,7 @@ def test_the_summary_is_added_to_what_other_steps_said(tmp_path: Path) -> None:
     assert text.startswith("# earlier\n<!-- auditor:v1:check -->\n### ❌ 2 of 5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [0, SUMMARY_BYTES - 400_000, SUMMARY_BYTES - 3000, SUMMARY_BYTES - 10, 2_000_000])
 def test_the_summary_never_outgrows_what_the_runner_uploads(tmp_path: Path, before: int) -> None:
     file = tmp_path / "summary.md"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import cache
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -140,6 +141,7 @@ def test_an_expression_that_passes_has_no_strangers(rest: str) -> None:
             assert not pattern.matches(stranger), stranger
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(_PIECES | st.sampled_from(["@", "m.io", "m\\.io", "@m\\.io"]), max_size=7).map("".join))
 @example("e|e@m\\.io")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def repositories(draw: st.DrawFn) -> dict[str, bytes]:
     return files
 
 
+@pytest.mark.slow
 @given(repositories(), st.sampled_from(["", "dev/", "base/"]))
 @settings(max_examples=150, deadline=None)
 def test_pins_change_what_they_are_for(files: Mapping[str, bytes], scope: str) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,6 +138,7 @@ def as_report(seen: dict[str, Seen], number: int) -> Report:
     return report(*images, findings=findings, on=number)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(nights=NIGHTS)
 def test_the_history_remembers_as_a_naive_memory_does(nights: list[Night]) -> None:

@@ -69,6 +69,7 @@ def led(directory: str, content: bytes) -> set[str]:
     return {join(directory, text) for text in texts if text}
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(one=kustomizations(), others=st.dictionaries(DIRECTORIES, spelt("../a"), max_size=3))
 @example(one=("a/b", b"resources: [../../a]\n"), others={})

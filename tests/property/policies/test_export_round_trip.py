@@ -208,6 +208,7 @@ def rego() -> Rego:
     return Rego()
 
 
+@pytest.mark.slow
 @settings(EXPORTS, max_examples=150)
 @CASES
 def test_rego(rego: Rego, said: Rules, image: str, names: tuple[str, ...]) -> None:

@@ -70,6 +70,7 @@ def test_helm_that_is_named_and_missing_is_not_replaced() -> None:
     assert find_renderers({"PATH": "", "AUDITOR_HELM": "/nowhere/helm"}).helm is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "words"),
     [
