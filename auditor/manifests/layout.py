@@ -34,6 +34,10 @@ class Layout(Struct, frozen=True):
     submodules: tuple[str, ...]
     links: tuple[str, ...]
 
+    def charts_of(self, chosen: Chosen) -> tuple[str, ...]:
+        """The charts that are read."""
+        return tuple(chart for chart in self.charts if f"{chart}/{CHART}".removeprefix("./") in chosen)
+
 
 def layout(reader: Reader, settings: ManifestSettings) -> Layout:
     """What the names of a tree say of it, and its charts."""

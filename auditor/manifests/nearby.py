@@ -19,7 +19,7 @@ from auditor.manifests.affected import above, last_names, may_differ, parents, w
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization
-from auditor.manifests.layout import CHART, Layout, in_chart, is_named
+from auditor.manifests.layout import Layout, in_chart, is_named
 from auditor.manifests.survey import Survey, claimed_by, inverted, kustomization, links_of, reached, submodule
 from auditor.manifests.written import Written
 from auditor.source.tree import EntryKind
@@ -144,7 +144,7 @@ class Nearby:
             self.every,
             self.links,
             tuple(sorted(region)),
-            tuple(chart for chart in names.charts if f"{chart}/{CHART}".removeprefix("./") in chosen),
+            names.charts_of(chosen),
             names.files,
             claimed,
             inverted(claimed),

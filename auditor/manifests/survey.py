@@ -87,7 +87,7 @@ def survey(reader: Reader, settings: ManifestSettings) -> Survey:
         every,
         links,
         mine,
-        tuple(chart for chart in names.charts if f"{chart}/{CHART}".removeprefix("./") in chosen),
+        names.charts_of(chosen),
         names.files,
         claimed,
         inverted(claimed),

@@ -84,8 +84,9 @@ class Connection:
         try:
             parser.feed_data(piece)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not answer.is_whole:  # what comes after it belongs to nobody, and ends the connection
+            if not answer.is_whole:
                 raise Malformed(str(error)) from None
+            answer.spilled = True  # what comes after it belongs to nobody, and ends the connection
         answer.arrived += len(piece)
         if (most := answer.surpasses(self._limits.header_bytes)) is not None:
             raise too_large(self._origin.authority, most)
@@ -129,7 +130,7 @@ class Connection:
 class Answer:
     """An answer as it arrives, told by the parser. Interim ones (1xx, RFC 9110 §15.2) are passed over.
 
-    `arrived` counts the bytes so far; `bound` is how many its body may have.
+    `arrived` counts the bytes so far; `bound` is how many its body may have. `spilled`: something came behind it, or nothing more will.
     """
 
     def __init__(self, method: str, bound: int) -> None:
@@ -143,13 +144,13 @@ class Answer:
         self._headed = False
         self._is_current = True
         self._length = 0
-        self._spilled = False
+        self.spilled = False
         self.is_whole = False
 
     @property
     def reusable(self) -> bool:
         """Whether the connection may carry another request (RFC 9112 §9.3)."""
-        return not self._spilled and self._is_current and "close" not in self._tokens("connection")
+        return not self.spilled and self._is_current and "close" not in self._tokens("connection")
 
     def surpasses(self, header_bytes: int) -> int | None:
         """The bound that is surpassed: by headers, by the body or its length as told, or by what is sent around it."""
@@ -164,7 +165,7 @@ class Answer:
             raise ConnectionResetError
         if not self._headed or self._length or self._tokens("transfer-encoding"):
             raise Truncated
-        self._spilled = True
+        self.spilled = True
         self.is_whole = True
 
     def _tokens(self, wanted: str) -> set[str]:
@@ -175,7 +176,7 @@ class Answer:
 
     def on_message_begin(self) -> None:
         """Of another answer, where this one is whole."""
-        self._spilled = self._spilled or self.is_whole
+        self.spilled = self.spilled or self.is_whole
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers come here too, and are of no use."""
@@ -199,7 +200,7 @@ class Answer:
     def on_body(self, body: bytes) -> None:
         """A part of it."""
         if self.is_whole:
-            self._spilled = True
+            self.spilled = True
         elif len(self.body) <= self.bound:
             self.body += body
 

@@ -151,6 +151,8 @@ HEADS = {
     "with chunks": ((CHUNKED,), (200, b"", True)),
     "without either": ((b"HTTP/1.1 404 Not Found\r\n\r\n",), (404, b"", True)),
     "with a body that must not be": ((HI,), (200, b"", False)),
+    "with chunks that must not be": ((CHUNKED + b"2\r\nhi\r\n0\r\n\r\n",), (200, b"", False)),
+    "with rubbish for chunks": ((CHUNKED + b"rubbish",), (200, b"", False)),
     "with an end that is told": ((OK + b"Connection: close\r\n\r\n",), (200, b"", False)),
 }
 
