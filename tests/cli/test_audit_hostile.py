@@ -474,7 +474,7 @@ def hanging_judge(scene: Scene) -> None:
 
 def hanging_judges(scene: Scene) -> None:
     """Each would take some seconds, up to ten, beyond the end of the run; how many are judged differs."""
-    scene.options += ["--max-time", "8s"]
+    scene.options += ["--max-time", "20s"]
     for number in range(1, 9):
         scene.estate.own(f"slow-{number}", "api", more=judged_without_end(scene))
         scene.targets.append(f"slow-{number}")
