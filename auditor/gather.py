@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from itertools import chain
 from queue import SimpleQueue
 from typing import Final, Generic, Protocol, TypeVar, assert_never
@@ -30,6 +30,7 @@ from auditor.model.evidence import (
     Unreadable,
 )
 from auditor.model.reference import Digest, Reference
+from auditor.processors import waiting_pool
 from auditor.progress import SILENT, Progress
 from auditor.registry.material import Listing, Material, Registry
 
@@ -81,7 +82,7 @@ def gather_each(
     if more is None:
         progress.expect(len(asked))
     at_once = jobs if more is not None else min(jobs, len(asked))
-    pool = ThreadPoolExecutor(max_workers=at_once + 1, thread_name_prefix="auditor")
+    pool = waiting_pool(at_once + 1)
     waiting = _Waiting(chain(asked, more or ()))
     answers = SimpleQueue[tuple[Ask, Evidence] | BaseException | None]()
     signed = more is not None or any(ask.signatures or ask.platforms for ask in asked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from auditor.config.rules import TrustSetting
 from auditor.manifests.inventory import inventory
@@ -21,6 +20,7 @@ from auditor.policies.load import Loaded, load_policies
 from auditor.policies.rego.evaluate import Rego
 from auditor.policies.rego.gate import unreadable
 from auditor.policies.ruling import side_by_side
+from auditor.processors import waiting_pool
 from auditor.registry.material import Listing, Registry
 from auditor.rules_file import RulesFile
 from auditor.source.change import Change
@@ -76,7 +76,7 @@ def judge_cases(cases: Iterable[Case], change: Change, rules_file: RulesFile, wo
     table = tuple(cases)
     trust = load_trust((TrustSetting("public-good", "public-good"),), now=world.now, offline=world.offline)
     opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)
-    with opened as registry, ThreadPoolExecutor(max_workers=world.jobs, thread_name_prefix="auditor") as pool:
+    with opened as registry, waiting_pool(world.jobs) as pool:
         images = list(pool.map(lambda case: _inspect(case, loaded, registry), table))
     proofs = Proofs(next(iter(trust.roots), None), world.now)
     rows = [side_by_side(loaded.policies, image, proofs) for image in images]

@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 from msgspec.structs import replace
 
+from auditor import processors
 from auditor.fleet import wire
 from auditor.fleet.engines.frames import Kind, frame, frames
 from auditor.fleet.feed import Feed
@@ -95,6 +96,7 @@ _GARBAGE: Final = 300_000
 def main() -> None:
     """Do one job."""
     gc.set_threshold(_GARBAGE)
+    processors.keep_to(processors.current())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     line = Line(os.fdopen(os.dup(1), "wb"))
