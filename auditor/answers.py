@@ -16,6 +16,7 @@ from auditor.judge.ask import questions as all_questions
 from auditor.judge.compare import Comparison
 from auditor.judge.governing import parse
 from auditor.judge.hosts import Hosts
+from auditor.limits import DEFAULT
 from auditor.model.evidence import Evidence
 from auditor.model.reference import Reference
 from auditor.model.report import TrustUsed
@@ -118,6 +119,7 @@ def registries(rules: Rules, world: World, pace: Pace | None = None) -> Abstract
     return open_registry(
         rules.registries,
         environ=world.environ,
+        limits=DEFAULT.asking(world.jobs),
         cache=world.cache,
         offline=world.offline,
         progress=world.watch.progress,

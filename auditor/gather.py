@@ -36,6 +36,8 @@ from auditor.registry.material import Listing, Material, Registry
 
 _LOG: Final = logging.getLogger(__name__)
 _NO_ROOTS: Final = Fault(FaultKind.INTERNAL, "the trust roots could not be loaded")
+_SPARE: Final = 4
+"""For so many requests under way one thread more: some always verify, or wait for the interpreter, and ask nothing meanwhile."""
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -68,7 +70,9 @@ def gather_each(
     listings: Listings | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[tuple[Ask, Evidence]]:
-    """Each question with its evidence, as the answers come, with at most `jobs` questions under way at once.
+    """Each question with its evidence, as the answers come.
+
+    `jobs` is how many requests the registry has under way at once; a few more threads ask, so that it has so many.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
     takes longer than a round trip. What it raises, this raises; where no signature is to be judged, it is not called.
@@ -81,22 +85,24 @@ def gather_each(
         return
     if more is None:
         progress.expect(len(asked))
-    at_once = jobs if more is not None else min(jobs, len(asked))
-    pool = waiting_pool(at_once + 1)
+    threads = jobs + jobs // _SPARE
+    if more is None:
+        threads = min(threads, len(asked))
+    pool = waiting_pool(threads + 1)
     waiting = _Waiting(chain(asked, more or ()))
     answers = SimpleQueue[tuple[Ask, Evidence] | BaseException | None]()
     signed = more is not None or any(ask.signatures or ask.platforms for ask in asked)
     try:
         loaded = pool.submit(verifier) if signed else None
         work = _Gathering(registry, loaded, listings, progress)
-        for _ in range(at_once):
+        for _ in range(threads):
             pool.submit(work.evidences, waiting, answers)
         if loaded is not None:
             loaded.result()
-        while at_once:
+        while threads:
             answer = answers.get()
             if answer is None:
-                at_once -= 1
+                threads -= 1
             else:
                 yield _told(answer)
     except BaseException as error:

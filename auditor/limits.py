@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Limits(Struct, frozen=True):
@@ -219,6 +220,10 @@ class Limits(Struct, frozen=True):
     # The history ------------------------------------------------------------------------------------------------------
     kept_bytes: int = 256 * 1024 * 1024
     """One report or extraction in a history, unpacked: a tree of 5,000 images with all their signatures makes 40 MB."""
+
+    def asking(self, requests: int) -> Limits:
+        """The same, with so many requests under way at once: over all hosts, and so to each."""
+        return replace(self, connections=requests, connections_per_host=requests)
 
 
 DEFAULT = Limits()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from auditor.config.rules import TrustSetting
+from auditor.limits import DEFAULT
 from auditor.manifests.inventory import inventory
 from auditor.model.evidence import Evidence, Resolved
 from auditor.model.place import Place
@@ -75,7 +76,11 @@ def judge_cases(cases: Iterable[Case], change: Change, rules_file: RulesFile, wo
     loaded = load_policies(find_policies(change.head, rules.policies), world.versions)
     table = tuple(cases)
     trust = load_trust((TrustSetting("public-good", "public-good"),), now=world.now, offline=world.offline)
-    opened = OfflineRegistry() if world.offline else open_registry(rules.registries, environ=world.environ)
+    opened = (
+        OfflineRegistry()
+        if world.offline
+        else open_registry(rules.registries, environ=world.environ, limits=DEFAULT.asking(world.jobs))
+    )
     with opened as registry, waiting_pool(world.jobs) as pool:
         images = list(pool.map(lambda case: _inspect(case, loaded, registry), table))
     proofs = Proofs(next(iter(trust.roots), None), world.now)

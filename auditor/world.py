@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class World(Struct, frozen=True):
-    """What a run is given: `now` in UTC, `watch` for what takes how long, `jobs` questions under way at once."""
+    """What a run is given: `now` in UTC, `watch` for what takes how long, `jobs` requests under way at once."""
 
     environ: Mapping[str, str]
     now: datetime

@@ -67,7 +67,7 @@ class Workshop:
         self._progress = progress
         # Whoever has the run ends it: by itself a registry would give up what it cannot wait for any more, and tell that as an answer.
         self._limits = replace(
-            limits,
+            limits.asking(settings.jobs),
             run_seconds=settings.seconds + limits.retry_after_seconds,
             git_seconds=min(limits.git_seconds, settings.seconds / _SHARE),
         )
