@@ -122,7 +122,6 @@ def _has_high_surrogate(text: str) -> bool:
 # ── JSON ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _JSON_UNSEEN: Final = re.compile(r"[^\x00-\x7e]")
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 def json_text(value: Any) -> str:
@@ -131,7 +130,7 @@ def json_text(value: Any) -> str:
     The escapes are JSON's own: a reader gets the same strings back. Only lone surrogates, which no UTF-8 can carry, are
     replaced by their escape as text.
     """
-    return msgspec.json.format(_dumped(value), indent=2) + "\n"
+    return _dumped(value, indent=2) + "\n"
 
 
 def json_line(value: Any) -> str:
@@ -139,11 +138,13 @@ def json_line(value: Any) -> str:
     return _dumped(value)
 
 
-def _dumped(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+def _dumped(value: Any, indent: int = 0) -> str:
+    try:
+        compact = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        compact = msgspec.json.encode(_without_surrogates(value))
+    text = msgspec.json.format(compact, indent=indent).decode()
     if not text.isascii() or "\x7f" in text:  # hardly any text has what is looked for from here on
-        if _SURROGATE.search(text):
-            text = json.dumps(_without_surrogates(value), ensure_ascii=False, allow_nan=False)
         text = _JSON_UNSEEN.sub(_json_escape, text)
     return _LOG_COMMAND.sub(r"#\\u0023", text) if "##" in text else text
 
