@@ -97,6 +97,7 @@ def _values_of(item: Object) -> Iterator[str | tuple[str, str]]:
     """Files of the tree, and objects (kind and name), that a chart or its values come from."""
     if item.kind in _ARGO and item.group == "argoproj.io":
         for source in sources(item):
+            yield from source.files
             for file in source.node.mapping("helm").items("valueFiles"):
                 if isinstance(file, Scalar):
                     beside = "" if file.text.startswith(("$", "/")) else source.node.text("path")
