@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -14,8 +14,8 @@ from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
 from auditor.manifests.extract import Found
 from auditor.manifests.nodes import Node, Scalar, expanded
-from auditor.manifests.objects import Object, objects
-from auditor.manifests.skeleton import Pruner
+from auditor.manifests.objects import SEVERAL, Object, objects
+from auditor.manifests.skeleton import WHOLE, Pruner
 from auditor.manifests.text import is_reference, is_template, lines_with_image
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -25,6 +25,10 @@ _YTT: Final = re.compile(
     rb"#@(?:[ \t]*(?:load\(|data\.values|(?:if|for|def|end)\b)|data/values|overlay/|schema/|library/)", re.ASCII
 )
 """What ytt reads in comments: it makes other manifests of these (carvel.dev/ytt/docs)."""
+
+
+_MERGED: Final = "readers differ about a merge key (`<<`) below a key that it brings too"
+_TWICE: Final = "readers differ about an object that says two kinds"
 
 
 class Contents(Struct, frozen=True):
@@ -48,13 +52,16 @@ def complete(
         if isinstance(raw, yaml.Broken):
             found.append(raw)
             continue
+        descent = yaml.Descent(limits)
         try:
-            node = yaml.full(raw, yaml.Descent(limits))
+            node = yaml.full(raw, descent)
             if counted:
                 _check_size(node, limits)
         except yaml.Tangled as error:
             found.append(yaml.Broken(raw.start_mark.line + 1, str(error), 0, b""))
         else:
+            # Before it, so that whoever takes the first document of a file is told.
+            found.extend(yaml.Broken(line, _MERGED, 0, b"") for line in descent.doubts[:1])
             found.append(node)
     return tuple(found)
 
@@ -108,6 +115,7 @@ def _piece(chunk: yaml.Origin, pruner: Pruner) -> Contents:
             gaps.append(unparsable(Place(chunk.file, raw.start_mark.line + 1), str(error)))
             continue
         for item in objects(node, chunk.file) if node is not None else ():
+            gaps.extend(_doubts(item, pruner.doubts))
             try:
                 _check_size(item.node, pruner.limits)
             except yaml.Tangled as error:
@@ -115,6 +123,14 @@ def _piece(chunk: yaml.Origin, pruner: Pruner) -> Contents:
             else:
                 held.append(item)
     return Contents(tuple(held), tuple(lines), tuple(gaps))
+
+
+def _doubts(item: Object, merged: Sequence[int]) -> Iterator[Gap]:
+    """What would be deployed otherwise by another reader: an object of two kinds, and a deployer with two paths or the like."""
+    if SEVERAL in item.kind or SEVERAL in item.api_version:
+        yield unparsable(Place(item.file, item.line), _TWICE)
+    elif merged and item.kind in WHOLE:
+        yield unparsable(Place(item.file, item.line), _MERGED)
 
 
 def _broken(broken: yaml.Broken, path: str) -> Contents:

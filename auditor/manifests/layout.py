@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -31,6 +31,8 @@ class Layout(Struct, frozen=True):
     templates: frozenset[str]
     named: Mapping[str, str]
     """What has a kustomization's name, by its directory: of several the first in kustomize's own order."""
+    spare: tuple[str, ...]
+    """Those of them that kustomize does not take, and other programs may."""
     submodules: tuple[str, ...]
     links: tuple[str, ...]
 
@@ -45,6 +47,7 @@ def layout(reader: Reader, settings: ManifestSettings) -> Layout:
     libraries = frozenset(chart for chart in charts if is_library(reader, chart))
     real = tuple(chart for chart in charts if chart not in libraries)
     files, chart_files = _manifests(reader, Chosen.of(settings), real)
+    named = _named(reader)
     kinds = [(path, entry.kind) for path, entry in reader.files.items() if entry.kind is not EntryKind.FILE]
     return Layout(
         charts,
@@ -52,9 +55,20 @@ def layout(reader: Reader, settings: ManifestSettings) -> Layout:
         files,
         chart_files,
         frozenset(path for path in files if in_chart(path, libraries)),
-        _named(reader),
+        named,
+        tuple(path for path in reader.files if is_named(path) and named.get(path.rpartition("/")[0] or ".") != path),
         tuple(path for path, kind in kinds if kind is EntryKind.SUBMODULE),
         tuple(path for path, kind in kinds if kind is EntryKind.SYMLINK),
+    )
+
+
+def strays(names: Layout, kustomizations: Container[str], chosen: Chosen) -> tuple[str, ...]:
+    """Files with a kustomization's name that are none: `kubectl` applies them like any other manifest."""
+    paths = (path for directory, path in names.named.items() if directory not in kustomizations)
+    return tuple(
+        path
+        for path in (*paths, *names.spare)
+        if path.lower().endswith(MANIFESTS) and path in chosen and not in_chart(path, names.real)
     )
 
 

@@ -11,6 +11,7 @@ load them), and what the touched kustomizations load in one tree and not in anot
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -19,17 +20,32 @@ from auditor.manifests.affected import above, last_names, may_differ, parents, w
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization
-from auditor.manifests.layout import Layout, in_chart, is_named
+from auditor.manifests.layout import Layout, in_chart, is_named, strays
 from auditor.manifests.survey import Survey, claimed_by, inverted, kustomization, links_of, reached, submodule
 from auditor.manifests.written import Written
 from auditor.source.tree import EntryKind
 
 _FLUX: Final = b"kustomize.toolkit.fluxcd.io"
 """What a file with a kustomization's name says that is none, unless its bytes may mean anything."""
+_FIRST: Final = re.compile(rb"(?:(?:[ \t]*#[^\n]*|---|[ \t]*)\r?\n)*[A-Za-z]")
+"""The first key of a document, at the start of its line: then so are the others."""
+_MAY_SAY: Final = re.compile(
+    rb"^(?![ \t#-]|kind:[ ]+(?:Kustomization|Component)[ \t\r]*$)[^\n]*?(?:kind|items|<<|[?{!&*])|\r(?!\n)|[\x80-\xff]",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line that is not indented and may say a kind, or a list; and what may begin lines or spell letters in other ways."""
 
 
 _STEPS: Final = 64
 """Kustomizations that load one another in a row: above that all of them are parsed, whose cost is known."""
+
+
+_ALL: Final = Chosen(None, None)
+
+
+def _is_surely(text: bytes) -> bool:
+    """Whether the bytes alone tell that a file is a kustomization: nothing in them may say another kind, or list objects."""
+    return _FLUX not in text and _FIRST.match(text) is not None and _MAY_SAY.search(text) is None
 
 
 class Kustomizations(Mapping[str, Kustomization]):
@@ -54,7 +70,7 @@ class Kustomizations(Mapping[str, Kustomization]):
         if not isinstance(directory, str) or directory not in self._texts:
             return False
         text = self._texts[directory]
-        return (text is not None and _FLUX not in text) or self.get(directory) is not None
+        return (text is not None and _is_surely(text)) or self.get(directory) is not None
 
     def __iter__(self) -> Iterator[str]:
         return (directory for directory in self._texts if directory in self)
@@ -145,7 +161,7 @@ class Nearby:
             self.links,
             tuple(sorted(region)),
             names.charts_of(chosen),
-            names.files,
+            (*names.files, *strays(names, self.every, chosen)),
             claimed,
             inverted(claimed),
             names.chart_files,
@@ -157,22 +173,21 @@ class Nearby:
 
     def may_deploy(self, known: Collection[Layout]) -> Iterator[str]:
         """Files that may hold what deploys by rules of its own; where a tree of the same layout is known, what is other here."""
+        manifests = frozenset((*self.layout.files, *strays(self.layout, self.every, _ALL)))
         if not any(self.layout is each for each in known):
-            yield from self.layout.files
-            yield from self._others()
+            yield from manifests
+            yield from self._others(manifests)
             return
-        manifests = frozenset(self.layout.files)
         yield from self.touched & manifests
         yield from self._may_be_loaded(path for path in self.touched - manifests if path in self.reader.files)
         for directory in self.turned():
             yield from claimed_by(self.reader, self.every[directory])
 
-    def _others(self) -> Iterator[str]:
+    def _others(self, manifests: frozenset[str]) -> Iterator[str]:
         """What is no manifest by its name, in a chart, or a kustomization, and may be loaded as one all the same."""
         for directory in self.written.directories:
             if self.written.is_unsure(directory) and directory in self.every:
                 yield from claimed_by(self.reader, self.every[directory])
-        manifests = frozenset(self.layout.files)
         names = () if self.written.holding(NAMES) else NAMES
         paths = (path for path in self.reader.files if path not in manifests and path.rpartition("/")[2] not in names)
         yield from self._may_be_loaded(paths)

@@ -12,6 +12,8 @@ from auditor.model.use import Workload
 _LEGACY_TEMPLATE: Final = ("v1", "template.openshift.io/v1")
 _NESTED: Final = 8
 """Lists of lists: one level is real."""
+SEVERAL: Final = "|"
+"""Between the kinds of an object that says several: no kind holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def identify(node: Mapping, file: str, line: int, prefix: str = "") -> Object:
 def _said(node: Mapping, key: str) -> str:
     """What stands under a key; every different text of one that stands twice, so that neither of two readers is fooled."""
     said = [value.text for name, value in node.entries if name == key and isinstance(value, Scalar) and not value.null]
-    return "|".join(dict.fromkeys(said))
+    return SEVERAL.join(dict.fromkeys(said))
 
 
 def objects(node: Node, file: str, prefix: str = "", depth: int = 0, holder: Mapping | None = None) -> Iterator[Object]:

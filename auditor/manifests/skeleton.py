@@ -72,6 +72,11 @@ class Pruner(Struct):
     _descent: yaml.Descent = field(default_factory=yaml.Descent)
     _complete: yaml.Descent = field(default_factory=yaml.Descent)
 
+    @property
+    def doubts(self) -> list[int]:
+        """The lines of the last document's mappings that two readers take for different things."""
+        return self._descent.doubts
+
     def document(self, raw: RawNode) -> Node | None:
         """The pruned document; None where nothing is left. Raises Tangled."""
         self._descent = yaml.Descent(self.limits)
@@ -99,7 +104,8 @@ class Pruner(Struct):
             return None
         before = self._words, self._wide, self.whole, self._descent
         self._words, self._wide = self._words_of(kind, version), self._wide_of(kind, version)
-        self.whole = self.whole or kind in WHOLE
+        kinds = (yaml.text_of(value) for key, value in pairs if yaml.text_of(key) == "kind")
+        self.whole = self.whole or not WHOLE.isdisjoint(kinds)
         # What is kept depends on the kind, so that an anchor shared by two objects is pruned for each.
         self._descent = self._descent.fresh()
         self._descent.enter(raw)
@@ -268,9 +274,14 @@ def _describes(kind: str, version: str) -> bool:
 def _lists(items: RawNode | None) -> bool:
     """Whether `items` holds objects: then kubectl, Flux and Argo CD apply each of them, whatever the kind of their holder."""
     return isinstance(items, RawSequence) and any(
-        isinstance(item, RawMapping) and {"kind", "apiVersion"} <= {yaml.text_of(key) for key, _ in item.value}
+        isinstance(item, RawMapping)
+        and ({"kind", "apiVersion"} <= {yaml.text_of(key) for key, _ in item.value} or _merges(item))
         for item in items.value
     )
+
+
+def _merges(raw: RawMapping) -> bool:
+    return any(yaml.is_merge(key) for key, _ in raw.value)
 
 
 _EMPTY: Final = Mapping()

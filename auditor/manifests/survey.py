@@ -17,7 +17,7 @@ from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, find, is_kustomization, join, read
-from auditor.manifests.layout import CHART, in_chart, is_named, layout
+from auditor.manifests.layout import CHART, in_chart, is_named, layout, strays
 from auditor.manifests.nodes import Scalar, scalars
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -88,7 +88,7 @@ def survey(reader: Reader, settings: ManifestSettings) -> Survey:
         links,
         mine,
         names.charts_of(chosen),
-        names.files,
+        (*names.files, *strays(names, every, chosen)),
         claimed,
         inverted(claimed),
         names.chart_files,

@@ -21,6 +21,11 @@ from auditor.manifests.text import plain
 _SAFE: Final = re.compile(r"[A-Za-z0-9._-]+")
 _UPWARDS: Final = re.compile(rb"\.\.[/.]*(?![\w.\-/])")
 """The end of a path that ends in dots, and so leads to a directory above where it is written."""
+_ODD: Final = re.compile(
+    rb"\xc5\xbf|\xe2\x84\xaa|"
+    + rb"|".join(rb"(?!%b)(?i:%b)" % (name.encode("ascii"), name.encode("ascii")) for name in UNNAMED)
+)
+"""A field of those in another case, which kustomize reads all the same; or one of the two letters that fold to ASCII's."""
 _AFTER_ALL: Final = "\U0010ffff"
 _MOST: Final = 256
 """Paths that are looked for: for more of them every kustomization is parsed, which costs no more."""
@@ -28,8 +33,8 @@ _Range: TypeAlias = tuple[int, int]
 
 
 def searchable(content: bytes) -> bytes | None:
-    """The bytes of a kustomization, to look for names in; None where a name may be written otherwise."""
-    return None if b"\\" in content or plain(content) is None else content
+    """The bytes of a kustomization, to look for names in; None where a name, or one of `UNNAMED`, may be written otherwise."""
+    return None if b"\\" in content or _ODD.search(content) or plain(content) is None else content
 
 
 @lru_cache(1024)

@@ -133,7 +133,7 @@ class Session:
         """Send, and follow redirects: each is checked, and credentials stay with the host that they are for."""
         url, at = question.url, origin
         for _ in range(self._limits.redirects + 1):
-            response = self._send(question, url, at, deadline, with_auth=at == origin and not question.anonymous)
+            response = self._sent(question, url, at, deadline, with_auth=at == origin and not question.anonymous)
             self._note_allowance(at, response)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return _answer(response, question, url, at)
@@ -172,6 +172,14 @@ class Session:
                 f"{question.what}: {origin.authority} redirects to {target[:200]!r}, which is not asked: {why}",
             )
         return target
+
+    def _sent(self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool) -> Received:
+        """The answer. Raises Failed, also for hosts that httpx does not take for any: of a redirect, or of a realm."""
+        try:
+            return self._send(question, url, origin, deadline, with_auth=with_auth)
+        except (httpx.InvalidURL, UnicodeError):
+            detail = f"{question.what}: {origin.authority} is no host, or names one that is none"
+            raise Failed(FaultKind.MALFORMED, detail) from None
 
     def _send(self, question: Question, url: str, origin: Origin, deadline: float, *, with_auth: bool) -> Received:
         """The answer for a URL that belongs to `origin`.

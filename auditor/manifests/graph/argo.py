@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.files import Reader
 from auditor.manifests.graph.deployment import Deployment
-from auditor.manifests.graph.directories import has_kustomization, listed, normal
+from auditor.manifests.graph.directories import has_kustomization, jsonnet, listed, normal
 from auditor.manifests.helm.argo import Source, sources
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.images import split
@@ -78,15 +78,15 @@ def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place
     if revision is not None and _PINNED.fullmatch(revision.text):
         why = f"{_named(item)} deploys {directory} at revision {revision.text}, and not as it is in this tree"
         yield unrendered(revision.place(), "deployed at another revision", why)
-    if source.node.mapping("plugin").entries:
+    whole, unread = source.overridden(reader)
+    yield from (unrendered(one.place, "overrides of a source", f"{one.what} {one.why}") for one in unread)
+    node = whole.node
+    if node.mapping("plugin").entries:
         why = f"{_named(item)} deploys {directory} by a plugin: it is not run, and its images are unknown"
         yield unrendered(place, "plugin", why)
         return
     if reader.resolve(join(directory, "Chart.yaml")) is not None:
         return  # a chart
-    node = source.node
-    for extra in _overrides(reader, directory, item.name):
-        node = _merged(node, extra)
     if has_kustomization(reader, directory):
         overlay = Mapping(list(_overlay(node.mapping("kustomize"))), item.file, item.line)
         above = f"{item.prefix}{_path_of(source)}.kustomize"
@@ -96,6 +96,9 @@ def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place
     how = node.mapping("directory")
     recurse, include, exclude = how.text("recurse") == "true", how.text("include"), how.text("exclude")
     files = listed(reader, directory, recurse=recurse, include=include, exclude=exclude)
+    if (program := jsonnet(reader, directory, recurse=recurse)) is not None:
+        why = f"{_named(item)} deploys {program}: Jsonnet is not run, and its images are unknown"
+        yield unrendered(place, "Jsonnet program", why)
     yield Deployment(directory, _named(item), place, files=files)
 
 
@@ -108,27 +111,6 @@ def _path_of(source: Source) -> str:
 
 def _named(item: Object) -> str:
     return f"Application {item.name}"
-
-
-def _overrides(reader: Reader, directory: str, name: str) -> Iterator[Mapping]:
-    """`.argocd-source.yaml` and `.argocd-source-<application>.yaml`: written by updaters, laid over the source."""
-    for file in (".argocd-source.yaml", f".argocd-source-{name}.yaml"):
-        try:
-            path = reader.resolve(join(directory, file))
-        except OutOfTree:
-            continue
-        for document in reader.documents(path) if path else ():
-            if isinstance(document, Mapping):
-                yield document
-
-
-def _merged(old: Mapping, new: Mapping) -> Mapping:
-    """A JSON merge patch (RFC 7386)."""
-    entries = dict(old.entries)
-    for key, value in new.entries:
-        before = entries.get(key)
-        entries[key] = _merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
-    return Mapping(list(entries.items()), old.file, old.line)
 
 
 def _overlay(kustomize: Mapping) -> Iterator[tuple[str, Node]]:

@@ -73,6 +73,13 @@ def listed(reader: Reader, directory: str, *, recurse: bool, include: str, exclu
     return tuple(found)
 
 
+def jsonnet(reader: Reader, directory: str, *, recurse: bool) -> str | None:
+    """The first program among the manifests of a directory: Argo CD runs it. `include` and `exclude` are left aside."""
+    start = "" if directory == "." else f"{directory}/"
+    names = (path[len(start) :] for path in reader.below(directory) if path.endswith(".jsonnet"))
+    return next((f"{start}{name}" for name in names if recurse or "/" not in name), None)
+
+
 def _is_file(reader: Reader, path: str) -> bool:
     return reader.files[path].kind is not EntryKind.SUBMODULE
 

@@ -9,6 +9,7 @@ from typing import Final
 from auditor.manifests.files import Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.directories import has_kustomization
+from auditor.manifests.helm.settings import bundle
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping
@@ -21,8 +22,9 @@ NAMES: Final = frozenset({"fleet.yaml", "fleet.yml"})
 def deployments(path: str, reader: Reader) -> Iterator[Deployment | Gap]:
     """The directories that a bundle names: for all clusters, and for some (`targetCustomizations`)."""
     here = posixpath.dirname(path) or "."
-    for document in reader.documents(path):
-        if isinstance(document, Mapping):
+    for written in reader.documents(path):
+        if isinstance(written, Mapping):
+            document = bundle(written)
             for part in (document, *document.items("targetCustomizations")):
                 if isinstance(part, Mapping) and (found := _named(path, here, part, reader)) is not None:
                     yield found

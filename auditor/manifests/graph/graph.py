@@ -8,7 +8,6 @@ read once, so that circles end.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -27,12 +26,14 @@ from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Scalar
 from auditor.manifests.objects import Object
+from auditor.manifests.text import mentions, plain
 from auditor.model.gap import Gap
 from auditor.source.tree import EntryKind, Unreadable, expect
 
-_MARK: Final = re.compile(rb"kustomize\.toolkit\.fluxcd\.io/|\bkind[\"']?\s*:\s*[\"']?Application", re.ASCII)
-_WORDS: Final = (b"kustomize.toolkit.fluxcd.io/", b"Application")
-"""One of them is in whatever `_MARK` finds, and much faster to look for."""
+_NAMES_DEPLOYER: Final = mentions(
+    ((b"argoproj.io", b"Application"), (b"kustomize.toolkit.fluxcd.io", b"Kustomization"))
+)
+"""The group and the kind of what deploys directories, however YAML writes that it is one: that is for the parser to say."""
 
 
 class Ground(Struct, frozen=True):
@@ -88,8 +89,8 @@ def _is_marked(reader: Reader, path: str) -> bool:
     known = reader.shared.deployers.get(identity)
     if known is None:
         try:
-            content = reader.bytes_of(path)
-            known = any(word in content for word in _WORDS) and _MARK.search(content) is not None
+            text = plain(reader.bytes_of(path))
+            known = text is None or _NAMES_DEPLOYER(text)
         except Unreadable:
             known = False  # told where the file is read for its images
         reader.shared.deployers[identity] = known

@@ -21,6 +21,7 @@ from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping as Node
 from auditor.manifests.nodes import Scalar
 from auditor.manifests.objects import Object, objects
+from auditor.manifests.text import plain
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.source.tree import EntryKind, Tree, Unreadable
@@ -32,11 +33,16 @@ _WORDS: Final = (b"argoproj.io", b"toolkit.fluxcd.io")
 
 
 class Origin(Struct, frozen=True):
-    """Repository and revision, where they are written; `address` of an Argo CD source without spelling variants."""
+    """Repository and revision, where they are written.
+
+    `source`: what of base must have it for a new deployer to take it too: of Argo CD address and revision, without spelling
+    variants, of Flux kind and name of the source. `defines`: the same of a source's own object.
+    """
 
     text: str
     place: Place
-    address: str = ""
+    source: tuple[str, str] | None = None
+    defines: tuple[str, str] | None = None
 
 
 def moved(before: tuple[Tree, ...], after: Tree, changed: frozenset[str]) -> Iterator[Gap]:
@@ -45,19 +51,33 @@ def moved(before: tuple[Tree, ...], after: Tree, changed: frozenset[str]) -> Ite
     if not new:
         return
     old: dict[str, Origin] = {}
-    known: set[str] = set()
+    known: set[tuple[str, str]] = set()
     for tree in before:
         for path in _candidates(tree, tree.entries()):
             for key, origin in _origins(tree, path):
-                known.add(origin.address)
+                if origin.source is not None:
+                    known.add(origin.source)
                 if path in changed:
                     old[key] = origin
     for key, origin in new:
-        earlier = old.get(key)
-        if earlier is not None and earlier.text != origin.text:
-            yield _gap(origin, f"{key} takes {origin.text}, and took {earlier.text}")
-        elif earlier is None and origin.address and known - {""} and origin.address not in known:
-            yield _gap(origin, f"{key} takes {origin.text}, from which nothing was deployed before")
+        why = _turned(origin, old[key]) if key in old else _begun(origin, known)
+        if why:
+            yield _gap(origin, f"{key} takes {origin.text}, {why}")
+
+
+def _turned(origin: Origin, earlier: Origin) -> str:
+    return f"and took {earlier.text}" if earlier.text != origin.text else ""
+
+
+def _begun(origin: Origin, known: set[tuple[str, str]]) -> str:
+    if _is_strange(origin.source, known):
+        return "from which nothing was deployed before"
+    return "and was not in this tree before" if origin.defines in known else ""
+
+
+def _is_strange(source: tuple[str, str] | None, known: set[tuple[str, str]]) -> bool:
+    """Whether nothing of base is deployed from there, though something is by the same program."""
+    return source is not None and source not in known and any(program == source[0] for program, _ in known)
 
 
 def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str]) -> Iterator[Gap]:
@@ -77,6 +97,7 @@ def _values_of(item: Object) -> Iterator[str | tuple[str, str]]:
     """Files of the tree, and objects (kind and name), that a chart or its values come from."""
     if item.kind in _ARGO and item.group == "argoproj.io":
         for source in sources(item):
+            yield from source.files
             for file in source.node.mapping("helm").items("valueFiles"):
                 if isinstance(file, Scalar):
                     beside = "" if file.text.startswith(("$", "/")) else source.node.text("path")
@@ -112,12 +133,13 @@ def _origins(tree: Tree, path: str) -> Iterator[tuple[str, Origin]]:
 
 
 def _objects(tree: Tree, path: str, words: tuple[bytes, ...] = (b"",)) -> Iterator[Object]:
-    """The objects of a file that holds one of the words."""
+    """The objects of a file that may hold one of the words."""
     try:
         content = tree.read(path)
     except Unreadable:
         return  # the reading of the tree says so
-    if any(word in content for word in words):
+    text = plain(content)
+    if text is None or any(word in text for word in words):
         for document in complete(content, path, None):
             if isinstance(document, Node):
                 yield from objects(document, path)
@@ -130,15 +152,23 @@ def _origins_of(item: Object) -> Iterator[tuple[str, Origin]]:
         for number, source in enumerate(sources(item)):
             if not source.node.text("chart"):
                 text = f"{source.node.text('repoURL')} at {source.node.text('targetRevision') or 'HEAD'}"
-                yield f"{key}[{number}]", Origin(text, _place(item, source.node, "repoURL"), _address(source.node))
+                yield f"{key}[{number}]", Origin(text, _place(item, source.node, "repoURL"), _argo(source.node))
     elif item.kind in _FLUX_SOURCES and item.group == "source.toolkit.fluxcd.io":
-        yield key, Origin(_said(spec, ("url", "endpoint", "bucketName", "ref")), _place(item, spec, "url"))
+        text = _said(spec, ("url", "endpoint", "bucketName", "ref"))
+        yield key, Origin(text, _place(item, spec, "url"), defines=("Flux", f"{item.kind} {item.name}"))
     elif item.kind == "Kustomization" and item.group == "kustomize.toolkit.fluxcd.io":
-        yield key, Origin(_said(spec, ("sourceRef",)), _place(item, spec, "path"))
+        yield key, Origin(_said(spec, ("sourceRef",)), _place(item, spec, "path"), _flux(spec.mapping("sourceRef")))
 
 
-def _address(source: Node) -> str:
-    return address(source.text("repoURL"))
+def _argo(source: Node) -> tuple[str, str] | None:
+    found = address(source.text("repoURL"))
+    return ("Argo CD", f"{found} at {source.text('targetRevision') or 'HEAD'}") if found else None
+
+
+def _flux(source: Node) -> tuple[str, str] | None:
+    """None where the tree itself says what it is made of (`auditor.manifests.graph.artifacts`)."""
+    kind, name = source.text("kind"), source.text("name")
+    return ("Flux", f"{kind} {name}") if kind in _FLUX_SOURCES else None
 
 
 def _said(spec: Node, keys: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ parameters. `$name/path` in a value file is a path of the source with `ref: name
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
@@ -16,11 +17,55 @@ from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.needs import MISSING, Absent, first, nested, typed
 from auditor.manifests.helm.terms import Terms, terms
 from auditor.manifests.kustomize.kustomization import join
+from auditor.manifests.kustomize.spelling import spelled
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
 from auditor.manifests.skeleton import origin_of
+from auditor.manifests.yaml import Broken
 from auditor.model.gap import Gap
+from auditor.model.place import Place
 from auditor.source.tree import Unreadable
+
+_FIELDS: Final = frozenset(
+    {
+        *("repoURL", "path", "chart", "targetRevision", "ref", "name", "helm", "kustomize", "directory", "plugin"),
+        *(
+            "valueFiles",
+            "parameters",
+            "releaseName",
+            "values",
+            "valuesObject",
+            "fileParameters",
+            "value",
+            "forceString",
+        ),
+        *("ignoreMissingValueFiles", "skipCrds", "skipTests", "namespace", "kubeVersion", "apiVersions"),
+        *(
+            "namePrefix",
+            "nameSuffix",
+            "images",
+            "patches",
+            "components",
+            "replicas",
+            "count",
+            "patch",
+            "target",
+            "options",
+        ),
+        *(
+            "group",
+            "version",
+            "kind",
+            "labelSelector",
+            "annotationSelector",
+            "recurse",
+            "include",
+            "exclude",
+            "jsonnet",
+        ),
+    }
+)
+"""Fields of an Application's source (argo-cd, pkg/apis/application/v1alpha1), in any case where a file has them."""
 
 
 class Source(Struct, frozen=True):
@@ -35,6 +80,32 @@ class Source(Struct, frozen=True):
         """The directory it deploys; None where it deploys a chart from a repository, or nothing."""
         written = self.node.text("path")
         return None if self.node.text("chart") or not written else join(".", written.lstrip("/"))
+
+    @property
+    def files(self) -> Iterator[str]:
+        """Files of its directory that are laid over it: written by updaters, and read by Argo CD."""
+        if self.path is not None and not self.is_templated:
+            owners = ("", f"-{self.item.name}", f"-{self.item.namespace}_{self.item.name}")
+            yield from (join(self.path, f".argocd-source{owner}.yaml") for owner in owners)
+
+    def overridden(self, reader: Reader) -> tuple[Source, tuple[Absent, ...]]:
+        """The same with what its files say, and those of them that cannot be read, or not in one way."""
+        found, absent = self, []
+        for file in self.files:
+            try:
+                path = reader.resolve(file)
+            except OutOfTree:
+                path = None
+            for document in reader.documents(path) if path is not None else ():
+                if isinstance(document, Broken):
+                    absent.append(Absent(Place(file, document.line), file, f"cannot be read: {document.why}"))
+                elif isinstance(document, Mapping):
+                    fresh = spelled(document, _FIELDS)
+                    if _collides(found.node, document):
+                        why = "writes a field in another case, beside that of the Application"
+                        absent.append(Absent(Place(file, document.line), file, why))
+                    found = Source(found.item, found.spec, _laid_over(found.node, fresh))
+        return found, tuple(absent)
 
     @property
     def is_templated(self) -> bool:
@@ -105,6 +176,28 @@ def sources(item: Object) -> Iterator[Source]:
     for node in (spec.mapping("source"), *spec.items("sources")):
         if isinstance(node, Mapping) and node.entries:
             yield Source(item, spec, node)
+
+
+def _collides(old: Mapping, new: Mapping) -> bool:
+    """Whether Go's reader would meet one field twice: the file's in its own spelling, and what was there."""
+    for (key, value), (usual, _) in zip(new.entries, spelled(new, _FIELDS).entries, strict=True):
+        before = old.get(usual)
+        if before is not None and key != usual:
+            return True
+        if isinstance(before, Mapping) and isinstance(value, Mapping) and _collides(before, value):
+            return True
+    return False
+
+
+def _laid_over(old: Mapping, new: Mapping) -> Mapping:
+    """A JSON merge patch (RFC 7386)."""
+    entries = dict(old.entries)
+    for key, value in new.entries:
+        before = entries.get(key)
+        entries[key] = (
+            _laid_over(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+        )
+    return Mapping(list(entries.items()), old.file, old.line)
 
 
 def with_charts(item: Object) -> Iterator[tuple[Source, Gap | None]]:

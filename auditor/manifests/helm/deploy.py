@@ -161,9 +161,10 @@ class Charts(Struct):
                 yield Deployed(item.name, (), (unrendered(place, "templated path", why),))
             elif (path := source.path) is not None and self._is_chart(path):
                 own = self._gap(item, source, path)
-                layers, absent = _parted(source.layers(self.reader))
-                release = Release(path, own.place, *source.named, layers, terms=source.terms)
-                yield self._rendered(item.name, release, absent, own)
+                whole, unread = source.overridden(self.reader)
+                layers, absent = _parted(whole.layers(self.reader))
+                release = Release(path, own.place, *whole.named, layers, terms=whole.terms)
+                yield self._rendered(item.name, release, (*unread, *absent), own)
 
     def _gap(self, item: Object, source: argo.Source, path: str) -> Gap:
         return release_gap(item, source.node.scalar("path"), f"{item.kind} {item.name}", path, "")

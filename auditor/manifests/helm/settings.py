@@ -19,12 +19,30 @@ from auditor.manifests.helm.terms import USUAL, Terms, terms
 from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import join
+from auditor.manifests.kustomize.spelling import spelled, twice
 from auditor.manifests.nodes import Mapping, Node, Scalar
 from auditor.manifests.yaml import Broken
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 
 _NAMES: Final = frozenset({"fleet.yaml", "fleet.yml", "helmfile.yaml", "helmfile.yml"})
+_FIELDS: Final = frozenset(
+    {
+        *(
+            "name",
+            "namespace",
+            "defaultNamespace",
+            "helm",
+            "kustomize",
+            "targetCustomizations",
+            "dir",
+            "yaml",
+            "overlays",
+        ),
+        *("chart", "repo", "version", "releaseName", "values", "valuesFiles", "valuesFrom", "templateValues"),
+    }
+)
+"""Fields of a `fleet.yaml` that decide what is deployed, which Fleet reads in any case."""
 _PARTED: Final = "helmfile.d"
 """The directory whose files helmfile takes for one after the other."""
 _DECIDED: Final = ("environments", "bases", "helmfiles", "templates")
@@ -66,11 +84,25 @@ def settings(reader: Reader, path: str) -> Iterator[Setting | Gap]:
         if isinstance(document, Broken):
             yield unrendered(Place(path, document.line), name, f"not plain YAML: {document.why}")
         elif isinstance(document, Mapping):
-            reads = _fleet if name.startswith("fleet.") else _helmfile
-            yield from reads(reader, path, document)
+            yield from (
+                _bundle(reader, path, document) if name.startswith("fleet.") else _helmfile(reader, path, document)
+            )
 
 
 # ── Fleet ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bundle(document: Mapping) -> Mapping:
+    """A `fleet.yaml` with its fields in the usual spelling."""
+    return spelled(document, _FIELDS)
+
+
+def _bundle(reader: Reader, path: str, document: Mapping) -> Iterator[Setting | Gap]:
+    if (line := twice(document, _FIELDS)) is not None:
+        yield unrendered(
+            Place(path, line), "fleet.yaml", "a field is written in two spellings, which Fleet puts together"
+        )
+    yield from _fleet(reader, path, bundle(document))
 
 
 def _fleet(reader: Reader, path: str, document: Mapping) -> Iterator[Setting]:

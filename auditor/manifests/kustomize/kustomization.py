@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from auditor.manifests import yaml
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.kustomize.spelling import spelled, twice
 from auditor.manifests.nodes import Mapping, Node, Scalar
 
 NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -23,6 +24,7 @@ _FETCHED: Final = re.compile(
     r"[a-z+]+://|git::|[\w.-]+@[\w.-]+:|(?:github|gitlab|bitbucket)\.(?:com|org)[/:]|\S*[?&]ref=|\S+\.git(?:[/?]|$)"
 )
 """What kustomize fetches even where a file or directory of that name is there."""
+_KINDS: Final = frozenset({"", "Kustomization", "Component"})
 _NAME: Final = re.compile(r"(?!\.{1,2}\Z)[\w.@=+-]+", re.ASCII)
 _DIRECTORY: Final = re.compile(r"[\w-]+(?:/[\w-]+)*", re.ASCII)
 """A name and a directory that are what they are already."""
@@ -90,20 +92,33 @@ def find(reader: Reader, directory: str) -> str | None:
 
 
 def read(reader: Reader, directory: str, path: str) -> Kustomization:
-    """Read a kustomization. What does not parse is in `problems`; several documents are one too many."""
+    """Read a kustomization, its fields in the usual spelling. What does not parse, or has two readings, is in `problems`.
+
+    Several documents are one too many.
+    """
     documents = reader.documents(path)
     problems = [item for item in documents if isinstance(item, yaml.Broken)]
     held: list[Node] = [item for item in documents if not isinstance(item, yaml.Broken)]
     mappings = [item for item in held if isinstance(item, Mapping)]
     if len(mappings) > 1:
         problems.append(yaml.Broken(mappings[1].line, "a kustomization has one document", mappings[1].line, b""))
-    merged = Mapping([pair for mapping in mappings for pair in mapping.entries], path, 1)
+    problems += (
+        yaml.Broken(line, "a field is written in two spellings, which kustomize puts together", line, b"")
+        for mapping in mappings
+        if (line := twice(mapping)) is not None
+    )
+    merged = Mapping([pair for mapping in mappings for pair in spelled(mapping).entries], path, 1)
     return Kustomization(directory, path, merged, tuple(problems))
 
 
 def is_kustomization(node: Mapping) -> bool:
-    """Whether the file is meant for kustomize: Flux's objects of the same kind are not, whatever their file is called."""
-    return not node.text("apiVersion").startswith("kustomize.toolkit.fluxcd.io/")
+    """Whether the file is meant for kustomize: Flux's objects of the same kind are not, whatever their file is called.
+
+    Nor is what kustomize refuses and a cluster takes: an object of another kind, and what holds objects as lists do.
+    """
+    if node.text("apiVersion").startswith("kustomize.toolkit.fluxcd.io/") or node.items("items"):
+        return False
+    return node.text("kind") in _KINDS
 
 
 __all__ = ["NAMES", "Kustomization", "OutOfTree", "find", "is_kustomization", "is_remote", "join", "read"]

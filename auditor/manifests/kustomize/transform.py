@@ -15,6 +15,7 @@ from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import patches
 from auditor.manifests.kustomize.replacements import may_touch_image, replaced
+from auditor.manifests.kustomize.spelling import spelled
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.texts import either, in_file, inline, written
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
@@ -96,7 +97,7 @@ def _replacements(
     for document in in_file(reader, kustomization, path, f"{key_path}.path", state):
         for item in document.items if isinstance(document, Sequence) else [document]:
             if isinstance(item, Mapping):
-                yield item
+                yield spelled(item)
 
 
 def _replace(reader: Reader, kustomization: Kustomization, replacement: Mapping, state: State) -> None:
@@ -127,8 +128,9 @@ def _fields(reader: Reader, kustomization: Kustomization, state: State) -> None:
     for item, key_path in kustomization.names("configurations"):
         for document in in_file(reader, kustomization, item, key_path, state):
             if isinstance(document, Mapping):
-                state.fields.extend(images.field_specs(document.items("images")))
-                for key, value in document.entries:
+                known = spelled(document)
+                state.fields.extend(images.field_specs(known.items("images")))
+                for key, value in known.entries:
                     if key != "images":
                         _watch_paths(key, value, item.place(key_path), state)
     for entry, key_path in kustomization.entries("labels"):
@@ -164,6 +166,7 @@ def _reaches_images(key: str, path: str) -> bool:
 def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, place: Place, state: State) -> None:
     """One entry of `transformers:` or `generators:`: a built-in one is carried out, a program is not run."""
     kind = document.text("kind")
+    document = spelled(document)
     act = _PLUGINS.get(kind)
     if act is not None:
         act(reader, kustomization, document, state)

@@ -12,6 +12,7 @@ from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.yaml.parse import MERGE, NULL, TEXT, Origin, RawMapping, RawNode, RawScalar, RawSequence
 
 _BINARY: Final = "tag:yaml.org,2002:binary"
+_MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 class Tangled(Exception):  # noqa: N818 - a fact about one document, turned into a gap by the reader
@@ -38,6 +39,11 @@ def template_text(raw: RawNode) -> str | None:
         if len(inner) == 1 and isinstance(inner[0][0], RawScalar):
             return f"{{{{ {inner[0][0].value} }}}}"
     return None
+
+
+def is_merge(key: RawNode) -> bool:
+    """Whether a key merges: `<<` as it is, or with its own tag (then quoted too), as Go's parser takes it."""
+    return key.tag == MERGE or (key.tag == _MERGE and isinstance(key, RawScalar) and key.value == "<<")
 
 
 def is_null(raw: RawNode) -> bool:
@@ -73,11 +79,15 @@ def mapping_at(raw: RawNode, entries: list[tuple[str, Node]]) -> Mapping:
 
 
 class Descent:
-    """Bounds a conversion: depth, self-containing anchors, entries merged; each anchored node is converted once."""
+    """Bounds a conversion: depth, self-containing anchors, entries merged; each anchored node is converted once.
+
+    `doubts` are the lines (from 1) of mappings that two readers take for different things.
+    """
 
     def __init__(self, limits: Limits = DEFAULT, budget: list[int] | None = None) -> None:
         self._limits = limits
         self._budget = budget if budget is not None else [limits.yaml_nodes]
+        self.doubts: list[int] = []
         self._open: set[int] = set()
         self._done: dict[int, Node | None] = {}
 
@@ -85,6 +95,7 @@ class Descent:
         """One that remembers nothing, on the same budget: where the same node must be converted in another way."""
         other = Descent(self._limits, self._budget)
         other._open = self._open
+        other.doubts = self.doubts
         return other
 
     def enter(self, raw: RawNode) -> None:
@@ -113,23 +124,33 @@ class Descent:
     def pairs(self, raw: RawMapping, depth: int = 0) -> list[tuple[RawNode, RawNode]]:
         """Keys and values, merge keys (`<<`) flattened. Raises Tangled.
 
-        What the mapping says itself wins. But Kubernetes' reader lets a merge override the keys that are written above it, so
-        both values of those are kept: the overridden one first.
+        What the mapping says itself wins, then the first merge. But Kubernetes' reader lets a merge override whatever is written
+        above it, another merge included, so all values of those are kept: the overridden ones first.
         """
         self._spend(0, depth)
-        if not any(key.tag == MERGE for key, _ in raw.value):
+        if not any(is_merge(key) for key, _ in raw.value):
             return cast("list[tuple[RawNode, RawNode]]", raw.value)
-        own = [(key, value) for key, value in raw.value if key.tag != MERGE]
+        own = [(key, value) for key, value in raw.value if not is_merge(key)]
         named = {text_of(key) for key, _ in own}
         above: set[str] = set()
         doubtful: list[tuple[RawNode, RawNode]] = []
         for key, value in raw.value:
-            if key.tag == MERGE:
+            if is_merge(key):
                 own.extend(self._merged(value, named, depth + 1))
-                doubtful.extend(pair for pair in self._merged(value, set(), depth + 1) if text_of(pair[0]) in above)
+                merged = list(self._merged(value, set(), depth + 1))
+                doubtful.extend(pair for pair in merged if text_of(pair[0]) in above)
+                above.update(text_of(each) for each, _ in merged)
             else:
                 above.add(text_of(key))
+        self._note(raw, own, doubtful)
         return [*doubtful, *own]
+
+    def _note(
+        self, raw: RawMapping, own: list[tuple[RawNode, RawNode]], doubtful: list[tuple[RawNode, RawNode]]
+    ) -> None:
+        said = {text_of(key): value for key, value in own} if doubtful else {}
+        if any(not _is_same(value, said[text_of(key)]) for key, value in doubtful):
+            self.doubts.append(raw.start_mark.line + 1)
 
     def _spend(self, entries: int, depth: int) -> None:
         self._budget[0] -= entries
@@ -147,6 +168,12 @@ class Descent:
                 if (name := text_of(key)) not in named:
                     named.add(name)
                     yield key, inner
+
+
+def _is_same(one: RawNode, other: RawNode) -> bool:
+    if isinstance(one, RawScalar) and isinstance(other, RawScalar):
+        return bool(one.value == other.value and one.tag == other.tag)
+    return one is other
 
 
 def full(raw: RawNode, descent: Descent | None = None) -> Node:
