@@ -28,6 +28,7 @@ from tests.cli.test_audit import Estate, estate  # noqa: F401 - a fixture
 from tests.support import repositories
 from tests.support.git_servers import GitServer, served
 from tests.support.hostile_git import HostileGit
+from tests.support.waiting import until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "audit-bad-input.md"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12\n"
@@ -106,13 +107,6 @@ def script(scene: Scene) -> str:
     path.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(scene.canary))}\ncat\n")
     path.chmod(0o755)
     return str(path)
-
-
-def until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 # ── repositories ─────────────────────────────────────────────────────────────────────────────────────────────────────────
