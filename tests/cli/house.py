@@ -205,7 +205,7 @@ class House:
             env=self.process_environ(environ),
             input=stdin,
             capture_output=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
