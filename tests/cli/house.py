@@ -159,7 +159,7 @@ class House:
     def commit_base(self, files: Mapping[str, bytes | str] | None = None) -> str:
         """The first commit, on `main`; then a branch for the change. `files` replace those of `base`."""
         name = repositories.commit(self.repo, self.base | dict(files or {}))
-        self.git("checkout", "--quiet", "-b", "change")
+        repositories.branch(self.repo, "change")
         return name
 
     def commit(self, files: Mapping[str, bytes | str]) -> str:
