@@ -32,6 +32,8 @@ from tests.support.waiting import until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "audit-bad-input.md"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12\n"
+WITHOUT_END = "exec /bin/sleep 600"
+"""What hangs and leaves the processor to other tests; programs that keep it busy are in the tests of the sandbox and of helm."""
 RUN = f"{shlex.quote(sys.executable)} -m auditor"
 
 
@@ -410,7 +412,7 @@ def hanging_registry(scene: Scene) -> None:
 def hanging_renderer(scene: Scene) -> None:
     folder = scene.estate.folder / "bin"
     folder.mkdir()
-    (folder / "kustomize").write_text('#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\nwhile :; do :; done\n')
+    (folder / "kustomize").write_text(f'#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\n{WITHOUT_END}\n')
     (folder / "kustomize").chmod(0o755)
     scene.bad({"kustomization.yaml": "resources: [pods.yaml]\n"})
     scene.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
@@ -438,7 +440,7 @@ def hanging_version(scene: Scene) -> None:
     hanging_renderer_of_a_short_run(scene)
     scene.after = lambda: None
     kustomize = scene.estate.folder / "bin" / "kustomize"
-    kustomize.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    kustomize.write_text(f"#!/bin/sh\n{WITHOUT_END}\n")
     scene.bad_again("worse")
 
 
@@ -748,7 +750,7 @@ def test_a_renderer_is_not_waited_for_when_the_run_is_asked_to_end(scene: Scene)
     hanging_renderer(scene)
     begun = scene.estate.folder / "begun"
     kustomize = scene.estate.folder / "bin" / "kustomize"
-    kustomize.write_text(kustomize.read_text().replace("while", f": > {shlex.quote(str(begun))}; while"))
+    kustomize.write_text(kustomize.read_text().replace(WITHOUT_END, f": > {shlex.quote(str(begun))}; {WITHOUT_END}"))
     told: list[float] = []
 
     def meanwhile(process: subprocess.Popen[str]) -> None:
