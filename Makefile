@@ -10,6 +10,8 @@ INSTALLED := $(VENV)/requirements.lock
 PYTEST := $(PY) -m pytest -n auto
 # Tests wait for servers and programs: with one worker more than there are processors, none of these waits.
 export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Each worker would else compile all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Other people's programs and data are not everywhere, and take long: .ci/run asks for them by their marks.
 OWN := -m "not interop and not real and not browser and not slow"
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

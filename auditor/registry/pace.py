@@ -151,6 +151,7 @@ class Pace:
         self._all = threading.BoundedSemaphore(limits.connections)
         self._lock = threading.Lock()
         self._end: float | None = None
+        self._stopped = threading.Event()
 
     def call(self, host: str, ask: Callable[[float], _T]) -> _T:
         """`ask(deadline)` at the pace of `host`, and again where that may help. Raises the last Failed."""
@@ -167,6 +168,7 @@ class Pace:
 
     def stop(self) -> None:
         """Let nobody ask any more: what waits or comes later fails at once."""
+        self._stopped.set()
         with self._lock:
             self._end = time.monotonic()
             hosts = list(self._hosts.values())
@@ -184,10 +186,13 @@ class Pace:
         """Go on after a first failure, which counts as the first try: most requests never come here."""
         import stamina  # noqa: PLC0415 - hardly a run needs it, and its import takes as long as twenty requests
 
-        tries = 0
+        tries, pause = 0, 0.0
 
         def again(error: Exception) -> float | bool:
-            return isinstance(error, Failed) and pace.again(error, tries, end)
+            nonlocal pause
+            said = isinstance(error, Failed) and pace.again(error, tries, end)
+            pause = 0.0 if isinstance(said, bool) else said
+            return said if isinstance(said, bool) else 0.0
 
         for attempt in stamina.retry_context(
             again,
@@ -201,6 +206,7 @@ class Pace:
                 tries += 1
                 if tries == 1:
                     raise first
+                self._stopped.wait(pause)  # here: what the host asks for may be a minute, and a sleep would outlast the run
                 return self._once(pace, end, ask)
         raise first
 

@@ -159,7 +159,7 @@ class House:
     def commit_base(self, files: Mapping[str, bytes | str] | None = None) -> str:
         """The first commit, on `main`; then a branch for the change. `files` replace those of `base`."""
         name = repositories.commit(self.repo, self.base | dict(files or {}))
-        self.git("checkout", "--quiet", "-b", "change")
+        repositories.branch(self.repo, "change")
         return name
 
     def commit(self, files: Mapping[str, bytes | str]) -> str:
@@ -205,7 +205,7 @@ class House:
             env=self.process_environ(environ),
             input=stdin,
             capture_output=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ import pytest
 from fixtures.registry import OciRegistry
 from tests.cli.house import House, Images
 from tests.cli.test_audit import Estate
+from tests.support.waiting import until
 
-_PATIENCE = 40.0
-"""Seconds for something to happen, on a machine that does much else."""
 _PROGRAM = """\
 import os, sys
 from auditor.fleet.engines import apart, threads
@@ -99,13 +97,6 @@ def asking(running: subprocess.Popen[bytes]) -> list[int]:
         if b"auditor.fleet.engines.asking" in command:
             found.append(int(pid))
     return found
-
-
-def until(met: Callable[[], Any]) -> None:
-    end = time.monotonic() + _PATIENCE
-    while not met():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.02)
 
 
 def test_the_same_comes_of_it(estate: Estate) -> None:

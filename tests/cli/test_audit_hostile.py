@@ -28,9 +28,12 @@ from tests.cli.test_audit import Estate, estate  # noqa: F401 - a fixture
 from tests.support import repositories
 from tests.support.git_servers import GitServer, served
 from tests.support.hostile_git import HostileGit
+from tests.support.waiting import until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "audit-bad-input.md"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12\n"
+WITHOUT_END = "exec /bin/sleep 600"
+"""What hangs and leaves the processor to other tests; programs that keep it busy are in the tests of the sandbox and of helm."""
 RUN = f"{shlex.quote(sys.executable)} -m auditor"
 
 
@@ -96,7 +99,7 @@ class Scene:
             text=True,
         ) as process:
             self.meanwhile(process)
-            _, said = process.communicate(timeout=90)
+            _, said = process.communicate(timeout=150)
         return process.returncode, json.loads(out.read_text("utf-8")) if out.exists() else {}, said
 
 
@@ -106,13 +109,6 @@ def script(scene: Scene) -> str:
     path.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(scene.canary))}\ncat\n")
     path.chmod(0o755)
     return str(path)
-
-
-def until(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 # ── repositories ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -409,14 +405,14 @@ def hanging_server(scene: Scene) -> None:
 def hanging_registry(scene: Scene) -> None:
     scene.estate.own("bad", "web")
     scene.targets.append("bad")
-    scene.estate.house.images.registry.faults.on(r"/acme/web/", Hang(60))
+    scene.estate.house.images.registry.faults.on(r"/acme/web/", Hang(120))
     scene.options += ["--max-time", "16s"]
 
 
 def hanging_renderer(scene: Scene) -> None:
     folder = scene.estate.folder / "bin"
     folder.mkdir()
-    (folder / "kustomize").write_text('#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\nwhile :; do :; done\n')
+    (folder / "kustomize").write_text(f'#!/bin/sh\n[ "$1" = version ] && echo v5.8.1 && exit\n{WITHOUT_END}\n')
     (folder / "kustomize").chmod(0o755)
     scene.bad({"kustomization.yaml": "resources: [pods.yaml]\n"})
     scene.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
@@ -444,7 +440,7 @@ def hanging_version(scene: Scene) -> None:
     hanging_renderer_of_a_short_run(scene)
     scene.after = lambda: None
     kustomize = scene.estate.folder / "bin" / "kustomize"
-    kustomize.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    kustomize.write_text(f"#!/bin/sh\n{WITHOUT_END}\n")
     scene.bad_again("worse")
 
 
@@ -490,7 +486,7 @@ def terminated(scene: Scene) -> None:
     registry = scene.estate.house.images.registry
     scene.estate.own("bad", "web")
     scene.targets.append("bad")
-    registry.faults.on(r"/acme/web/", Hang(60))
+    registry.faults.on(r"/acme/web/", Hang(120))
     registry.forget()
 
     def meanwhile(process: subprocess.Popen[str]) -> None:
@@ -500,7 +496,7 @@ def terminated(scene: Scene) -> None:
         told.append(time.monotonic())
 
     def after() -> None:
-        assert time.monotonic() - told[0] < 10, "what is under way is not waited for"
+        assert time.monotonic() - told[0] < 40, "what is under way is not waited for"
 
     told: list[float] = []
     scene.meanwhile, scene.after = meanwhile, after
@@ -594,7 +590,7 @@ def two_at_once(scene: Scene) -> None:
     registry = scene.estate.house.images.registry
     scene.night()
     scene.estate.own("slow", "web")
-    registry.faults.on(r"/acme/web/", Hang(60))
+    registry.faults.on(r"/acme/web/", Hang(120))
     registry.forget()
     command = [sys.executable, "-m", "auditor", "audit", "slow", "--history", str(scene.estate.history), "-q"]
     other = subprocess.Popen(command, cwd=scene.estate.folder, env=scene.estate.house.process_environ())
@@ -713,7 +709,7 @@ def test_bad_input(scene: Scene, name: str) -> None:
     seconds = time.monotonic() - started
     assert "Traceback" not in said
     assert "internal error" not in said
-    assert seconds < 45
+    assert seconds < 100, "what hangs would be waited for longer"
     assert not scene.canary.exists(), "a program of others was run"
     assert "s3cret" not in said + json.dumps(report)
     recorded(name, happened(scene, status, report, said))
@@ -754,7 +750,7 @@ def test_a_renderer_is_not_waited_for_when_the_run_is_asked_to_end(scene: Scene)
     hanging_renderer(scene)
     begun = scene.estate.folder / "begun"
     kustomize = scene.estate.folder / "bin" / "kustomize"
-    kustomize.write_text(kustomize.read_text().replace("while", f": > {shlex.quote(str(begun))}; while"))
+    kustomize.write_text(kustomize.read_text().replace(WITHOUT_END, f": > {shlex.quote(str(begun))}; {WITHOUT_END}"))
     told: list[float] = []
 
     def meanwhile(process: subprocess.Popen[str]) -> None:
@@ -765,7 +761,7 @@ def test_a_renderer_is_not_waited_for_when_the_run_is_asked_to_end(scene: Scene)
     scene.meanwhile = meanwhile
     status, report, said = scene.run()
     assert status == 3, said
-    assert time.monotonic() - told[0] < 10
+    assert time.monotonic() - told[0] < 20  # a renderer may take thirty seconds
     failures = {each["name"]: each["failure"] for each in report["repositories"]}
     assert failures["bad"]["stage"] == "time"
     assert "when the run had to end" in failures["bad"]["why"]

@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_read_is_named_and_makes_the_run_incomplete(
     assert "unparsable-file" in ran.rules
     assert why in skipped(ran)["bad.yaml"]
     assert ran.finding("unparsable-file")["help"]
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 90
 
 
 def test_a_file_that_could_not_be_read_before_either_is_not_this_changes_business(house: House) -> None:

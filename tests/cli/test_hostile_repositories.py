@@ -11,9 +11,9 @@ import os
 import re
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pytest
 
@@ -130,8 +130,16 @@ ITEMS: Final[dict[str, tuple[Files, str]]] = {
 }
 
 
-@pytest.mark.parametrize("render", ["auto", "never"])
-@pytest.mark.parametrize("item", [pytest.param(one, marks=pytest.mark.slow) if "000" in one else one for one in ITEMS])
+def items() -> Iterator[Any]:
+    """With and without programs that render; what has no program in it, and takes long, once."""
+    for item in ITEMS:
+        if "000" in item:
+            yield pytest.param(item, "auto", marks=pytest.mark.slow, id=item)
+        else:
+            yield from (pytest.param(item, render, id=f"{item}-{render}") for render in ("auto", "never"))
+
+
+@pytest.mark.parametrize(("item", "render"), items())
 def test_it_is_bounded_and_told_and_the_rest_is_judged(house: House, item: str, render: str) -> None:
     files, told = ITEMS[item]
     house.commit_base()

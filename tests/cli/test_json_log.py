@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from fixtures.registry import Hang
 from fixtures.registry.faults import Status
 from tests.cli.house import Ran
 from tests.cli.test_audit import Estate, estate  # noqa: F401 - a fixture
+from tests.support.waiting import until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "log.md"
 COMMON = {"time", "level", "message", "event", "help"}
@@ -139,12 +139,7 @@ def test_last_words_are_json(estate: Estate) -> None:  # noqa: F811 - as above
     with subprocess.Popen(
         command, cwd=estate.folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline = time.monotonic() + 60
-        while (
-            not any("/acme/web/" in each for each in estate.house.images.registry.asked())
-            and time.monotonic() < deadline
-        ):
-            time.sleep(0.05)
+        until(lambda: any("/acme/web/" in each for each in estate.house.images.registry.asked()))
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     estate.house.images.registry.faults.off()

@@ -6,13 +6,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from fixtures.registry import Hang, OciRegistry
 from tests.cli.house import House, Images, Ran
+from tests.support.waiting import until
 
 NAMES = ("api", "worker", "web", "wrong", "unsigned", "attested")
 TRUTH = {
@@ -33,15 +33,27 @@ def broken_off(house: House, images: Images, how: signal.Signals) -> int:
     with subprocess.Popen(
         command, cwd=house.repo, env=house.process_environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        deadline = time.monotonic() + 30
-        while not fetched(images, "web") and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.2)
+        until(lambda: kept(house, images))
         process.send_signal(how)
-        process.wait(30)
+        process.wait(60)
     assert fetched(images, "web")
     images.registry.faults.off()
     return process.returncode
+
+
+def kept(house: House, images: Images) -> bool:
+    """Whether a blob of `web` that was asked for is in the cache, whose files end with what they keep."""
+    blobs = images.registry.store.open("acme/web").blobs
+    asked = {request.rpartition("/")[2] for request in images.registry.asked() if "/acme/web/blobs/" in request}
+    files = [content(path) for path in (house.home / ".cache").rglob("*")]
+    return any(file.endswith(blobs[digest]) for digest in asked for file in files)
+
+
+def content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # a folder, or no longer there
+        return b""
 
 
 def fetched(images: Images, name: str) -> bool:

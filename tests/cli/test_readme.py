@@ -21,13 +21,21 @@ def report(output: str) -> str:
     return "\n".join(line.rstrip() for line in lines[first : last + 1]) + "\n"
 
 
+def alone() -> list[str]:
+    """What a command begins with to run in a network namespace; nothing where this machine gives none."""
+    offline = [sys.executable, "-m", "tests.offline"]
+    tried = subprocess.run([*offline, "true"], cwd=_TOP, capture_output=True, text=True, check=False)
+    return [] if tried.returncode or "SKIPPED" in tried.stdout else offline
+
+
 def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    # In a network of its own, where there is one to be had: a demo elsewhere would have the port, and with it the commits' names.
     demo = subprocess.run(
-        [sys.executable, "-m", "fixtures.demo", "--out", str(tmp_path)],
+        [*alone(), sys.executable, "-m", "fixtures.demo", "--out", str(tmp_path)],
         cwd=_TOP,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=True,
     )
     shown = _BLOCK.search((_TOP / "README.md").read_text())

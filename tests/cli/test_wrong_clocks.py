@@ -25,10 +25,11 @@ from fixtures.sigstore.push import push_signatures
 from fixtures.sigstore.scene import Scene
 from tests.cli.house import AT, Images
 from tests.cli.test_audit import Estate, estate  # noqa: F401 - a fixture
-from tests.cli.test_audit_hostile import until, whole
+from tests.cli.test_audit_hostile import whole
 from tests.support import repositories
 from tests.support.clocks import WrongClock
 from tests.support.git_servers import GitServer, served
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 HOUR = 3600.0
@@ -123,12 +124,12 @@ def test_a_clock_that_jumps_in_the_middle(machine: Machine, tmp_path: Path, ahea
         jump = Jump(lambda: machine.clock.set(ahead))
         registry.faults.on(r"/acme/unsigned/manifests/1\.0$", jump)
         began = datetime.now(UTC)
-        _, found, said = machine.audit(*targets, "--refresh", "--max-time", "60s")
+        _, found, said = machine.audit(*targets, "--refresh", "--max-time", "120s")
     assert jump.jumped.is_set(), said
     assert timeless(found) == timeless(expected)
     assert {each["since"] for each in found["findings"]} == {found["run"]["started"][:10]}
-    assert abs(datetime.fromisoformat(found["run"]["started"]) - began) < timedelta(seconds=10)
-    assert 0 <= found["run"]["seconds"] < 45
+    assert abs(datetime.fromisoformat(found["run"]["started"]) - began) < timedelta(minutes=1)
+    assert 0 <= found["run"]["seconds"] < 60
     assert not found["run"]["ended_early"]
     whole(own.history)
 
@@ -139,21 +140,21 @@ def test_the_time_of_a_run_and_of_its_waits_is_not_the_clocks(machine: Machine, 
     registry = machine.estate.house.images.registry
     machine.estate.own("good", "api")
     machine.estate.own("slow", "web")
-    registry.faults.on(r"/acme/web/", Hang(60))
+    registry.faults.on(r"/acme/web/", Hang(120))
     registry.faults.on(r"/acme/api/manifests/1\.0$", Status(429, {"Retry-After": "2"}), times=1)
     registry.forget()
     machine.clock.set(0)
     begun = time.monotonic()
-    process = machine.start("good", "slow", "--max-time", "12s")
+    process = machine.start("good", "slow", "--max-time", "18s")
     until(lambda: any("/acme/api/" in each for each in registry.asked()))
     machine.clock.set(ahead)
     status, report, said = machine.end(process)
-    assert 11 < time.monotonic() - begun < 25
+    assert 17 < time.monotonic() - begun < 60
     assert status == 3, said
     failures = {each["name"]: each["failure"] for each in report["repositories"]}
     assert (failures["good"], failures["slow"]["stage"]) == (None, "time")
     assert [each["verdict"] for each in report["images"]] == ["verified"]
-    assert 10 < report["run"]["seconds"] < 25
+    assert 16 < report["run"]["seconds"] < 60
 
 
 @pytest.mark.parametrize("wrong", [400 * DAY, -400 * DAY])
@@ -201,7 +202,7 @@ def test_a_killed_audit_is_not_gone_on_with_where_the_clock_has_jumped(machine: 
     until(lambda: any("/acme/web/" in each for each in registry.asked()))
     time.sleep(1)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     registry.faults.off()
     registry.forget()
     status, report, said = machine.audit("apps", ahead=wrong)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -38,11 +40,15 @@ def build(*arguments: str, cwd: Path = TOP) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built once."""
-    folder = tmp_path_factory.mktemp("site")
-    done = build("--strict", "--site-dir", str(folder))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    """The site, built once for all workers of one test session."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with (place / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "site" / "index.html").exists():
+            done = build("--strict", "--site-dir", str(place / "site"))
+            assert done.returncode == 0, done.stdout + done.stderr
+    return place / "site"
 
 
 def test_every_page_and_every_rule_is_there(site: Path) -> None:

@@ -35,16 +35,16 @@ def served(tmp_path: Path) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                assert process.wait(20) == 0
+                assert process.wait(60) == 0
             finally:
                 process.kill()
 
 
 def _until(process: subprocess.Popen[str], text: str) -> str:
-    """What a process says up to some text; after a minute it is ended."""
+    """What a process says up to some text; after two minutes it is ended."""
     assert process.stdout
     said = ""
-    watchdog = threading.Timer(60, process.kill)
+    watchdog = threading.Timer(120, process.kill)
     watchdog.start()
     for line in process.stdout:
         said += line

@@ -43,7 +43,7 @@ def answers() -> dict[tuple[str, str], tuple[int, str]]:
     if not Path(cosign).exists():
         pytest.skip("no cosign: neither $COSIGN, nor on PATH, nor .cache/tools/cosign")
     command = [sys.executable, "-m", "tests.interop.cosign_judges", cosign]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr
     return {(kind, name): (status, why) for kind, name, status, why in json.loads(done.stdout)}
 

@@ -19,13 +19,14 @@ from fixtures.registry import OciRegistry
 SHORT = replace(
     DEFAULT,
     connect_seconds=1.0,
-    read_seconds=0.4,
-    request_seconds=0.8,
-    run_seconds=20.0,
+    read_seconds=1.0,
+    request_seconds=2.0,
+    run_seconds=60.0,
     attempts=3,
-    retry_after_seconds=2.0,
-    helper_seconds=1.0,
+    retry_after_seconds=3.0,
+    helper_seconds=2.0,
 )
+"""Long enough for an answer of a machine that does much else, and much less than what hangs in tests: 20 seconds and more."""
 PAYLOAD = b'{"critical":{"an":"unusual spelling, so that it must be fetched"}}'
 NOTES = {"dev.cosignproject.cosign/signature": "c2ln"}
 BUNDLE = b'{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}'

@@ -37,6 +37,7 @@ from fixtures.registry import (
     Truncate,
 )
 from tests.registry.asking import BUNDLE, SHORT, Asked, ask, client, put_bundled, put_legacy
+from tests.support.waiting import until
 
 MANIFEST = r"/acme/bad/manifests/1$"
 SIG = r"/acme/bad/manifests/sha256-[0-9a-f]{64}\.sig"
@@ -178,11 +179,11 @@ def test_a_request_that_is_refused_waits_alone() -> None:
     with OciRegistry() as registry, client(registry) as opened:
         for name in names:
             put_legacy(registry, name)
-        registry.faults.on("/acme/n0/manifests/1", Status(429, {"Retry-After": "1"}), times=1)
+        registry.faults.on("/acme/n0/manifests/1", Status(429, {"Retry-After": "2"}), times=1)
         at = resolved_at(opened, registry, names)
     assert len(at) == 7
-    assert at[-1] >= 0.95
-    assert at[-2] < 0.9
+    assert at[-1] >= 1.95
+    assert at[-2] < 1.9
 
 
 def test_a_host_that_refuses_everybody_is_left_alone_by_everybody() -> None:
@@ -202,7 +203,7 @@ def test_a_host_that_is_full_is_waited_for_by_those_that_it_did_not_refuse() -> 
     with OciRegistry() as registry, client(registry) as opened:
         for number in range(5):
             put_legacy(registry, f"acme/n{number}")
-        registry.faults.on("/manifests/1", Status(429, {"Retry-After": "1"}), times=3)
+        registry.faults.on("/manifests/1", Status(429, {"Retry-After": "2"}), times=3)
         registry.forget()
         refused = [
             threading.Thread(target=opened.resolve, args=(Reference.parse(registry.reference(f"acme/n{number}", "1")),))
@@ -210,12 +211,13 @@ def test_a_host_that_is_full_is_waited_for_by_those_that_it_did_not_refuse() -> 
         ]
         for thread in refused:
             thread.start()
-        time.sleep(0.3)
+        until(lambda: len(registry.requests) == 3)
+        time.sleep(0.3)  # for the last answer to be read
         found = [opened.resolve(Reference.parse(registry.reference(f"acme/n{number}", "1"))) for number in (3, 4)]
         for thread in refused:
             thread.join()
         assert all(isinstance(one, Resolved) for one in found)
-        assert all(seen.at - registry.requests[2].at >= 0.95 for seen in registry.requests[3:])
+        assert all(seen.at - registry.requests[2].at >= 1.95 for seen in registry.requests[3:])
 
 
 def test_a_closed_host_is_left_alone() -> None:
@@ -255,11 +257,12 @@ def test_a_host_that_says_nothing_is_given_up(silent: str) -> None:
     with OciRegistry(tls=True) as known:
         settings[silent] = RegistrySettings(silent, ca_pem=known.ca_pem)
     started = time.monotonic()
-    with open_registry(settings, environ={}, limits=SHORT) as opened, ThreadPoolExecutor(8) as pool:
+    limits = replace(SHORT, request_seconds=60, attempts=10)
+    with open_registry(settings, environ={}, limits=limits) as opened, ThreadPoolExecutor(8) as pool:
         references = [Reference.parse(f"{silent}/acme/n{number}:1") for number in range(24)]
         kinds = {found.kind for found in pool.map(opened.resolve, references) if isinstance(found, Fault)}
     assert kinds == {FaultKind.TIMEOUT}
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20, "with ten tries of each they would take thirty"
 
 
 Resolver = Callable[..., Any]
@@ -307,7 +310,7 @@ def test_the_run_has_an_end() -> None:
         started = time.monotonic()
         assert ask(opened, registry, registry.reference("acme/bad", "1")).kinds <= {"timeout", "deadline"}
         assert ask(opened, registry, registry.reference("acme/good", "1")).kinds == {"deadline"}
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("fault", [Hang(30), Drip(1, 0.2), Status(429, {"Retry-After": "30"}), Status(503)])
@@ -320,11 +323,12 @@ def test_a_run_that_is_stopped(fault: Any) -> None:
         reference = Reference.parse(registry.reference("acme/bad", "1"))
         with ThreadPoolExecutor(4) as pool:
             open_questions = [pool.submit(opened.resolve, reference) for _ in range(4)]
+            until(lambda: registry.requests)
             time.sleep(0.4)
             started = time.monotonic()
             opened.stop()
-            answers = [question.result(10) for question in open_questions]
-        assert time.monotonic() - started < 6  # the longest pause before a retry is five seconds
+            answers = [question.result(25) for question in open_questions]
+        assert time.monotonic() - started < 20  # what is asked would be waited for half a minute
         assert all(isinstance(answer, (Fault, Resolved)) for answer in answers)
         assert isinstance(opened.resolve(reference), Fault)
 
@@ -338,9 +342,9 @@ def test_a_run_that_is_stopped_asks_nothing_again_on_a_fresh_connection() -> Non
         registry.faults.on("/acme/bad/", Hang(20))
         with ThreadPoolExecutor(1) as pool:
             question = pool.submit(opened.resolve, Reference.parse(registry.reference("acme/bad", "1")))
-            time.sleep(0.4)
+            until(lambda: any("/acme/bad/" in each for each in registry.asked()))
             opened.stop()
-            assert isinstance(question.result(6), Fault)
+            assert isinstance(question.result(15), Fault)
         assert len([seen for seen in registry.requests if "/acme/bad/" in seen.path]) == 1
         registry.faults.off()
 
@@ -355,7 +359,7 @@ def test_a_kept_connection_that_the_registry_closes() -> None:
 
 def test_every_answer_is_the_true_one_or_a_fault() -> None:
     """120 images, one answer in five spoiled: nothing is ever found or missed wrongly."""
-    limits = replace(SHORT, read_seconds=0.3, request_seconds=0.6, run_seconds=60, attempts=2)
+    limits = replace(SHORT, attempts=2)
     faults: list[Callable[[], Any]] = [
         lambda: Status(503), lambda: Status(500), lambda: Reset(3), lambda: Truncate(7), Html, lambda: Body(b"{}"),
         lambda: Status(429), lambda: Hang(5), lambda: Status(401), lambda: Status(403), Oversize,

@@ -91,7 +91,7 @@ class _Handler(Quiet):
         moved = next((old for old in server.moved if path.startswith(f"/{old}/")), None)
         wanted = f"Basic {base64.b64encode(server.secret.encode()).decode()}"
         if server.hangs.is_set():
-            server.over.wait(60)
+            server.over.wait(120)
         elif moved is not None:
             self._reply(301, {"Location": f"{server.moved[moved]}{path.removeprefix(f'/{moved}')}?{query}"}, b"")
         elif server.secret and counted.authorizations[-1] != wanted:

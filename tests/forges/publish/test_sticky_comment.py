@@ -117,7 +117,7 @@ def test_publishers_at_once_leave_one_comment(forge: Talking, number: int) -> No
         with everybody:
             asked.append(question)
             everybody.notify_all()
-            assert everybody.wait_for(lambda: len(asked) == number, 10)
+            assert everybody.wait_for(lambda: len(asked) == number, 60)
         return Reply(200, [])
 
     forge.spoil(COMMENTS, nothing_yet, "GET", number)
@@ -130,7 +130,7 @@ def test_publishers_at_once_leave_one_comment(forge: Talking, number: int) -> No
     for job in jobs:
         job.start()
     for job in jobs:
-        job.join(30)
+        job.join(90)
     assert len(outcomes) == number
     assert not [outcome for outcome in outcomes if outcome.failed]
     (body,) = forge.bodies(NUMBER)

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 TOOLS: Final = Path(os.environ.get("INTEROP_BIN") or ROOT / ".cache" / "tools")
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 90.0
 WAYS_OUT: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 """The variables by which programs find their way out of a network."""
 

@@ -28,7 +28,7 @@ _ENDPOINTS: Final = (
 )
 """Everything but `searchIndex`, which wants Redis."""
 _DATABASE: Final = ("initdb", "postgres", "pg_isready", "psql")
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 90.0
 
 
 def postgresql() -> Path | None:

@@ -61,14 +61,14 @@ def signers(draw: st.DrawFn) -> KeylessSigner:
     )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(signers(), identities())
 def test_what_is_accepted_would_be_revoked(signer: KeylessSigner, identity: Identity) -> None:
     if matches(signer, identity, LOGGED):
         assert denies(signer, identity, LOGGED)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(signers(), min_size=1, max_size=3), st.lists(identities(), min_size=1, max_size=3))
 def test_the_nearest_misses_least(patterns: list[KeylessSigner], candidates: list[Identity]) -> None:
     near = nearest([(identity, LOGGED) for identity in candidates], [Signer("it", tuple(patterns))])
@@ -77,7 +77,7 @@ def test_the_nearest_misses_least(patterns: list[KeylessSigner], candidates: lis
     assert len(near.match.misses) == fewest
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.text(alphabet="acme/*-evil.", min_size=1, max_size=10),
     st.none() | st.text(alphabet="acme/*release.yaml@", min_size=1, max_size=12),

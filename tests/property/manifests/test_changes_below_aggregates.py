@@ -135,7 +135,7 @@ def encoded(files: dict[str, str]) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(change=changes())
 def test_what_gates_is_the_same(change: tuple[dict[str, str], dict[str, str]]) -> None:
     base, head = map(encoded, change)

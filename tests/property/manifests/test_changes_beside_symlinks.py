@@ -54,7 +54,7 @@ def linked(draw: st.DrawFn) -> tuple[LinkedTree, LinkedTree]:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(trees=linked())
 def test_what_gates_is_the_same(trees: tuple[LinkedTree, LinkedTree]) -> None:
     part = gating_of(*trees, narrow=True)
@@ -63,7 +63,7 @@ def test_what_gates_is_the_same(trees: tuple[LinkedTree, LinkedTree]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(trees=linked())
 def test_a_survey_is_what_the_tree_says(trees: tuple[LinkedTree, LinkedTree]) -> None:
     event("surveyed" if grounds_of(*trees) else "read whole")

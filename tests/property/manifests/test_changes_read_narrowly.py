@@ -104,7 +104,7 @@ def changes(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(change=changes())
 def test_what_gates_is_the_same(change: tuple[dict[str, str], dict[str, str]]) -> None:
     base, head = ({path: text.encode() for path, text in files.items()} for files in change)

@@ -83,7 +83,7 @@ def grounds_of(*trees: Tree) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(change=changes())
 def test_a_survey_is_what_the_tree_says(change: tuple[Files, Files]) -> None:
     base, head = change

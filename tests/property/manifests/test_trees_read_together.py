@@ -84,7 +84,7 @@ def read(files: dict[str, str], label: str, before: Inventory | None, shared: Sh
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(change=st.one_of(flux(), flux(), narrowly(), aggregates()))
 def test_together_as_alone(change: tuple[dict[str, str], dict[str, str]]) -> None:
     base, head = change

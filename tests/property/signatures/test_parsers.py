@@ -41,7 +41,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 EXAMPLES = max(150, settings().max_examples)
-quick = settings(max_examples=EXAMPLES, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=EXAMPLES, deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
 
 
 def judged(material: Material) -> None:

@@ -319,7 +319,7 @@ class TestProblems:
             ("version: 1\n---\nversion: 1", "single document"),
             ("version: 1\na: [", "not YAML"),
             ("version: 1\na: &x [*x]", "holds itself"),
-            ("version: " + "[" * 1500, "nested too deeply"),
+            ("version: " + "[" * 600, "nested too deeply"),
             ("version: 1\notherwise: [deny]", "cannot be a list"),
             ("version: 1\ninspect: none", "cannot be 'none'"),
             ("version: 1\nimages: {match: a.io/b, unsigned: allow}", "no `reason`"),

@@ -127,9 +127,9 @@ def test_many_uses_take_linear_time() -> None:
 
     def seconds(number: int) -> float:
         before, after = uses("a", number), uses("b", number)
-        start = time.perf_counter()
+        start = time.process_time()
         assert len(compare(before, after).previous) == number
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(500)
     assert seconds(8000) < 40 * max(seconds(1000), 0.005)

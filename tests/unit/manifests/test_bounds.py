@@ -32,11 +32,11 @@ def rules(found: Inventory) -> set[str | None]:
 @pytest.mark.slow
 def test_a_hundred_thousand_documents() -> None:
     """Each of them is read."""
-    start = time.monotonic()
+    start = time.process_time()
     one = "---\napiVersion: v1\nkind: Pod\nspec: {{containers: [{{image: 'ghcr.io/acme/x:{}'}}]}}\n"
     found = read({"many.yaml": "".join(one.format(count) for count in range(100_000))})
     assert (len(found.uses), rules(found)) == (100_001, set())
-    assert time.monotonic() - start < 240
+    assert time.process_time() - start < 240
 
 
 def test_conflict_markers_in_a_kustomization() -> None:
@@ -64,12 +64,12 @@ def test_a_missing_base_is_told() -> None:
 
 def test_parameters_that_multiply_stay_as_they_are_written() -> None:
     """Three hundred values for each of four names make eight thousand million references: none is made."""
-    start = time.monotonic()
+    start = time.process_time()
     params = "".join(f"    - {{name: p{n}, default: 'v{v}'}}\n" for n in range(4) for v in range(300))
     steps = "  steps: [{image: 'ghcr.io/acme/x:$(params.p0)$(params.p1)$(params.p2)$(params.p3)'}]\n"
     found = read({"t.yaml": f"{TASK}  params:\n{params}{steps}"})
     assert rules(found) == {"templated-reference"}
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize("value", ["$(params.a)", "x$(params.b)", "$(params.b)$(params.b)"])
@@ -97,7 +97,7 @@ def test_parameters_in_a_circle_end(value: str) -> None:
     ids=range(11),
 )
 def test_no_line_takes_long(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     arguments(text)
     list(values(text))
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5

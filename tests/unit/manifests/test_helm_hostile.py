@@ -71,7 +71,7 @@ def test_values_that_unfold_without_end_are_refused(where: str) -> None:
     found = rendered(files, "helm")
     said = whys(found)
     assert "more than" in said or "cannot be read" in said or "excessive aliasing" in said
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize("values", ["image: [", "- a", "text"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from auditor.limits import DEFAULT
 from auditor.manifests.render import sandbox
 from auditor.manifests.render.sandbox import Failed, Interrupted, Patience, run
+from tests.support.waiting import until
 
 PYTHON = sys.executable
 QUICK = replace(DEFAULT, render_seconds=1.0)
@@ -41,13 +43,19 @@ def test_a_program_that_is_not_there_is_no_crash(tmp_path: Path) -> None:
 
 
 def test_time_ends_the_program_and_all_that_it_started(tmp_path: Path) -> None:
-    marker = tmp_path / "late"
+    started = tmp_path / "started"
     start = time.monotonic()
     with pytest.raises(Failed, match="not done after 1 seconds"):
-        run(["/bin/sh", "-c", f"(/bin/sleep 2; echo > {marker}) & /bin/sleep 60"], tmp_path, QUICK)
-    assert time.monotonic() - start < 5
-    time.sleep(2.5)
-    assert not marker.exists()
+        run(["/bin/sh", "-c", f"/bin/sleep 60 & echo $! > {started}; /bin/sleep 60"], tmp_path, QUICK)
+    assert time.monotonic() - start < 45
+    until(lambda: has_ended(int(started.read_text())))
+    assert time.monotonic() - start < 50, "it did not end by itself"
+
+
+def has_ended(pid: int) -> bool:
+    """Whether nobody runs under this number any more; a zombie does not."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return done.stdout.strip()[:1] in {"", "Z"}
 
 
 def test_a_program_that_closes_its_output_and_stays_is_ended(tmp_path: Path) -> None:
@@ -57,9 +65,9 @@ def test_a_program_that_closes_its_output_and_stays_is_ended(tmp_path: Path) -> 
 
 def test_what_is_left_of_a_run_bounds_it_too_and_that_is_noted(tmp_path: Path) -> None:
     patience = Patience(time.monotonic() + 0.5)
-    with pytest.raises(Failed, match=r"not done after 0\.5 seconds"):
+    with pytest.raises(Failed, match=r"not done after 0(\.\d)? seconds") as caught:
         run(["/bin/sleep", "60"], tmp_path, DEFAULT, patience)
-    assert patience.late == ["not done after 0.5 seconds"]
+    assert patience.late == [str(caught.value)]
     assert patience.left(DEFAULT) == 0
 
 
@@ -69,7 +77,7 @@ def test_a_run_that_must_end_waits_for_none(tmp_path: Path, script: str) -> None
     patience = Patience(over=lambda: time.monotonic() > start + 0.5)
     with pytest.raises(Interrupted, match="when the run had to end"):
         run(["/bin/sh", "-c", script], tmp_path, DEFAULT, patience)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 45
     assert not patience.late, "nothing is said of it"
 
 

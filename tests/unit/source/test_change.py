@@ -6,7 +6,7 @@ import pytest
 
 from auditor.errors import AuditorError, SourceError, UsageError
 from auditor.source.change import open_change
-from tests.support.repositories import commit, git, new, write
+from tests.support.repositories import branch, commit, git, new, write
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def folder(tmp_path: Path) -> Path:
     """Base and head have parted; both have changed `shared`, and base has tightened its rules."""
     folder = new(tmp_path / "r")
     commit(folder, {"auditor.yaml": "old rules", "apps/web/a": "1", "other/b": "1"})
-    git(folder, "checkout", "--quiet", "-b", "change")
+    branch(folder, "change")
     commit(folder, {"apps/web/a": "2"})
     git(folder, "checkout", "--quiet", "main")
     commit(folder, {"auditor.yaml": "new rules", "other/b": "2"})

@@ -55,4 +55,4 @@ def test_a_drip_ends_with_the_time(tmp_path: Path) -> None:
     started = time.monotonic()
     with HostileGit("drip") as server, pytest.raises(SourceError, match="no end after 2 seconds"):
         again(tmp_path, limits=limits).open(server.url)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60

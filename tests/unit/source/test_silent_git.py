@@ -20,7 +20,7 @@ from auditor.source.silence import Silence
 from auditor.source.tree import Unreadable, sweep
 from tests.support import repositories
 
-SHORT = replace(DEFAULT, git_seconds=1.0)
+SHORT = replace(DEFAULT, git_seconds=2.0)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_repository_that_cannot_be_opened_is_told_in_time(folder: Path, place:
     with pytest.raises(SourceError, match="git was waited for in vain") as caught:
         open_change(folder, None, "HEAD", SHORT).close()
     assert caught.value.help
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 45
 
 
 def test_files_that_cannot_be_read_are_waited_for_together_and_the_others_are_read(folder: Path) -> None:
@@ -63,7 +63,7 @@ def test_files_that_cannot_be_read_are_waited_for_together_and_the_others_are_re
             with pytest.raises(Unreadable):
                 tree.read(path)
         assert (before, repository.lost) == (False, True), "another time it may be there"
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 30
 
 
 def test_a_sweep_over_pipes_waits_a_few_times_and_not_for_each(folder: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_sweep_over_pipes_waits_a_few_times_and_not_for_each(folder: Path) -> 
         assert repository.lost
     assert {contents[f"f{number:03}"] for number in range(20)} <= found
     assert not {contents[f"f{number:03}"] for number in range(20, 40)} & found
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 36, "each in its turn, they would take forty"
 
 
 def test_a_file_that_is_too_large_is_so_every_time(folder: Path) -> None:
@@ -98,8 +98,8 @@ def test_what_is_peeked_at_is_not_waited_for(folder: Path, place: str) -> None:
 def test_each_wait_has_its_own_end() -> None:
     silence, ended, quick = Silence(), threading.Event(), threading.Event()
     with silence.bounded(60, quick.set), silence.bounded(0.2, ended.set):
-        assert ended.wait(10)
-    with silence.bounded(0.3, quick.set):
+        assert ended.wait(60)
+    with silence.bounded(1.0, quick.set):
         pass
-    time.sleep(1.2)
+    time.sleep(1.8)
     assert not quick.is_set(), "what was done in time is left alone"
