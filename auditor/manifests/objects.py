@@ -33,6 +33,8 @@ class Object:
     earlier: tuple[tuple[str, str], ...] = ()
     holder: Mapping | None = field(default=None, compare=False)
     """The OpenShift template around it, whose parameters it names."""
+    marks: tuple[tuple[str, Mapping], ...] = field(default=(), compare=False)
+    """`labels` and `annotations` that kustomizations add to it, in order."""
 
     @property
     def group(self) -> str:
@@ -52,12 +54,19 @@ class Object:
     @property
     def labels(self) -> dict[str, str]:
         """Its labels."""
-        return texts(self.node.mapping("metadata").mapping("labels"))
+        return self._marks("labels")
 
     @property
     def annotations(self) -> dict[str, str]:
         """Its short annotations."""
-        return texts(self.node.mapping("metadata").mapping("annotations"))
+        return self._marks("annotations")
+
+    def _marks(self, key: str) -> dict[str, str]:
+        found = texts(self.node.mapping("metadata").mapping(key))
+        for name, added in self.marks:
+            if name == key:
+                found |= texts(added)
+        return found
 
     def with_node(self, node: Mapping) -> Object:
         """The same object after a patch: what the patch changed of its names is read anew, the old ones remembered."""
@@ -73,6 +82,10 @@ class Object:
         if (name, namespace) == (self.name, self.namespace):
             return self
         return replace(self, name=name, namespace=namespace, earlier=(*self.earlier, (self.name, self.namespace)))
+
+    def marked(self, key: str, added: Mapping) -> Object:
+        """The same object with more `labels` or `annotations`."""
+        return replace(self, marks=(*self.marks, (key, added)))
 
     def workload(self) -> Workload | None:
         """How reports name it."""

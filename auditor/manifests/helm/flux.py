@@ -144,7 +144,7 @@ class PostRenderer(Struct, frozen=True):
         for entry in (one for key in keys for one in settings.items(key)):
             target = entry.get("target") if isinstance(entry, Mapping) else None
             documents = list(_documents(entry))
-            for patch in patches(documents, target if isinstance(target, Mapping) else None, open_schema=False):
+            for patch in patches(documents, target if isinstance(target, Mapping) else None):
                 changed = [patch.on(one) if patch.wants(one) else one for one in objects]
                 objects = [one for one in changed if one is not None]
         return objects

@@ -12,6 +12,7 @@ from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import Patch
+from auditor.manifests.kustomize.schema import Schemas
 from auditor.manifests.kustomize.select import by_marks
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
@@ -63,6 +64,12 @@ class State(Struct):
     """Files with documents that hold no image: their objects are read when a patch or replacement looks for one."""
     partial: bool = False
     """Something was left out because it is the same in all trees of a change."""
+    schemas: Schemas | None = None
+    """By which lists of patches are merged, where a kustomization brings schemas of its own: the first that does counts."""
+    variables: list[Mapping] = field(default_factory=list)
+    """Entries of `vars`, of this kustomization and of all that it loads: they are filled in at the end."""
+    referring: list[images.FieldSpec] = field(default_factory=list)
+    """Fields in which `configurations:` fill in variables."""
 
     def missing(self, place: Place, what: str, why: str) -> None:
         """Something was not loaded."""
@@ -85,8 +92,10 @@ class State(Struct):
         Returns False for a patch with images that is for nothing.
         """
         if by_marks(patch.target):
-            self._patch_either_way(patch)
-            return True
+            self.unskip()
+            if self.incomplete:
+                self._patch_either_way(patch)
+                return True
         if not any(patch.wants(item) for item in self.objects) and extract(patch.alone(), self.reader.kinds):
             self.unskip()
             if self.incomplete and not any(patch.wants(item) for item in self.objects):
@@ -104,8 +113,7 @@ class State(Struct):
         return True
 
     def _patch_either_way(self, patch: Patch) -> None:
-        """A patch that selects by labels or annotations, which transformers add and change: with it and without it."""
-        self.unskip()
+        """A patch that selects by labels or annotations, which something unknown may add: with it and without it."""
         for item in tuple(self.objects):
             if not patch.might_want(item):
                 continue
@@ -134,6 +142,17 @@ class State(Struct):
             after.append(_unknown(alone))
         self.objects = after
         return met or self.incomplete or bool(self.fields)
+
+    def mark(self, kustomization: Kustomization) -> None:
+        """Add common labels and annotations, by which patches further up may select."""
+        labels = [kustomization.node.mapping("commonLabels")]
+        labels += [entry.mapping("pairs") for entry, _ in kustomization.entries("labels")]
+        added = [("labels", each) for each in labels] + [
+            ("annotations", kustomization.node.mapping("commonAnnotations"))
+        ]
+        for key, pairs in added:
+            if pairs.entries:
+                self.objects = [item.marked(key, pairs) for item in self.objects]
 
     def rename(self, kustomization: Kustomization) -> None:
         """Apply namespace, name prefix and suffix."""

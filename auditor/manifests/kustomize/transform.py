@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
-from auditor.manifests.kustomize.gaps import chart_gap, unrendered, without_effect
+from auditor.manifests.kustomize.gaps import unrendered, without_effect
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import patches
@@ -51,6 +51,7 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
     for entry, key_path in kustomization.entries("patches"):
         _entry(reader, kustomization, entry, key_path, state)
     state.rename(kustomization)
+    state.mark(kustomization)
     for entry, key_path in kustomization.entries("patchesJson6902"):
         _entry(reader, kustomization, entry, key_path, state)
     for entry, key_path in kustomization.entries("images", "imageTags"):
@@ -63,12 +64,17 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
 def _entry(reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State) -> None:
     target = entry.get("target")
     documents = written(reader, kustomization, entry, key_path, state)
-    _patch(documents, target if isinstance(target, Mapping) else None, kustomization, state)
+    _patch(documents, target if isinstance(target, Mapping) else None, kustomization, state, entry.mapping("options"))
 
 
-def _patch(documents: Iterable[Node], target: Mapping | None, kustomization: Kustomization, state: State) -> None:
-    open_schema = kustomization.node.get("openapi") is not None
-    for patch in patches(documents, target, open_schema=open_schema):
+def _patch(
+    documents: Iterable[Node],
+    target: Mapping | None,
+    kustomization: Kustomization,
+    state: State,
+    options: Mapping | None = None,
+) -> None:
+    for patch in patches(documents, target, options, state.schemas):
         if not state.patch(patch) and not kustomization.is_component:
             alone = patch.alone()
             why = "it has images, and nothing that the kustomization loads is its target"
@@ -128,8 +134,9 @@ def _fields(reader: Reader, kustomization: Kustomization, state: State) -> None:
         for document in in_file(reader, kustomization, item, key_path, state):
             if isinstance(document, Mapping):
                 state.fields.extend(images.field_specs(document.items("images")))
+                state.referring.extend(images.field_specs(document.items("varReference")))
                 for key, value in document.entries:
-                    if key != "images":
+                    if key not in ("images", "varReference"):
                         _watch_paths(key, value, item.place(key_path), state)
     for entry, key_path in kustomization.entries("labels"):
         fields = entry.get("fields")
@@ -167,9 +174,6 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
     act = _PLUGINS.get(kind)
     if act is not None:
         act(reader, kustomization, document, state)
-    elif kind == "HelmChartInflationGenerator":
-        state.incomplete = True
-        state.gaps.append(chart_gap(document, place))
     elif kind in _HARMLESS and document.text("apiVersion") == "builtin":
         state.incomplete = True  # names and labels are not followed: patches may be meant for what they make
         _watch_paths(kind, document.get("fieldSpecs") or Sequence(), place, state)
