@@ -136,7 +136,7 @@ class PostRenderer(Struct, frozen=True):
             for number, entry in enumerate(settings.items("images")):
                 if isinstance(entry, Mapping):
                     change = images.entry(entry, f"{path}.images[{number}]")
-                    objects = [images.apply(one, change, ()) for one in objects]
+                    objects = [images.apply(one, change, images.Fields()) for one in objects]
         return objects
 
     def _patched(self, objects: list[Object], settings: Mapping) -> list[Object]:

@@ -163,14 +163,20 @@ def field_specs(items: list[Node]) -> Iterator[FieldSpec]:
             yield FieldSpec(path, item.text("group"), item.text("version"), item.text("kind"))
 
 
-def apply(item: Object, change: Entry, fields: tuple[FieldSpec, ...]) -> Object:
+class Fields(Struct, frozen=True):
+    """Fields that hold images besides containers. `own`: also those that kustomize names itself (not for a transformer)."""
+
+    added: tuple[FieldSpec, ...] = ()
+    own: bool = True
+
+
+def apply(item: Object, change: Entry, fields: Fields) -> Object:
     """The object after one entry."""
     if item.kind == "CustomResourceDefinition":
         return item
     node: Node = _everywhere(item.node, change)
-    specs = [spec.path for spec in fields if spec.covers(item)]
-    twice = _CONTAINERS if change.suffixes else ()
-    for path in (*twice, *_VOLUMES, *specs):
+    own = (*(_CONTAINERS if change.suffixes else ()), *_VOLUMES) if fields.own else ()
+    for path in (*own, *(spec.path for spec in fields.added if spec.covers(item))):
         node = _at(node, path, change)
     return item if node is item.node or not isinstance(node, Mapping) else dataclasses.replace(item, node=node)
 

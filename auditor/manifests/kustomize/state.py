@@ -129,13 +129,15 @@ class State(Struct):
             self.objects.extend(item for item in fresh if (item.file, item.line, item.prefix) not in known)
         self.skipped = []
 
-    def rewrite(self, change: images.Entry) -> bool:
+    def rewrite(self, change: images.Entry, fields: images.Fields | None = None) -> bool:
         """Apply an images entry. One that meets nothing while something is missing is kept by itself.
+
+        `fields`: where images are, if that is not what the kustomizations say.
 
         Returns False for an entry that is surely for nothing.
         """
-        fields = tuple(self.fields)
-        after = [images.apply(item, change, fields) for item in self.objects]
+        where = fields or images.Fields(tuple(self.fields))
+        after = [images.apply(item, change, where) for item in self.objects]
         met = any(new is not old for new, old in zip(after, self.objects, strict=True))
         alone = change.alone() if self.incomplete and not met else None
         if alone is not None:
@@ -143,21 +145,13 @@ class State(Struct):
         self.objects = after
         return met or self.incomplete or bool(self.fields)
 
-    def mark(self, kustomization: Kustomization) -> None:
-        """Add common labels and annotations, by which patches further up may select."""
-        labels = [kustomization.node.mapping("commonLabels")]
-        labels += [entry.mapping("pairs") for entry, _ in kustomization.entries("labels")]
-        added = [("labels", each) for each in labels] + [
-            ("annotations", kustomization.node.mapping("commonAnnotations"))
-        ]
-        for key, pairs in added:
-            if pairs.entries:
-                self.objects = [item.marked(key, pairs) for item in self.objects]
+    def mark(self, key: str, added: Mapping) -> None:
+        """Add common `labels` or `annotations`, by which patches may select."""
+        if added.entries:
+            self.objects = [item.marked(key, added) for item in self.objects]
 
-    def rename(self, kustomization: Kustomization) -> None:
+    def rename(self, namespace: str, prefix: str, suffix: str) -> None:
         """Apply namespace, name prefix and suffix."""
-        namespace = kustomization.node.text("namespace")
-        prefix, suffix = kustomization.node.text("namePrefix"), kustomization.node.text("nameSuffix")
         if namespace or prefix or suffix:
             self.objects = [_renamed(item, namespace, prefix, suffix) for item in self.objects]
 

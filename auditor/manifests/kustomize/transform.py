@@ -50,8 +50,7 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
         _patch(either(reader, kustomization, item, key_path, state), None, kustomization, state)
     for entry, key_path in kustomization.entries("patches"):
         _entry(reader, kustomization, entry, key_path, state)
-    state.rename(kustomization)
-    state.mark(kustomization)
+    _names(kustomization, state)
     for entry, key_path in kustomization.entries("patchesJson6902"):
         _entry(reader, kustomization, entry, key_path, state)
     for entry, key_path in kustomization.entries("images", "imageTags"):
@@ -59,6 +58,16 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
     for entry, key_path in kustomization.entries("replacements"):
         for replacement in _replacements(reader, kustomization, entry, key_path, state):
             _replace(reader, kustomization, replacement, state)
+
+
+def _names(kustomization: Kustomization, state: State) -> None:
+    """Namespace, name prefix and suffix, then labels and annotations."""
+    node = kustomization.node
+    state.rename(node.text("namespace"), node.text("namePrefix"), node.text("nameSuffix"))
+    state.mark("labels", node.mapping("commonLabels"))
+    for entry, _ in kustomization.entries("labels"):
+        state.mark("labels", entry.mapping("pairs"))
+    state.mark("annotations", node.mapping("commonAnnotations"))
 
 
 def _entry(reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State) -> None:
@@ -175,7 +184,7 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
     if act is not None:
         act(reader, kustomization, document, state)
     elif kind in _HARMLESS and document.text("apiVersion") == "builtin":
-        state.incomplete = True  # names and labels are not followed: patches may be meant for what they make
+        _name(document, state)
         _watch_paths(kind, document.get("fieldSpecs") or Sequence(), place, state)
     else:
         state.incomplete = True
@@ -183,9 +192,17 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
         state.gaps.append(unrendered(place, "kustomize plugin", why))
 
 
+def _name(document: Mapping, state: State) -> None:
+    """What a transformer does to names, labels and annotations: patches may select by them."""
+    namespace = document.mapping("metadata").text("namespace") if document.text("kind").startswith("Namespace") else ""
+    state.rename(namespace, document.text("prefix"), document.text("suffix"))
+    for key in ("labels", "annotations"):
+        state.mark(key, document.mapping(key))
+
+
 def _image_tag(_reader: Reader, _kustomization: Kustomization, document: Mapping, state: State) -> None:
-    state.fields.extend(images.field_specs(document.items("fieldSpecs")))
-    state.rewrite(images.entry(document.mapping("imageTag"), "imageTag"))
+    fields = tuple(images.field_specs(document.items("fieldSpecs")))
+    state.rewrite(images.entry(document.mapping("imageTag"), "imageTag"), images.Fields(fields, own=False))
 
 
 def _patch_object(reader: Reader, kustomization: Kustomization, document: Mapping, state: State) -> None:
