@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from auditor.manifests.nodes import Mapping, Node, Scalar, texts
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
 from auditor.model.use import Workload
 
 _LEGACY_TEMPLATE: Final = ("v1", "template.openshift.io/v1")
@@ -116,11 +116,14 @@ def _said(node: Mapping, key: str) -> str:
 
 
 def objects(node: Node, file: str, prefix: str = "", depth: int = 0, holder: Mapping | None = None) -> Iterator[Object]:
-    """The objects of one document, lists and OpenShift `Template` opened.
+    """The objects of one document, lists and OpenShift `Template` opened; of a document that is a list its elements.
 
     Whatever holds objects under `items` is a list to kubectl, Flux and Argo CD; kustomize goes by the kind, and applies the
     holder: both are yielded where they disagree.
     """
+    if isinstance(node, Sequence) and not depth:
+        for index, item in enumerate(node.items):
+            yield from objects(item, file, f"{prefix}[{index}].", depth + 1)
     if not isinstance(node, Mapping):
         return
     found = replace(identify(node, file, node.line, prefix), holder=holder)

@@ -131,7 +131,7 @@ def again(reader: Reader, item: Object) -> Node | None:
     if item.file not in reader.files:
         return None
     for document in reader.documents(item.file):
-        for found in objects(document, item.file) if isinstance(document, Mapping) else ():
+        for found in objects(document, item.file) if isinstance(document, Mapping | Sequence) else ():
             if (found.line, found.prefix) == (item.line, item.prefix):
                 return found.node
     return None
