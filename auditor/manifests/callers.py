@@ -17,9 +17,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
+from auditor.manifests.kustomize.transform import again
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
 from auditor.manifests.objects import Object
-from auditor.manifests.kustomize.transform import again
 from auditor.manifests.parameters import (
     BY_GROUP,
     KRO,

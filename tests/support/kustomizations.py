@@ -142,7 +142,12 @@ class Trees:
     def _merge(self, item: dict[str, Any], name: str) -> dict[str, Any]:
         kind = item["kind"]
         metadata = {"name": name, **{k: v for k, v in item["metadata"].items() if k == "namespace"}}
-        patch = {"apiVersion": item["apiVersion"], "kind": kind, "metadata": metadata, "spec": self._spec(kind, least=0)}
+        patch = {
+            "apiVersion": item["apiVersion"],
+            "kind": kind,
+            "metadata": metadata,
+            "spec": self._spec(kind, least=0),
+        }
         pod: Any = patch["spec"]
         for step in self._path(kind).split("/")[2:]:
             pod = pod[step]
@@ -197,7 +202,11 @@ class Trees:
         said: dict[str, Any] = {"kind": "ConfigMap", "name": "settings", "fieldPath": "data.image"}
         if not from_settings:
             inside = self._path(source["kind"]).strip("/").replace("/", ".")
-            said = {"kind": source["kind"], "name": source["metadata"]["name"], "fieldPath": f"{inside}.containers.0.image"}
+            said = {
+                "kind": source["kind"],
+                "name": source["metadata"]["name"],
+                "fieldPath": f"{inside}.containers.0.image",
+            }
         elif self._some(0.3):
             said["options"] = {"delimiter": ":", "index": 1}
         return {"source": said, "targets": [chosen]}

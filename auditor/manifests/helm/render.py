@@ -109,7 +109,7 @@ class Helm(Struct):
         files, settings = self._settings(chart, len(marks))
         tracer = Tracer(self.reader, chart, [*marks, *settings], _defaults(below, values))
         effective = merged([below, values], final=True)
-        again = list(self._again(chart, release, (values, effective), marks, files, _shape(plain)))
+        again = list(self._again(chart, release, (values, effective), (marks, files), _shape(plain)))
         return tracer.place(plain, again)
 
     def _again(
@@ -117,8 +117,7 @@ class Helm(Struct):
         chart: Chart,
         release: Release,
         values: tuple[Mapping, Mapping],
-        marks: list[Scalar],
-        files: dict[str, bytes],
+        marked: tuple[list[Scalar], dict[str, bytes]],
         shape: Counter[tuple[str, str]],
     ) -> Iterator[list[Object]]:
         """The output with marks: of all values at once, or, where the chart refuses that, of halves of them.
@@ -127,17 +126,18 @@ class Helm(Struct):
 
         Files that templates read are marked in a run of their own: a value may be the name of one.
         """
+        marks, files = marked
         number = {id(scalar): index for index, scalar in enumerate(marks)}
         nothing: dict[str, bytes] = {}
         waiting = [(marks, nothing), *((([], files),) if files else ())]
         for _ in range(_TRIES):
             if not waiting:
                 return
-            some, marked = waiting.pop(0)
+            some, instead = waiting.pop(0)
             chosen = {id(scalar): number[id(scalar)] for scalar in some}
             made: list[Object] | None = None
             try:
-                with self.stage.swapped(marked):
+                with self.stage.swapped(instead):
                     made = self._run(chart, release, values[0], pruned(values[1], chosen), chosen)
             except Failed:
                 pass  # told by the run without marks, if it has nothing to do with these

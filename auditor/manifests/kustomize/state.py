@@ -10,7 +10,6 @@ from auditor.manifests.extract import extract
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered
-from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import Patch
 from auditor.manifests.kustomize.schema import Schemas
 from auditor.manifests.kustomize.select import by_marks
