@@ -3,7 +3,7 @@
 A definition gets each value that any object of the tree gives it by name. What hands on what it got itself is followed.
 Sources: tekton.dev/docs/pipelines (`taskRef`, `pipelineRef`, `ref` of a step, each beside `params`), Argo Workflows
 (`workflowTemplateRef`, `templateRef`, each beside `arguments.parameters`), flux-operator (`defaultValues` of what a ResourceSet
-names in `inputsFrom`, by name or by labels).
+names in `inputsFrom`, by name or by labels), kro (objects of the kind that a ResourceGraphDefinition defines).
 """
 
 from __future__ import annotations
@@ -17,18 +17,34 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
+from auditor.manifests.kustomize.transform import again
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
 from auditor.manifests.objects import Object
-from auditor.manifests.parameters import BY_GROUP, MOST, NESTED, Parameters, filled, index, inputs, names, parameters
+from auditor.manifests.parameters import (
+    BY_GROUP,
+    KRO,
+    MOST,
+    NESTED,
+    Parameters,
+    fields,
+    filled,
+    index,
+    inputs,
+    names,
+    parameters,
+)
 from auditor.model.use import Use, Via
 from auditor.source.tree import EntryKind
 
 _REFERENCES: Final = ("taskRef", "pipelineRef", "ref", "workflowTemplateRef", "templateRef")
 _PROVIDER: Final = "ResourceSetInputProvider"
+_DEFINITION: Final = "ResourceGraphDefinition"
 
 
 def calls(item: Object) -> bool:
     """Whether the object hands parameters to another one."""
+    if item.group == KRO:
+        return item.kind != _DEFINITION
     return item.group in BY_GROUP and (item.kind == _PROVIDER or next(_calls(item.node), None) is not None)
 
 
@@ -54,6 +70,9 @@ class Callers(Struct):
     given: dict[str, list[tuple[Object, Parameters]]] = field(default_factory=dict)
     _sets: list[Object] = field(default_factory=list)
     _providers: list[Object] = field(default_factory=list)
+    _definitions: dict[str, list[Object]] = field(default_factory=dict)
+    """Of kro, by the kind that they define."""
+    _instances: list[Object] = field(default_factory=list)
 
     @classmethod
     def of(cls, reader: Reader) -> Callers:
@@ -70,6 +89,14 @@ class Callers(Struct):
                 found._add(item)
         for item in found._sets:
             found._provide(item)
+        for item in found._instances:
+            whole = again(reader, item)
+            values = {
+                name: (value,)
+                for name, value in fields((whole if isinstance(whole, Mapping) else item.node).mapping("spec"))
+            }
+            for definition in found._definitions.get(item.kind, ()):
+                found.given.setdefault(definition.name, []).append((item, values))
         return found
 
     def _add(self, item: Object) -> None:
@@ -77,6 +104,10 @@ class Callers(Struct):
             self._sets.append(item)
         elif item.kind == _PROVIDER:
             self._providers.append(item)
+        elif item.kind == _DEFINITION:
+            self._definitions.setdefault(item.node.mapping("spec").mapping("schema").text("kind"), []).append(item)
+        elif item.group == KRO:
+            self._instances.append(item)
         for name, values in _calls(item.node) if item.group in BY_GROUP else ():
             self.given.setdefault(name, []).append((item, values))
 

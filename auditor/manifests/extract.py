@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.defaults import Default, tagged
+from auditor.manifests.joined import joined
 from auditor.manifests.kinds import Kinds, Path
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
@@ -53,6 +54,8 @@ def extract(found: Object, kinds: Kinds) -> list[Found]:
         for path, sort in entry.paths:
             walk.table(found.node, path, (), sort, entry.tag)
     walk.mapping(found.node, (), None)
+    for values, trail in joined(found):
+        walk.join(values, trail)
     for entry in entries:
         for default in entry.defaults:
             walk.default(found.node, default)
@@ -135,6 +138,16 @@ class _Walk(Struct):
         key = ("url",) if edit is url else ("ref", "digest") if digest else ("ref", "tag")
         path = self.prefix + written((*trail, *key))
         self.found.append(Found(text, edit, path, None, Confidence.HIGH, Sort.ARTIFACT))
+
+    def join(self, values: Mapping, trail: Trail) -> None:
+        """Values as a chart gets them instead of as they are written: what one overrides of another is gone. `trail`: their place."""
+        whole = _Walk(f"{self.prefix}{written(trail)}.")
+        whole.mapping(values, (), None)
+        made = {one.text for one in whole.found}
+        said = {one.text for one in self.found}
+        places = tuple(f"{self.prefix}{written(trail)}.{key}" for key in ("valuesObject", "values"))
+        self.found = [one for one in self.found if one.text in made or not one.path.startswith(places)]
+        self.found += [one for one in whole.found if one.text not in said]
 
     # ── everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
 

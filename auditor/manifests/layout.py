@@ -130,10 +130,11 @@ class _Charts(Struct):
         parts = path.split("/")
         for count in range(len(parts)):
             directory = "/".join(parts[:count]) or "."
-            if directory in self.charts:
-                rest = parts[count:]
-                first = rest[0].lower()
-                return (len(rest) > 1 and rest[0] in _CHART_PARTS) or (
-                    len(rest) == 1 and first.startswith(("values", "chart."))
-                )
+            if directory in self.charts and self._is_part(parts[count:]):
+                return True
         return False
+
+    def _is_part(self, rest: list[str]) -> bool:
+        if len(rest) > 1:
+            return rest[0] in _CHART_PARTS
+        return rest[0].lower().startswith(("values", "chart."))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from auditor.manifests.nodes import Mapping, Node, Scalar, texts
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
 from auditor.model.use import Workload
 
 _LEGACY_TEMPLATE: Final = ("v1", "template.openshift.io/v1")
@@ -35,6 +35,8 @@ class Object:
     earlier: tuple[tuple[str, str], ...] = ()
     holder: Mapping | None = field(default=None, compare=False)
     """The OpenShift template around it, whose parameters it names."""
+    marks: tuple[tuple[str, Mapping], ...] = field(default=(), compare=False)
+    """`labels` and `annotations` that kustomizations add to it, in order."""
 
     @property
     def group(self) -> str:
@@ -54,12 +56,19 @@ class Object:
     @property
     def labels(self) -> dict[str, str]:
         """Its labels."""
-        return texts(self.node.mapping("metadata").mapping("labels"))
+        return self._marks("labels")
 
     @property
     def annotations(self) -> dict[str, str]:
         """Its short annotations."""
-        return texts(self.node.mapping("metadata").mapping("annotations"))
+        return self._marks("annotations")
+
+    def _marks(self, key: str) -> dict[str, str]:
+        found = texts(self.node.mapping("metadata").mapping(key))
+        for name, added in self.marks:
+            if name == key:
+                found |= texts(added)
+        return found
 
     def with_node(self, node: Mapping) -> Object:
         """The same object after a patch: what the patch changed of its names is read anew, the old ones remembered."""
@@ -75,6 +84,10 @@ class Object:
         if (name, namespace) == (self.name, self.namespace):
             return self
         return replace(self, name=name, namespace=namespace, earlier=(*self.earlier, (self.name, self.namespace)))
+
+    def marked(self, key: str, added: Mapping) -> Object:
+        """The same object with more `labels` or `annotations`."""
+        return replace(self, marks=(*self.marks, (key, added)))
 
     def workload(self) -> Workload | None:
         """How reports name it."""
@@ -105,11 +118,14 @@ def _said(node: Mapping, key: str) -> str:
 
 
 def objects(node: Node, file: str, prefix: str = "", depth: int = 0, holder: Mapping | None = None) -> Iterator[Object]:
-    """The objects of one document, lists and OpenShift `Template` opened.
+    """The objects of one document, lists and OpenShift `Template` opened; of a document that is a list its elements.
 
     Whatever holds objects under `items` is a list to kubectl, Flux and Argo CD; kustomize goes by the kind, and applies the
     holder: both are yielded where they disagree.
     """
+    if isinstance(node, Sequence) and not depth:
+        for index, item in enumerate(node.items):
+            yield from objects(item, file, f"{prefix}[{index}].", depth + 1)
     if not isinstance(node, Mapping):
         return
     found = replace(identify(node, file, node.line, prefix), holder=holder)

@@ -2,7 +2,9 @@
 
 Defaults count, and so do the values that the same object hands on (`params`, `arguments.parameters`): all that are written
 down, since nothing says which run takes which. What comes from outside of the object stays as it is written.
-Sources: tekton.dev/docs/pipelines/variables, argo-workflows.readthedocs.io/en/latest/variables, the `Template` of OpenShift.
+A ResourceGraphDefinition of kro gives defaults in the schema of the kind that it defines: `image: string | default="acme/web:1"`.
+Sources: tekton.dev/docs/pipelines/variables, argo-workflows.readthedocs.io/en/latest/variables, the `Template` of OpenShift,
+kro.run/docs (SimpleSchema).
 """
 
 from __future__ import annotations
@@ -27,11 +29,17 @@ _TEKTON: Final = re.compile(
 _ARGO: Final = re.compile(r"\{\{\s*(?:inputs|workflow)\.parameters\.(?P<name>[\w-]+)\s*\}\}")
 _OPENSHIFT: Final = re.compile(r"\$\{\{(?P<quoted>\w+)\}\}|\$\{(?P<name>\w+)\}")
 _RESOURCE_SET: Final = re.compile(r"<<-?\s*inputs\.(?P<name>\w+(?:\.\w+)?)(?P<quoted>)(?:\s*\|\s*quote)?\s*-?>>")
+_KRO: Final = re.compile(r"\$\{\s*schema\.spec\.(?P<name>\w+(?:\.\w+)*)(?P<quoted>)\s*\}")
+_DEFAULT: Final = re.compile(
+    r"""\|(?:[^|]*\s)?default=(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s|"']+))"""
+)
+KRO: Final = "kro.run"
 BY_GROUP: Final[Values[str, re.Pattern[str]]] = {
     "tekton.dev": _TEKTON,
     "triggers.tekton.dev": _TEKTON,
     "argoproj.io": _ARGO,
     "fluxcd.controlplane.io": _RESOURCE_SET,
+    KRO: _KRO,
 }
 _LISTS: Final = frozenset({"params", "parameters"})
 MOST: Final = 32
@@ -59,6 +67,8 @@ def fill(
 def parameters(node: Node) -> Parameters:
     """Every parameter of an object by name."""
     found: dict[str, list[Scalar]] = {}
+    if isinstance(node, Mapping) and (schema := node.mapping("spec").mapping("schema").mapping("spec")).entries:
+        found |= {name: [value] for name, value in _defaults(schema)}
     for items in _lists(node):
         for name, values in index(items).items():
             found.setdefault(name, []).extend(values)
@@ -76,6 +86,22 @@ def _lists(node: Node) -> Iterator[list[Node]]:
             elif key == "inputs" and isinstance(value, Sequence):
                 yield [one for each in value.items if isinstance(each, Mapping) for one in _inputs(each)]
             yield from _lists(value)
+
+
+def _defaults(schema: Mapping) -> Iterator[tuple[str, Scalar]]:
+    for name, said in fields(schema):
+        match = _DEFAULT.search(said.text)
+        if match is not None:
+            yield name, replace(said, text=match["double"] or match["single"] or match["bare"] or "")
+
+
+def fields(node: Mapping, above: str = "") -> Iterator[tuple[str, Scalar]]:
+    """Every text below by its dotted name; lists are left out."""
+    for key, value in node.entries:
+        if isinstance(value, Mapping):
+            yield from fields(value, f"{above}{key}.")
+        elif isinstance(value, Scalar) and not value.null:
+            yield f"{above}{key}", value
 
 
 def inputs(values: Mapping) -> Parameters:

@@ -46,6 +46,7 @@ WHOLE: Final = frozenset(
             "App",
         ),
         *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
+        "ResourceGraphDefinition",
     }
 )
 """Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
@@ -87,6 +88,8 @@ class Pruner(Struct):
                 return self._object(raw)
             if isinstance(raw, RawScalar):
                 return None
+            if not self.depth and all(isinstance(item, RawMapping) for item in raw.value):
+                return Sequence([self._item(item) for item in raw.value])
             node, kept = self._prune(raw)
             return node if kept else None
         finally:

@@ -16,6 +16,8 @@ _TALHELPER: Final = ("talhelper.talos.dev/v1", "Config")
 _TALHELPER_KEYS: Final = frozenset({"clusterName", "endpoint", "nodes"})
 _OMNI: Final = "omni.siderolabs.com/v1"
 _OMNI_KINDS: Final = frozenset({"Cluster", "ControlPlane", "Workers", "Machine", "ConfigPatch"})
+_OPERATION: Final = frozenset({"op", "path"})
+"""Of a JSON patch (RFC 6902), which `talosctl` takes as well; what it is for is told by its path."""
 _TOP: Final = frozenset({"version", "debug", "persist", "machine", "cluster"})
 """Everything that a machine config may say at its top."""
 _PARTS: Final = {
@@ -53,6 +55,8 @@ def identity(named: Values[str, RawNode]) -> tuple[str, str] | None:
     if "kind" in named:
         kind = text_of(named["kind"])
         return (_OMNI, kind) if kind in _OMNI_KINDS and "metadata" not in named else None
+    if named.keys() >= _OPERATION and text_of(named["path"]).startswith(tuple(f"/{part}/" for part in _PARTS)):
+        return _MACHINE_CONFIG
     if named.keys() >= _TALHELPER_KEYS:
         return _TALHELPER
     if named.keys() <= _TOP and any(_has(named.get(part), known) for part, known in _PARTS.items()):

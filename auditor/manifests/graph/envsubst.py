@@ -16,12 +16,16 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from auditor.config.names import InvalidPattern, compile_regex
+
 Values: TypeAlias = Callable[[str], str | None]
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SLICE: Final = re.compile(r":\s*(\d+)(?::(\d+))?")
 _MOST: Final = 1024 * 1024
 """Characters of a text after its variables are filled in: a manifest of Kubernetes has no more."""
+_TRIMMED: Final = 256
+"""Characters of a value that a pattern cuts: names and versions are shorter."""
 _NESTED: Final = 8
 """Defaults inside of defaults: one level is real."""
 
@@ -115,16 +119,39 @@ def _changed(value: str, rest: str) -> str | None:
     if (match := _SLICE.fullmatch(rest)) is not None:
         begin = int(match[1])
         return value[begin : begin + int(match[2])] if match[2] else value[begin:]
+    if rest[:1] in ("#", "%"):
+        return _trimmed(value, rest)
     if "*" in rest or "?" in rest or "[" in rest:
         return None
     if rest.startswith("//"):
         old, _, new = rest[2:].partition("/")
         return value.replace(old, new)
-    if rest.startswith("#"):
-        return value.removeprefix(rest.lstrip("#"))
-    if rest.startswith("%"):
-        return value.removesuffix(rest.lstrip("%"))
-    if rest.startswith("/") and rest[1:2] not in ("#", "%"):
-        old, _, new = rest[1:].partition("/")
+    if rest.startswith("/"):
+        where = rest[1:2] if rest[1:2] in ("#", "%") else ""
+        old, _, new = rest[1 + len(where) :].partition("/")
+        if where == "#":
+            return new + value[len(old) :] if value.startswith(old) else value
+        if where == "%":
+            return value[: len(value) - len(old)] + new if value.endswith(old) else value
         return value.replace(old, new, 1)
     return None
+
+
+def _trimmed(value: str, rest: str) -> str | None:
+    """The value without the shortest (`#`, `%`) or longest (`##`, `%%`) match at its start or end; None: nobody can tell.
+
+    Whether a star crosses a slash the implementations do not agree on.
+    """
+    mark = rest[:2] if rest[:1] * 2 == rest[:2] else rest[:1]
+    pattern = rest[len(mark) :]
+    if "[" in pattern or "\\" in pattern or ("*" in pattern and "/" in value) or len(value) > _TRIMMED:
+        return None
+    made = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    try:
+        matches = compile_regex(made).fullmatch
+    except InvalidPattern:
+        return None
+    counts = range(1, len(value) + 1) if len(mark) == 1 else range(len(value), 0, -1)
+    if mark[0] == "#":
+        return next((value[count:] for count in counts if matches(value[:count])), value)
+    return next((value[:-count] for count in counts if matches(value[-count:])), value)

@@ -105,7 +105,7 @@ class Charts(Struct):
 
     def inflated(self, kustomization: Kustomization, entry: Mapping, key_path: str) -> list[Object] | Gap:
         """The objects of an entry of `helmCharts`. Source: kustomize's HelmChartInflationGenerator."""
-        place = Place(kustomization.path, entry.line, 1, key_path)
+        place = Place(entry.file or kustomization.path, entry.line, 1, key_path)
         gap = chart_gap(entry, place)
         name = entry.text("name") or entry.text("chartName")
         directory = _home(kustomization, entry)

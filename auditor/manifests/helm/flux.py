@@ -136,7 +136,7 @@ class PostRenderer(Struct, frozen=True):
             for number, entry in enumerate(settings.items("images")):
                 if isinstance(entry, Mapping):
                     change = images.entry(entry, f"{path}.images[{number}]")
-                    objects = [images.apply(one, change, ()) for one in objects]
+                    objects = [images.apply(one, change, images.Fields()) for one in objects]
         return objects
 
     def _patched(self, objects: list[Object], settings: Mapping) -> list[Object]:
@@ -144,7 +144,7 @@ class PostRenderer(Struct, frozen=True):
         for entry in (one for key in keys for one in settings.items(key)):
             target = entry.get("target") if isinstance(entry, Mapping) else None
             documents = list(_documents(entry))
-            for patch in patches(documents, target if isinstance(target, Mapping) else None, open_schema=False):
+            for patch in patches(documents, target if isinstance(target, Mapping) else None):
                 changed = [patch.on(one) if patch.wants(one) else one for one in objects]
                 objects = [one for one in changed if one is not None]
         return objects

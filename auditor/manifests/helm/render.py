@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ from auditor.source.tree import EntryKind, Unreadable
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?", re.ASCII)
 _SETTING: Final = re.compile(
-    rb"""^(\s*(?:-\s+)?["']?[\w.-]*(?:image|tag|repo|digest|version)[\w.-]*["']?:[ \t]+["']?)([\w./:@-]+)""",
+    rb"""((?:^|[{,])\s*(?:-\s+)?["']?[\w.-]*(?:image|tag|repo|digest|version)[\w.-]*["']?:[ \t]+["']?)([\w./:@-]+)""",
     re.IGNORECASE | re.MULTILINE,
 )
 _TRIES: Final = 12
@@ -108,7 +109,7 @@ class Helm(Struct):
         files, settings = self._settings(chart, len(marks))
         tracer = Tracer(self.reader, chart, [*marks, *settings], _defaults(below, values))
         effective = merged([below, values], final=True)
-        again = list(self._again(chart, release, (values, effective), marks, files))
+        again = list(self._again(chart, release, (values, effective), (marks, files), _shape(plain)))
         return tracer.place(plain, again)
 
     def _again(
@@ -116,28 +117,35 @@ class Helm(Struct):
         chart: Chart,
         release: Release,
         values: tuple[Mapping, Mapping],
-        marks: list[Scalar],
-        files: dict[str, bytes],
+        marked: tuple[list[Scalar], dict[str, bytes]],
+        shape: Counter[tuple[str, str]],
     ) -> Iterator[list[Object]]:
         """The output with marks: of all values at once, or, where the chart refuses that, of halves of them.
 
+        So too where it makes other objects of marked values (`shape`): it may compare a version.
+
         Files that templates read are marked in a run of their own: a value may be the name of one.
         """
+        marks, files = marked
         number = {id(scalar): index for index, scalar in enumerate(marks)}
         nothing: dict[str, bytes] = {}
         waiting = [(marks, nothing), *((([], files),) if files else ())]
         for _ in range(_TRIES):
             if not waiting:
                 return
-            some, marked = waiting.pop(0)
+            some, instead = waiting.pop(0)
             chosen = {id(scalar): number[id(scalar)] for scalar in some}
+            made: list[Object] | None = None
             try:
-                with self.stage.swapped(marked):
-                    yield self._run(chart, release, values[0], pruned(values[1], chosen), chosen)
+                with self.stage.swapped(instead):
+                    made = self._run(chart, release, values[0], pruned(values[1], chosen), chosen)
             except Failed:
-                half = len(some) // 2
-                if half:
-                    waiting += [(some[:half], nothing), (some[half:], nothing)]
+                pass  # told by the run without marks, if it has nothing to do with these
+            if made is not None:
+                yield made
+            half = len(some) // 2
+            if half and (made is None or _shape(made) != shape):
+                waiting += [(some[:half], nothing), (some[half:], nothing)]
 
     def _run(
         self, chart: Chart, release: Release, values: Mapping, marked: Node | None, marks: dict[int, int]
@@ -226,6 +234,11 @@ class Helm(Struct):
             return self.reader.bytes_of(path)
         except Unreadable:
             return None
+
+
+def _shape(objects: list[Object]) -> Counter[tuple[str, str]]:
+    """How many objects of each kind each template makes."""
+    return Counter((item.file, item.kind) for item in objects)
 
 
 def _is_template(path: str) -> bool:

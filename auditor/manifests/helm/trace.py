@@ -113,7 +113,7 @@ class Tracer(Struct):
         if not numbers or text != scalar.text or any(number >= len(self.marks) for number in numbers):
             return False
         version = app_version(self._chart_of(item.file))
-        if version is not None and split(text)[1] == version.text and split(twin.text)[1] == version.text:
+        if version is not None and split(text)[1] == split(twin.text)[1] and _is_of(split(text)[1], version.text):
             _move(scalar, version, Via.CHART)
             return True
         made = self.marks[numbers[-1]]
@@ -140,17 +140,21 @@ class Tracer(Struct):
     def _search(self, scalar: Scalar, text: str, item: Object) -> None:
         """The text in the template, in the values, in the other files of the chart; else the version of the chart."""
         chart = self._chart_of(item.file)
-        for path in dict.fromkeys((item.file, *self._files(chart), *self._files(self.chart))):
-            via = Via.TEMPLATE if "/templates/" in f"/{path}" else Via.VALUES
-            if self._found(scalar, text, path, via):
-                return
+        charts = (chart, self.chart, *self.chart.all())
+        paths = dict.fromkeys((item.file, *(path for one in charts for path in self._files(one))))
+        if self._in_any(scalar, text, paths):
+            return
         name, tag, _ = split(text)
         version = app_version(chart)
-        if version is not None and tag == version.text:
+        if version is not None and _is_of(tag, version.text):
             _move(scalar, version, Via.CHART)
-        elif not self._found(scalar, name, item.file, Via.TEMPLATE):
+        elif not self._in_any(scalar, name, [item.file, *(path for path in paths if _has_values(path))]):
             place = chart.version_place
             _move(scalar, Scalar("", place.file, place.line, place.column), Via.CHART)
+
+    def _in_any(self, scalar: Scalar, text: str, paths: Iterable[str]) -> bool:
+        templates = ((path, Via.TEMPLATE if "/templates/" in f"/{path}" else Via.VALUES) for path in paths)
+        return any(self._found(scalar, text, path, via) for path, via in templates)
 
     def _found(self, scalar: Scalar, text: str, path: str, via: Via) -> bool:
         pattern = re.compile(rf"(?<![\w./:@-]){re.escape(text)}(?![\w/@-])")
@@ -190,6 +194,18 @@ class Tracer(Struct):
     def _chart_of(self, template: str) -> Chart:
         held = [chart for chart in self.chart.all() if template.startswith(f"{chart.directory}/")]
         return max(held, key=lambda chart: len(chart.directory), default=self.chart)
+
+
+def _is_of(tag: str, version: str) -> bool:
+    """Whether a tag is the version of the application, with or without its `v`, perhaps with more around it (`1.2-alpine`)."""
+    bare = version.removeprefix("v")
+    if tag in (version, bare, f"v{bare}"):
+        return bool(tag)
+    return "." in bare and re.search(rf"(?:^|[-_]v?){re.escape(bare)}(?:$|[-_])", tag.removeprefix("v")) is not None
+
+
+def _has_values(path: str) -> bool:
+    return path.rpartition("/")[2].startswith("values")
 
 
 def _move(scalar: Scalar, to: Scalar, via: Via) -> None:

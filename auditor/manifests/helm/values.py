@@ -24,6 +24,8 @@ _NAMES: Final = re.compile(r"image|tag|repo|registry|digest|sha(?:256)?$|hub$|ve
 _NEVER: Final = re.compile(r"policy|secret|enabled|apiversion|kind$", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"[a-z0-9][\w.-]*(?:/[a-z0-9][\w.-]*)+[:@][\w.:@-]*[a-zA-Z_][\w.:@-]*", re.ASCII)
 """A name with a folder and a tag that is no port: an image, whatever its key."""
+_REPOSITORY: Final = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]{1,5})?(?:/[a-z0-9][\w.-]*)+", re.ASCII)
+"""A host with a dot and a path: the template may tag it."""
 _MARK: Final = re.compile(r"-zq([0-9]{4,6})qz")
 
 
@@ -121,6 +123,8 @@ def _is_part(key: str, inside: str, text: str) -> bool:
     if _NEVER.search(key) or text.lower() in ("true", "false", "yes", "no") or "{{" in text or _MARK.search(text):
         return False
     if _NAMES.search(key) or ("image" in inside.lower() and key == "name") or located(text):
+        return True
+    if _REPOSITORY.fullmatch(text):
         return True
     return _WHOLE.fullmatch(text) is not None and is_reference(text)
 

@@ -6,15 +6,17 @@
     4. patchesJson6902
     5. images
     6. replacements
-    7. transformers, generators as objects
+    7. transformers as objects
+    8. of the whole: what is for kustomize alone is left out, variables are filled in
 
 Source: sigs.k8s.io/kustomize/api/internal/target (accumulateTarget, configureBuiltinTransformers) of v5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Paths
+from dataclasses import replace
 from typing import Final, Protocol, Self, TypeAlias
 
 from msgspec import Struct, field
@@ -22,12 +24,23 @@ from msgspec import Struct, field
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.contents import unparsable
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.kustomize.finish import finish
 from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
 from auditor.manifests.kustomize.generate import generated
-from auditor.manifests.kustomize.kustomization import Kustomization, find, is_fetched, is_remote, join, read
+from auditor.manifests.kustomize.images import FieldSpec
+from auditor.manifests.kustomize.kustomization import (
+    CHART_GENERATOR,
+    Kustomization,
+    find,
+    is_fetched,
+    is_remote,
+    join,
+    read,
+)
+from auditor.manifests.kustomize.schema import Schemas, schema_of
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.texts import either
-from auditor.manifests.kustomize.transform import plugin, transform
+from auditor.manifests.kustomize.transform import again, plugin, transform
 from auditor.manifests.nodes import Mapping, Node, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
@@ -43,10 +56,25 @@ class Built(Struct, frozen=True):
     skipped: tuple[str, ...] = ()
     partial: bool = False
     """Something was left out (`Spares`)."""
+    fields: tuple[FieldSpec, ...] = ()
+    """What `configurations:` add to the fields that hold images: it counts for whatever loads this, too."""
+    variables: tuple[Mapping, ...] = ()
+    referring: tuple[FieldSpec, ...] = ()
+    schemas: Schemas | None = None
 
 
 def _built(state: State) -> Built:
-    return Built(tuple(state.objects), tuple(state.gaps), state.incomplete, tuple(state.skipped), state.partial)
+    return Built(
+        tuple(state.objects),
+        tuple(state.gaps),
+        state.incomplete,
+        tuple(state.skipped),
+        state.partial,
+        tuple(state.fields),
+        tuple(state.variables),
+        tuple(state.referring),
+        state.schemas,
+    )
 
 
 class Spares(Protocol):
@@ -68,6 +96,8 @@ class Spares(Protocol):
 Inflate: TypeAlias = Callable[[Kustomization, Mapping, str], "list[Object] | Gap"]
 
 
+_WHOLE: Final = "\0whole"
+"""What tells what is deployed by itself from what something loads."""
 _SPARED: Final = "\0spared"
 """What tells what was built in part from what a deployer puts on top, whose identities are printable."""
 
@@ -103,17 +133,20 @@ class Builder(Struct):
         `spare`: what may be left out, the same one in all calls.
         """
         given = f"\0{self._given[0]}" if self._given else None
-        key = (directory, given if spare is None else _SPARED)
-        known = self._built.get(key) or (self._shared(key, "") if spare is None else None)
+        whole = "" if stack else _WHOLE
+        key = (directory, f"{whole}{(given or '') if spare is None else _SPARED}")
+        known = self._built.get(key) or (self._shared(key, whole) if spare is None else None)
         if known is None:
             inflated = self._inflated
             with self.reader.tracing() as seen:
                 state = State(self.reader)
                 self._run(directory, state, stack, spare)
+                if not stack:
+                    finish(state)
             known = _Known(_built(state), seen, inflates=self._inflated != inflated)
             # What is cut short because of who loads it must not serve others.
             if not any(gap.what == CYCLE for gap in known.built.gaps):
-                self._keep(key, known, "" if spare is None else None)
+                self._keep(key, known, whole if spare is None else None)
         return self._noted(known)
 
     def deployed(
@@ -138,7 +171,10 @@ class Builder(Struct):
                 path = self._path(directory, state, ())
                 own = read(self.reader, directory, path) if path is not None else None
                 before, self._given = self._given, (identity, charts) if charts.entries else None
-                self._make(on(own), state, (directory,))
+                kustomization = on(own)
+                self._make(kustomization, state, (directory,))
+                if own is not None:
+                    finish(state)
                 self._given = before
             known = _Known(_built(state), seen, inflates=self._inflated != inflated)
             self._keep(key, known, f"{identity} {where}")
@@ -181,15 +217,18 @@ class Builder(Struct):
         for problem in kustomization.problems:
             state.incomplete = True
             state.gaps.append(unparsable(Place(kustomization.path, problem.line), f"not YAML: {problem.why}"))
+        state.schemas = state.schemas or schema_of(self.reader, kustomization)
         spare = spare and spare.below(kustomization)
         for item, key_path in kustomization.names("resources", "bases"):
             self._load(kustomization, item, key_path, state, within, spare=spare)
         state.objects = generated(self.reader, kustomization, state.objects)
         self._charts(kustomization, state)
+        self._plugins("generators", kustomization, state, within)
         for item, key_path in kustomization.names("components"):
             self._component(kustomization, item, key_path, state, within)
         transform(self.reader, kustomization, state)
-        self._plugins(kustomization, state, within)
+        self._plugins("transformers", kustomization, state, within)
+        state.variables.extend(entry for entry, _ in kustomization.entries("vars"))
 
     def _path(self, directory: str, state: State, stack: tuple[str, ...]) -> str | None:
         here = Place(join(directory, "kustomization.yaml"))
@@ -249,6 +288,10 @@ class Builder(Struct):
         state.incomplete |= built.incomplete
         state.partial |= built.partial
         state.skipped.extend(built.skipped)
+        state.fields.extend(built.fields)
+        state.variables.extend(built.variables)
+        state.referring.extend(built.referring)
+        state.schemas = state.schemas or built.schemas
 
     def _component(
         self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]
@@ -267,24 +310,30 @@ class Builder(Struct):
 
     def _charts(self, kustomization: Kustomization, state: State) -> None:
         for chart, key_path in kustomization.entries("helmCharts", "helmChartInflationGenerator"):
-            self._inflated += 1
-            made = self.inflate(kustomization, self._on_terms(chart), key_path)
-            if isinstance(made, Gap):
-                state.incomplete = True
-                state.gaps.append(made)
-            else:
-                state.objects.extend(made)
+            self._chart(kustomization, chart, key_path, state)
+
+    def _chart(self, kustomization: Kustomization, chart: Mapping, key_path: str, state: State) -> None:
+        self._inflated += 1
+        made = self.inflate(kustomization, self._on_terms(chart), key_path)
+        if isinstance(made, Gap):
+            state.incomplete = True
+            state.gaps.append(made)
+        else:
+            state.objects.extend(made)
 
     def _on_terms(self, chart: Mapping) -> Mapping:
         fresh = [pair for pair in self._given[1].entries if chart.get(pair[0]) is None] if self._given else []
         return Mapping([*chart.entries, *fresh], chart.file, chart.line) if fresh else chart
 
-    def _plugins(self, kustomization: Kustomization, state: State, stack: tuple[str, ...]) -> None:
-        for key in ("generators", "transformers"):
-            for item, key_path in kustomization.names(key):
-                for document in self._plugin_documents(kustomization, item, key_path, state, stack):
-                    if isinstance(document, Mapping):
-                        plugin(self.reader, kustomization, document, item.place(key_path), state)
+    def _plugins(self, key: str, kustomization: Kustomization, state: State, stack: tuple[str, ...]) -> None:
+        for item, key_path in kustomization.names(key):
+            for document in self._plugin_documents(kustomization, item, key_path, state, stack):
+                if not isinstance(document, Mapping):
+                    continue
+                if document.text("kind") == CHART_GENERATOR:
+                    self._chart(kustomization, document, key_path, state)
+                else:
+                    plugin(self.reader, kustomization, document, item.place(key_path), state)
 
     def _plugin_documents(
         self, kustomization: Kustomization, item: Scalar, key_path: str, state: State, stack: tuple[str, ...]
@@ -300,5 +349,20 @@ class Builder(Struct):
         if is_base and directory is not None:
             built = self.build(directory, stack)
             state.gaps.extend(built.gaps)
-            return [made.node for made in built.objects]
-        return either(self.reader, kustomization, item, key_path, state)
+            return [self._whole(made) for made in (*built.objects, *self._left(built))]
+        return either(self.reader, kustomization, item, key_path, state, texts=False)
+
+    def _whole(self, made: Object) -> Node:
+        """The object complete, unless the kustomization that loads it changed it."""
+        held = self.reader.contents(made.file).objects if made.file in self.reader.files else ()
+        same = any(one.node is made.node for one in held)
+        return (again(self.reader, made) if same else None) or made.node
+
+    def _left(self, built: Built) -> Iterator[Object]:
+        """What the prefilter left out: a generator need not say anything about images."""
+        for path in built.skipped:
+            known = {(item.line, item.prefix) for item in built.objects if item.file == path}
+            for item in self.reader.contents(path, unfiltered=True).objects:
+                if (item.line, item.prefix) not in known:
+                    whole = again(self.reader, item)
+                    yield item if not isinstance(whole, Mapping) else replace(item, node=whole)

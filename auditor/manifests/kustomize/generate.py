@@ -20,6 +20,8 @@ from auditor.manifests.objects import Object, identify
 from auditor.source.tree import Unreadable
 
 _KINDS: Final = (("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret"))
+_KEPT: Final = ("apiVersion", "kind", "metadata")
+"""What a generated object keeps of the one that it is merged with, besides its data."""
 _VALUES: Final = 64 * 1024
 """Characters of one value that a replacement may copy: longer ones are files, not settings."""
 
@@ -58,7 +60,7 @@ def _placed(objects: list[Object], made: Object, behavior: str) -> list[Object]:
     kept = (
         [] if behavior == "replace" else [(k, v) for k, v in old.node.mapping("data").entries if k not in dict(fresh)]
     )
-    body = [(key, value) for key, value in old.node.entries if key != "data"]
+    body = [(key, value) for key, value in old.node.entries if key in _KEPT]
     node = Mapping([*body, ("data", Mapping([*kept, *fresh]))], old.node.file, old.node.line)
     return [*objects[:index], dataclasses.replace(old, node=node), *objects[index + 1 :]]
 

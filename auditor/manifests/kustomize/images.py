@@ -27,6 +27,12 @@ from auditor.model.use import Via
 _LISTS: Final = frozenset({"containers", "initContainers"})
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9_./:@-]*", re.ASCII)
 _SUFFIX: Final = r"(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?"
+_CONTAINERS: Final = tuple(
+    (*pod, lists, "image")
+    for pod in (("spec",), ("spec", "template", "spec"))
+    for lists in ("containers[]", "initContainers[]")
+)
+"""Named by kustomize's own configuration as well, besides being found anywhere: these are rewritten twice."""
 _VOLUMES: Final = (
     ("spec", "volumes[]", "image", "reference"),
     ("spec", "template", "spec", "volumes[]", "image", "reference"),
@@ -56,6 +62,11 @@ class Entry(Struct, frozen=True):
     digest: Scalar | None
     suffix: Scalar | None
     key_path: str
+
+    @property
+    def suffixes(self) -> bool:
+        """Whether it lengthens a tag: what is rewritten twice gets it twice."""
+        return self.suffix is not None and not (self.new_tag or self.digest)
 
     def rewrite(self, scalar: Scalar) -> Scalar:
         """The scalar as this entry leaves it."""
@@ -152,13 +163,20 @@ def field_specs(items: list[Node]) -> Iterator[FieldSpec]:
             yield FieldSpec(path, item.text("group"), item.text("version"), item.text("kind"))
 
 
-def apply(item: Object, change: Entry, fields: tuple[FieldSpec, ...]) -> Object:
+class Fields(Struct, frozen=True):
+    """Fields that hold images besides containers. `own`: also those that kustomize names itself (not for a transformer)."""
+
+    added: tuple[FieldSpec, ...] = ()
+    own: bool = True
+
+
+def apply(item: Object, change: Entry, fields: Fields) -> Object:
     """The object after one entry."""
     if item.kind == "CustomResourceDefinition":
         return item
     node: Node = _everywhere(item.node, change)
-    specs = [spec.path for spec in fields if spec.covers(item)]
-    for path in (*_VOLUMES, *specs):
+    own = (*(_CONTAINERS if change.suffixes else ()), *_VOLUMES) if fields.own else ()
+    for path in (*own, *(spec.path for spec in fields.added if spec.covers(item))):
         node = _at(node, path, change)
     return item if node is item.node or not isinstance(node, Mapping) else dataclasses.replace(item, node=node)
 

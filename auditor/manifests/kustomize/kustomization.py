@@ -17,6 +17,8 @@ from auditor.manifests.nodes import Mapping, Node, Scalar
 
 NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """Recognised names, in kustomize's own order."""
+CHART_GENERATOR: Final = "HelmChartInflationGenerator"
+"""A generator that is a chart, as an object of its own."""
 _REMOTE: Final = re.compile(
     r"[a-z+]+://|git::|[\w.-]+@[\w.-]+:|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/\S+/|\S*[?&]ref=|\S+//|\S+\.git\b"
 )

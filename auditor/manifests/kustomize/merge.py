@@ -10,44 +10,32 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from auditor.manifests.kustomize.schema import Schema
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.model.place import Place
 from auditor.model.use import Via
 
-MERGE_KEYS: Final = {
-    "containers": "name",
-    "initContainers": "name",
-    "ephemeralContainers": "name",
-    "volumes": "name",
-    "env": "name",
-    "imagePullSecrets": "name",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
-    "ports": "containerPort",
-    "hostAliases": "ip",
-}
-"""`x-kubernetes-patch-merge-key` of the fields of a pod specification."""
 _DIRECTIVES: Final = frozenset({"$patch", "$retainKeys"})
-_FIXED: Final = frozenset({"apiVersion", "kind"})
 
 
-def merge(target: Mapping, patch: Mapping, *, known: bool) -> Mapping | None:
-    """The object after the patch; None where the patch deletes it. `known`: a kind whose lists have merge keys."""
+def merge(target: Mapping, patch: Mapping, schema: Schema, *, kind: bool = False, name: bool = False) -> Mapping | None:
+    """The object after the patch; None where the patch deletes it. `kind`, `name`: whether the patch may change it."""
     if patch.text("$patch") == "delete":
         return None
-    entries = [(key, value) for key, value in patch.entries if key not in _FIXED]
-    body = Mapping([(key, _unnamed(value) if key == "metadata" else value) for key, value in entries])
-    return _mapping(target, body, known=known)
+    entries = [(key, value) for key, value in patch.entries if key != "apiVersion" and (kind or key != "kind")]
+    body = Mapping([(key, _unnamed(value, name=name) if key == "metadata" else value) for key, value in entries])
+    return _mapping(target, body, schema)
 
 
-def _unnamed(metadata: Node) -> Node:
-    """A patch's own name says what it is for; it renames nothing."""
+def _unnamed(metadata: Node, *, name: bool) -> Node:
+    """A patch's own name says what it is for; it renames nothing, unless it may."""
     if not isinstance(metadata, Mapping):
         return metadata
-    return Mapping([(key, value) for key, value in metadata.entries if key not in ("name", "namespace")])
+    fixed = ("namespace",) if name else ("name", "namespace")
+    return Mapping([(key, value) for key, value in metadata.entries if key not in fixed])
 
 
-def _mapping(target: Mapping, patch: Mapping, *, known: bool) -> Mapping:
+def _mapping(target: Mapping, patch: Mapping, schema: Schema) -> Mapping:
     if patch.text("$patch") == "replace":
         return stamp_mapping(patch, None)
     values = dict(patch.entries)
@@ -56,7 +44,7 @@ def _mapping(target: Mapping, patch: Mapping, *, known: bool) -> Mapping:
         if key not in values:
             kept.append((key, old))
             continue
-        fresh = _value(key, old, values[key], known=known)
+        fresh = _value(old, values[key], schema.below(key))
         if fresh is not None:
             kept.append((key, fresh))
     present = {key for key, _ in target.entries}
@@ -66,14 +54,14 @@ def _mapping(target: Mapping, patch: Mapping, *, known: bool) -> Mapping:
     return Mapping(kept, target.file, target.line)
 
 
-def _value(key: str, old: Node, new: Node, *, known: bool) -> Node | None:
+def _value(old: Node, new: Node, schema: Schema) -> Node | None:
     if _deletes(new):
         return None
     match old, new:
         case Mapping(), Mapping():
-            return _mapping(old, new, known=known)
+            return _mapping(old, new, schema)
         case Sequence(), Sequence():
-            return _sequence(key, old, new, known=known)
+            return _sequence(old, new, schema)
         case _:
             return stamp(new, old)
 
@@ -84,13 +72,16 @@ def _deletes(value: Node) -> bool:
     )
 
 
-def _sequence(key: str, old: Sequence, new: Sequence, *, known: bool) -> Sequence:
-    """Merge by the field's key, the patch's elements first; without a key the patch's list replaces the other."""
-    by = MERGE_KEYS.get(key) if known else None
+def _sequence(old: Sequence, new: Sequence, schema: Schema) -> Sequence:
+    """Merge by the field's key, the patch's elements first; without a key the patch's list replaces the other.
+
+    An element that says `$patch: replace` beside its key replaces nothing: kustomize puts the old one back.
+    """
+    by = schema.key
     elements = [item for item in new.items if not (isinstance(item, Mapping) and _only_replaces(item))]
     if by is None or len(elements) < len(new.items) or not all(isinstance(item, Mapping) for item in new.items):
         return Sequence([stamp(item, None) for item in elements])
-    olds = {_key(item, by): item for item in old.items}
+    olds = {_key(item, by): item for item in old.items if _key(item, by)}
     merged: list[Node] = []
     named = set()
     for item in elements:
@@ -100,7 +91,7 @@ def _sequence(key: str, old: Sequence, new: Sequence, *, known: bool) -> Sequenc
             continue
         before = olds.get(name)
         if isinstance(before, Mapping) and isinstance(item, Mapping):
-            merged.append(_mapping(before, item, known=known))
+            merged.append(before if item.text("$patch") == "replace" else _mapping(before, item, schema))
         else:
             merged.append(stamp(item, None))
     return Sequence([*merged, *(item for item in old.items if not _key(item, by) or _key(item, by) not in named)])

@@ -9,17 +9,19 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from auditor.manifests.kustomize import jsonpatch, merge
+from auditor.manifests.kustomize.schema import Schemas, schema_for
 from auditor.manifests.kustomize.select import same_object, selected
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object, identify
 
 
 class Merge(Struct, frozen=True):
-    """A strategic merge patch. `open_schema`: the kustomization brings a schema of its own for other kinds."""
+    """A strategic merge patch. `schemas`: the kustomization brings schemas of its own."""
 
     document: Mapping
     target: Mapping | None
-    open_schema: bool = False
+    options: Mapping
+    schemas: Schemas | None = None
 
     def wants(self, item: Object) -> bool:
         """Whether the object is meant."""
@@ -31,8 +33,9 @@ class Merge(Struct, frozen=True):
 
     def on(self, item: Object) -> Object | None:
         """The object after the patch; None where it is deleted."""
-        known = self.open_schema or "." not in item.group or item.group.endswith(".k8s.io")
-        node = merge.merge(item.node, self.document, known=known)
+        schema = schema_for(item, self.schemas)
+        kind, name = (self.options.text(f"allow{what}Change") == "true" for what in ("Kind", "Name"))
+        node = merge.merge(item.node, self.document, schema, kind=kind, name=name)
         return item.with_node(node) if node is not None else None
 
     def loses(self, _item: Object) -> bool:
@@ -84,10 +87,15 @@ class Json(Struct, frozen=True):
 Patch: TypeAlias = Merge | Json
 
 
-def patches(documents: Iterable[Node], target: Mapping | None, *, open_schema: bool) -> Iterator[Patch]:
-    """A list of operations is a JSON patch, a mapping a strategic merge patch."""
+def patches(
+    documents: Iterable[Node], target: Mapping | None, options: Mapping | None = None, schemas: Schemas | None = None
+) -> Iterator[Patch]:
+    """A list of operations is a JSON patch, a mapping a strategic merge patch, a list of objects several of these."""
     for document in documents:
         if isinstance(document, Sequence):
             yield Json(document, target)
         elif isinstance(document, Mapping):
-            yield Merge(document, target, open_schema=open_schema)
+            held = document.items("items") if document.text("kind").endswith("List") else [document]
+            for one in held:
+                if isinstance(one, Mapping):
+                    yield Merge(one, target, options or Mapping(), schemas)

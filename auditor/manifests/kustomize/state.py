@@ -10,8 +10,8 @@ from auditor.manifests.extract import extract
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered
-from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import Patch
+from auditor.manifests.kustomize.schema import Schemas
 from auditor.manifests.kustomize.select import by_marks
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
@@ -63,6 +63,12 @@ class State(Struct):
     """Files with documents that hold no image: their objects are read when a patch or replacement looks for one."""
     partial: bool = False
     """Something was left out because it is the same in all trees of a change."""
+    schemas: Schemas | None = None
+    """By which lists of patches are merged, where a kustomization brings schemas of its own: the first that does counts."""
+    variables: list[Mapping] = field(default_factory=list)
+    """Entries of `vars`, of this kustomization and of all that it loads: they are filled in at the end."""
+    referring: list[images.FieldSpec] = field(default_factory=list)
+    """Fields in which `configurations:` fill in variables."""
 
     def missing(self, place: Place, what: str, why: str) -> None:
         """Something was not loaded."""
@@ -85,8 +91,10 @@ class State(Struct):
         Returns False for a patch with images that is for nothing.
         """
         if by_marks(patch.target):
-            self._patch_either_way(patch)
-            return True
+            self.unskip()
+            if self.incomplete:
+                self._patch_either_way(patch)
+                return True
         if not any(patch.wants(item) for item in self.objects) and extract(patch.alone(), self.reader.kinds):
             self.unskip()
             if self.incomplete and not any(patch.wants(item) for item in self.objects):
@@ -104,8 +112,7 @@ class State(Struct):
         return True
 
     def _patch_either_way(self, patch: Patch) -> None:
-        """A patch that selects by labels or annotations, which transformers add and change: with it and without it."""
-        self.unskip()
+        """A patch that selects by labels or annotations, which something unknown may add: with it and without it."""
         for item in tuple(self.objects):
             if not patch.might_want(item):
                 continue
@@ -121,13 +128,15 @@ class State(Struct):
             self.objects.extend(item for item in fresh if (item.file, item.line, item.prefix) not in known)
         self.skipped = []
 
-    def rewrite(self, change: images.Entry) -> bool:
+    def rewrite(self, change: images.Entry, fields: images.Fields | None = None) -> bool:
         """Apply an images entry. One that meets nothing while something is missing is kept by itself.
+
+        `fields`: where images are, if that is not what the kustomizations say.
 
         Returns False for an entry that is surely for nothing.
         """
-        fields = tuple(self.fields)
-        after = [images.apply(item, change, fields) for item in self.objects]
+        where = fields or images.Fields(tuple(self.fields))
+        after = [images.apply(item, change, where) for item in self.objects]
         met = any(new is not old for new, old in zip(after, self.objects, strict=True))
         alone = change.alone() if self.incomplete and not met else None
         if alone is not None:
@@ -135,10 +144,13 @@ class State(Struct):
         self.objects = after
         return met or self.incomplete or bool(self.fields)
 
-    def rename(self, kustomization: Kustomization) -> None:
+    def mark(self, key: str, added: Mapping) -> None:
+        """Add common `labels` or `annotations`, by which patches may select."""
+        if added.entries:
+            self.objects = [item.marked(key, added) for item in self.objects]
+
+    def rename(self, namespace: str, prefix: str, suffix: str) -> None:
         """Apply namespace, name prefix and suffix."""
-        namespace = kustomization.node.text("namespace")
-        prefix, suffix = kustomization.node.text("namePrefix"), kustomization.node.text("nameSuffix")
         if namespace or prefix or suffix:
             self.objects = [_renamed(item, namespace, prefix, suffix) for item in self.objects]
 

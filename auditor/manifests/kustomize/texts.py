@@ -14,8 +14,10 @@ from auditor.manifests.skeleton import origin_of
 from auditor.model.place import Place
 
 
-def in_file(reader: Reader, kustomization: Kustomization, item: Scalar, key_path: str, state: State) -> list[Node]:
-    """The documents of a file that `item` names; what cannot be read is a gap."""
+def in_file(
+    reader: Reader, kustomization: Kustomization, item: Scalar, key_path: str, state: State, *, texts: bool = True
+) -> list[Node]:
+    """The documents of a file that `item` names; what cannot be read is a gap. `texts`: with what their texts hold."""
     try:
         path = reader.resolve(join(kustomization.directory, item.text))
     except OutOfTree as error:
@@ -24,19 +26,22 @@ def in_file(reader: Reader, kustomization: Kustomization, item: Scalar, key_path
     if path is None:
         state.missing(item.place(key_path), "missing file", f"{item.text} is not in the tree")
         return []
-    return _parsed(reader.documents(path), path, state)
+    return _parsed(reader.documents(path), path, state, texts=texts)
 
 
-def inline(item: Scalar, state: State) -> list[Node]:
+def inline(item: Scalar, state: State, *, texts: bool = True) -> list[Node]:
     """The documents written in a text of the kustomization itself, with the places of its lines."""
-    return _parsed(complete(item.text.encode("utf-8", "replace"), item.file, origin_of(item)), item.file, state)
+    read = complete(item.text.encode("utf-8", "replace"), item.file, origin_of(item))
+    return _parsed(read, item.file, state, texts=texts)
 
 
-def either(reader: Reader, kustomization: Kustomization, item: Scalar, key_path: str, state: State) -> list[Node]:
+def either(
+    reader: Reader, kustomization: Kustomization, item: Scalar, key_path: str, state: State, *, texts: bool = True
+) -> list[Node]:
     """A list that holds both paths and texts: a text has lines, or a key and a value."""
     if "\n" in item.text or ": " in item.text:
-        return inline(item, state)
-    return in_file(reader, kustomization, item, key_path, state)
+        return inline(item, state, texts=texts)
+    return in_file(reader, kustomization, item, key_path, state, texts=texts)
 
 
 def written(reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State) -> list[Node]:
@@ -50,12 +55,12 @@ def written(reader: Reader, kustomization: Kustomization, entry: Mapping, key_pa
     return found
 
 
-def _parsed(documents: Iterable[Node | yaml.Broken], path: str, state: State) -> list[Node]:
+def _parsed(documents: Iterable[Node | yaml.Broken], path: str, state: State, *, texts: bool) -> list[Node]:
     found: list[Node] = []
     for document in documents:
         if isinstance(document, yaml.Broken):
             state.incomplete = True
             state.gaps.append(unparsable(Place(path, document.line), f"not YAML: {document.why}"))
         else:
-            found.append(state.reader.with_texts(document))
+            found.append(state.reader.with_texts(document) if texts else document)
     return found

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
-from auditor.manifests.kustomize.gaps import chart_gap, unrendered, without_effect
+from auditor.manifests.kustomize.gaps import unrendered, without_effect
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.kustomize.patches import patches
@@ -51,7 +51,7 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
         _patch(either(reader, kustomization, item, key_path, state), None, kustomization, state)
     for entry, key_path in kustomization.entries("patches"):
         _entry(reader, kustomization, entry, key_path, state)
-    state.rename(kustomization)
+    _names(kustomization, state)
     for entry, key_path in kustomization.entries("patchesJson6902"):
         _entry(reader, kustomization, entry, key_path, state)
     for entry, key_path in kustomization.entries("images", "imageTags"):
@@ -61,15 +61,30 @@ def transform(reader: Reader, kustomization: Kustomization, state: State) -> Non
             _replace(reader, kustomization, replacement, state)
 
 
+def _names(kustomization: Kustomization, state: State) -> None:
+    """Namespace, name prefix and suffix, then labels and annotations."""
+    node = kustomization.node
+    state.rename(node.text("namespace"), node.text("namePrefix"), node.text("nameSuffix"))
+    state.mark("labels", node.mapping("commonLabels"))
+    for entry, _ in kustomization.entries("labels"):
+        state.mark("labels", entry.mapping("pairs"))
+    state.mark("annotations", node.mapping("commonAnnotations"))
+
+
 def _entry(reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State) -> None:
     target = entry.get("target")
     documents = written(reader, kustomization, entry, key_path, state)
-    _patch(documents, target if isinstance(target, Mapping) else None, kustomization, state)
+    _patch(documents, target if isinstance(target, Mapping) else None, kustomization, state, entry.mapping("options"))
 
 
-def _patch(documents: Iterable[Node], target: Mapping | None, kustomization: Kustomization, state: State) -> None:
-    open_schema = kustomization.node.get("openapi") is not None
-    for patch in patches(documents, target, open_schema=open_schema):
+def _patch(
+    documents: Iterable[Node],
+    target: Mapping | None,
+    kustomization: Kustomization,
+    state: State,
+    options: Mapping | None = None,
+) -> None:
+    for patch in patches(documents, target, options, state.schemas):
         if not state.patch(patch) and not kustomization.is_component:
             alone = patch.alone()
             why = "it has images, and nothing that the kustomization loads is its target"
@@ -117,7 +132,7 @@ def again(reader: Reader, item: Object) -> Node | None:
     if item.file not in reader.files:
         return None
     for document in reader.documents(item.file):
-        for found in objects(document, item.file) if isinstance(document, Mapping) else ():
+        for found in objects(document, item.file) if isinstance(document, Mapping | Sequence) else ():
             if (found.line, found.prefix) == (item.line, item.prefix):
                 return found.node
     return None
@@ -130,8 +145,9 @@ def _fields(reader: Reader, kustomization: Kustomization, state: State) -> None:
             if isinstance(document, Mapping):
                 known = spelled(document)
                 state.fields.extend(images.field_specs(known.items("images")))
+                state.referring.extend(images.field_specs(known.items("varReference")))
                 for key, value in known.entries:
-                    if key != "images":
+                    if key not in ("images", "varReference"):
                         _watch_paths(key, value, item.place(key_path), state)
     for entry, key_path in kustomization.entries("labels"):
         fields = entry.get("fields")
@@ -170,11 +186,8 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
     act = _PLUGINS.get(kind)
     if act is not None:
         act(reader, kustomization, document, state)
-    elif kind == "HelmChartInflationGenerator":
-        state.incomplete = True
-        state.gaps.append(chart_gap(document, place))
     elif kind in _HARMLESS and document.text("apiVersion") == "builtin":
-        state.incomplete = True  # names and labels are not followed: patches may be meant for what they make
+        _name(document, state)
         _watch_paths(kind, document.get("fieldSpecs") or Sequence(), place, state)
     else:
         state.incomplete = True
@@ -182,9 +195,17 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
         state.gaps.append(unrendered(place, "kustomize plugin", why))
 
 
+def _name(document: Mapping, state: State) -> None:
+    """What a transformer does to names, labels and annotations: patches may select by them."""
+    namespace = document.mapping("metadata").text("namespace") if document.text("kind").startswith("Namespace") else ""
+    state.rename(namespace, document.text("prefix"), document.text("suffix"))
+    for key in ("labels", "annotations"):
+        state.mark(key, document.mapping(key))
+
+
 def _image_tag(_reader: Reader, _kustomization: Kustomization, document: Mapping, state: State) -> None:
-    state.fields.extend(images.field_specs(document.items("fieldSpecs")))
-    state.rewrite(images.entry(document.mapping("imageTag"), "imageTag"))
+    fields = tuple(images.field_specs(document.items("fieldSpecs")))
+    state.rewrite(images.entry(document.mapping("imageTag"), "imageTag"), images.Fields(fields, own=False))
 
 
 def _patch_object(reader: Reader, kustomization: Kustomization, document: Mapping, state: State) -> None:

@@ -172,13 +172,6 @@ def test_an_image_too_many_in_base_hides_nothing() -> None:
 
 _POD = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: %s}]}}}\n"
 UNFOLLOWED = {
-    "variable": {
-        "kustomization.yaml": "resources: [d.yaml, s.yaml]\nconfigurations: [c.yaml]\nvars:\n- name: IMAGE\n"
-        "  objref: {kind: ConfigMap, name: s, apiVersion: v1}\n  fieldref: {fieldpath: data.x}\n",
-        "c.yaml": "varReference: [{kind: Deployment, path: spec/template/spec/containers/image}]\n",
-        "s.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {x: 'web:from-elsewhere'}\n",
-        "d.yaml": _POD % "$(IMAGE)",
-    },
     "prefix": {
         "kustomization.yaml": "resources: [d.yaml]\nnamePrefix: web:from-else\nconfigurations: [c.yaml]\n",
         "c.yaml": "namePrefix: [{path: spec/template/spec/containers/image}]\n",

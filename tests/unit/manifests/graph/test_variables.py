@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from auditor.manifests.graph.envsubst import expand
 
-VALUES = {"TAG": "v1.2", "HOST": "ghcr.io", "EMPTY": "", "MIXED": "aBc", "OUTER": "${TAG}", "LONG": "x" * 100_000}
+VALUES = {
+    "TAG": "v1.2",
+    "HOST": "ghcr.io",
+    "EMPTY": "",
+    "MIXED": "aBc",
+    "OUTER": "${TAG}",
+    "NAME": "v1.2.3-rc1-x",
+    "PATH": "a/b",
+    "LONG": "x" * 100_000,
+}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,15 @@ VALUES = {"TAG": "v1.2", "HOST": "ghcr.io", "EMPTY": "", "MIXED": "aBc", "OUTER"
         ("${TAG:1:1}", "1"),
         ("${TAG#v}", "1.2"),
         ("${TAG%.2}", "v1"),
+        ("${TAG#*.}", "2"),
+        ("${NAME##*-}", "x"),
+        ("${NAME#*-}", "rc1-x"),
+        ("${NAME%%-*}", "v1.2.3"),
+        ("${NAME%-?}", "v1.2.3-rc1"),
+        ("${NAME%%none*}", "v1.2.3-rc1-x"),
+        ("${TAG/#v/w}", "w1.2"),
+        ("${TAG/#1/w}", "v1.2"),
+        ("${TAG/%2/3}", "v1.3"),
         ("${TAG/v/x}", "x1.2"),
         ("${TAG//1/0}", "v0.2"),
         ("$${TAG}", "${TAG}"),
@@ -44,7 +62,9 @@ def test_what_is_filled_in(text: str, filled: str) -> None:
     assert expand(text, VALUES.get).text == filled
 
 
-@pytest.mark.parametrize("text", ["${NONE}", "${NONE^^}", "${TAG#*.}", "${1A}", "${}", "${A B}", "a${NONE}b"])
+@pytest.mark.parametrize(
+    "text", ["${NONE}", "${NONE^^}", "${TAG#[v]}", "${PATH%%*b}", "${LONG#?}", "${1A}", "${}", "${A B}", "a${NONE}b"]
+)
 def test_what_is_not_known_stays_as_it_is_written(text: str) -> None:
     assert expand(text, VALUES.get).text == text
 
