@@ -20,8 +20,8 @@ from auditor.source.tree import Tree
 from tests.support.changes import gating
 
 APPS = ("a", "b", "c")
-NAMES = st.sampled_from(["nginx", "ghcr.io/acme/api", "ghcr.io/acme/web", "quay.io/acme/api"])
-TAGS = st.sampled_from(["1", "2"])
+NAMES = st.sampled_from(["nginx", "ghcr.io/acme/api", "ghcr.io/acme/web", "quay.io/acme/api", "ghcr.io/acme/my-api"])
+TAGS = st.sampled_from(["1", "2", "1.2"])
 
 
 def container(image: str) -> dict[str, Any]:
@@ -64,6 +64,12 @@ def objects(draw: st.DrawFn) -> str:
             )
 
 
+def options() -> st.SearchStrategy[dict[str, Any]]:
+    """How a replacement splits and joins: not at all, between the parts of a reference, or inside of a name or tag."""
+    parts = {"delimiter": st.sampled_from(["/", ":", "-", ".", "p"]), "index": st.integers(-1, 2)}
+    return st.one_of(st.just({}), st.fixed_dictionaries(parts))
+
+
 @st.composite
 def apps(draw: st.DrawFn) -> dict[str, Any]:
     """What an app does to its objects."""
@@ -74,9 +80,10 @@ def apps(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 3)) == 0:
         patch = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": container(draw(NAMES) + ":2")}
         body["patches"] = [{"patch": json.dumps(patch)}]
-    if draw(st.integers(0, 5)) == 0:
-        source = {"kind": "ConfigMap", "fieldPath": "data.image"}
-        target = {"select": {"kind": "Pod"}, "fieldPaths": ["spec.containers.0.image"]}
+    if draw(st.integers(0, 4)) == 0:
+        field = draw(st.sampled_from(["data.image", "data.other", "metadata.name", "spec.containers.0.image"]))
+        source = {"kind": draw(st.sampled_from(["ConfigMap", "Pod"])), "fieldPath": field, "options": draw(options())}
+        target = {"select": {"kind": "Pod"}, "fieldPaths": ["spec.containers.0.image"], "options": draw(options())}
         body["replacements"] = [{"source": source, "targets": [target]}]
     if draw(st.integers(0, 5)) == 0:
         body["components"] = ["../part"]
