@@ -193,6 +193,13 @@ def replacing(delimiter: str = "") -> str:
     return f"replacements: {json.dumps([{'source': source, 'targets': [target]}])}\n"
 
 
+def copying(kind: str, field: str, *, joined: str = "", at: int = 1) -> str:
+    """A replacement of the image of the Pod x, or of one part of it between delimiters, by what an object says."""
+    options = {"options": {"delimiter": joined, "index": at}} if joined else {}
+    target = {"select": {"kind": "Pod", "name": "x"}, "fieldPaths": ["spec.containers.0.image"], **options}
+    return f"replacements: {json.dumps([{'source': {'kind': kind, 'fieldPath': field}, 'targets': [target]}])}\n"
+
+
 def template(image: str, **values: str) -> str:
     head = {"apiVersion": "template.openshift.io/v1", "kind": "Template", "metadata": {"name": "t"}}
     given = [{"name": name, "value": value} for name, value in values.items()]
@@ -205,7 +212,48 @@ def task(image: str, **values: str) -> str:
     return json.dumps({**head, "spec": {"params": given, "steps": [{"name": "s", "image": image}]}})
 
 
+TASK = task("ghcr.io/acme/my-$(params.rest):3", rest="api")
 MADE = {
+    "by a replacement between dots": {
+        "b/kustomization.yaml": "resources: [one.yaml, two.yaml]\n" + copying("ConfigMap", "data.a", joined="."),
+        "b/one.yaml": pod("ghcr.old"),
+        "b/two.yaml": config(a="io/acme/my-api:3"),
+    },
+    "by a replacement of a longer text": {
+        "b/kustomization.yaml": "resources: [one.yaml, two.yaml]\n" + copying("ConfigMap", "data.a"),
+        "b/two.yaml": config(a="ghcr.io/acme/my-api:3"),
+    },
+    "by a patch of another ending": {
+        "b/kustomization.yaml": "resources: [one.yaml]\npatches: [{path: patch.txt}]\n",
+        "b/patch.txt": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a file elsewhere": {
+        "b/kustomization.yaml": "resources: [../elsewhere/deep/it's.txt]\n",
+        "elsewhere/deep/it's.txt": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a file of a chart": {
+        "b/kustomization.yaml": "resources: [../chart/templates/pod.yaml]\n",
+        "chart/Chart.yaml": "name: chart\n",
+        "chart/templates/pod.yaml": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by the second kustomization of a directory": {
+        "b/kustomization.yaml": "resources: [Kustomization]\n",
+        "b/Kustomization": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a kustomization with escapes": {
+        "b/kustomization.yaml": 'resources: [one.yaml, "\\x2e./far"]\n',
+        "far/kustomization.yaml": "resources: [pod.yaml]\n",
+        "far/pod.yaml": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a long way": {
+        "b/kustomization.yaml": "resources: [../c]\n",
+        "c/kustomization.yaml": "resources: [../d]\n",
+        "d/kustomization.yaml": "resources: [one.yaml]\nimages: [{name: web, newName: ghcr.io/acme/my-api, newTag: '3'}]\n",
+        "d/one.yaml": pod("web:1"),
+    },
+    "by a task with an anchor": {"b/one.yaml": TASK.replace('"tekton.dev/v1"', '&it "tekton.dev/v1"')},
+    "by a task on the next line": {"b/one.yaml": TASK.replace('"tekton.dev/v1"', '\n  "tekton.dev/v1"')},
+    "by a task with an explicit key": {"b/one.yaml": TASK.replace('"apiVersion":', '? "apiVersion"\n  :')},
     "by a replacement of a part": {
         "b/kustomization.yaml": "resources: [one.yaml, two.yaml]\n" + replacing("-"),
         "b/one.yaml": pod("ghcr.io/acme/my-app:3"),
@@ -240,6 +288,23 @@ def test_what_a_sibling_makes_is_not_new(how: str) -> None:
     assert found.same(gating(encoded(base), encoded(head), narrow=False))
     assert not found.why
     assert not found.added
+
+
+def test_what_a_sibling_makes_of_a_name_with_a_prefix_is_not_new() -> None:
+    """No text holds the name that it copies."""
+    base = {
+        **BASE,
+        "a/one.yaml": pod("web:1"),
+        "b/kustomization.yaml": "resources: [../named, one.yaml]\n"
+        + copying("Secret", "metadata.name", joined="/", at=2),
+        "b/one.yaml": pod("ghcr.io/acme/x"),
+        "named/kustomization.yaml": "resources: [s.yaml]\nnamePrefix: my-\n",
+        "named/s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: api}\nstringData: {image: 'ghcr.io/acme/x:1'}\n",
+    }
+    head = {**base, "a/one.yaml": pod("ghcr.io/acme/my-api")}
+    whole = gating(encoded(base), encoded(head), narrow=False)
+    assert not whole.added
+    assert gating(encoded(base), encoded(head), narrow=True).same(whole)
 
 
 def app(**spec: Any) -> str:
