@@ -125,21 +125,23 @@ class Nearby:
         """Every kustomization that may name one of the paths."""
         return (self.every[each] for each in self.written.naming(paths) if each in self.every)
 
-    def making(self, holds: Callable[[str], bool], says: Callable[[bytes], bool]) -> frozenset[str] | None:
+    def making(
+        self, holds: Callable[[str], bool], says: Callable[[bytes], bool], most: int | None = _FILES
+    ) -> frozenset[str] | None:
         """The directories of kustomizations that may make something, and of those that load them, directly or not.
 
         That is of those that may name a file which `holds` it, or of which the bytes or whatever else they mean `says` it.
-        None where that is not sought, for there are too many such files.
+        None where that is not sought, for more than `most` files do.
         """
         files: set[str] = set()
         for path in self._loadable():
             if holds(path):
                 files.add(path)
-                if len(files) > _FILES:
+                if most is not None and len(files) > most:
                     return None
         saying = {each for each, text in self.written.texts() if text is None or says(text)}
         files.update(self.layout.named[each] for each in saying)
-        return self.above(saying | self.written.naming(files))
+        return self.above(saying.union(*(self.written.naming([path]) for path in files)))
 
     def _loadable(self) -> Iterator[str]:
         """Every file that some kustomization may name that is sure of what it names, but for kustomizations themselves."""
