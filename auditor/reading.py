@@ -102,8 +102,9 @@ def read_change(change: Change, rules: Rules, renderers: Renderers | None, *, ch
     """Read every tree of a change; what they share is read once. `changed_only`: only what the change can reach."""
     changed = _changed(change)
     shared = Shared(differing=changed or frozenset())
-    within, notes = _within(change, rules.manifests, shared) if changed_only else (None, ())
     rendered = changed if renderers else None
+    programs = renderers is not None
+    within, notes = _within(change, rules.manifests, shared, rendered=programs) if changed_only else (None, ())
 
     def read(tree: Tree, before: Inventory | None, within: Reach | None) -> Inventory:
         return inventory(
@@ -117,13 +118,15 @@ def read_change(change: Change, rules: Rules, renderers: Renderers | None, *, ch
     return Reading(found.before, found.tip, after, changed, gaps_in_scope(gaps, change.scope), change.scope, notes)
 
 
-def _within(change: Change, settings: ManifestSettings, shared: Shared) -> tuple[Reach | None, tuple[str, ...]]:
+def _within(
+    change: Change, settings: ManifestSettings, shared: Shared, *, rendered: bool
+) -> tuple[Reach | None, tuple[str, ...]]:
     """What the change reaches, or None where all is read; and what the report says of it."""
     if not change.merge_bases:
         return None, ("everything was read: without a base there is no change",)
     others = tuple(dict.fromkeys((*change.merge_bases, *((change.base,) if change.base is not None else ()))))
     touched = frozenset().union(*(differing(tree, change.head) for tree in others))
-    found = reach((*others, change.head), settings, shared, touched)
+    found = reach((*others, change.head), settings, shared, touched, rendered=rendered)
     if isinstance(found, Reach):
         return found, (NARROW,)
     return None, (f"everything was read, not only what the change touches: {found}",)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
-from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.orders import held
 from auditor.manifests.helm.settings import deploys
@@ -43,7 +43,7 @@ def look(reader: Reader, layout: Layout) -> None:
         name = tree.content_id(path)
         if name in texts:
             shared.texts[name] = searchable(content)
-        if name in manifests and not _may_hold(content):
+        if name in manifests and _tell(shared, name, content):
             shared.deployers[name] = False
 
 
@@ -87,9 +87,12 @@ def targets(reader: Reader, paths: Iterable[str]) -> Iterator[str]:
             yield target
 
 
-def _may_hold(content: bytes) -> bool:
+def _tell(shared: Shared, name: str, content: bytes) -> bool:
+    """Whether surely no deployer is written in a manifest. What else its bytes tell is kept for who looks into it again."""
     text = plain(content)
-    return text is None or _NAMES_DEPLOYER(text)
+    if text is content:
+        shared.plain.add(name)
+    return text is not None and not _NAMES_DEPLOYER(text)
 
 
 def _holds_deployer(reader: Reader, path: str) -> bool:

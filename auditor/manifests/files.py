@@ -61,12 +61,16 @@ class Shared(Struct):
     """What kustomizations of one tree make, for the others (`auditor.manifests.kustomize.build`)."""
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
+    plain: set[str] = field(default_factory=set)
+    """Content identities of manifests whose bytes are what they mean (`auditor.manifests.text.plain`)."""
     texts: dict[str, bytes | None] = field(default_factory=dict)
     """The bytes of kustomizations to look for names in, by content identity; None: any name may stand there."""
     holding: dict[tuple[bytes, ...], dict[str, bytes]] = field(default_factory=dict)
     """The files that hold one of these words, by content identity, with their content (`auditor.manifests.holding`)."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
     """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
+    naming: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether a file may make a reference of such a list, or name a part of one."""
     _prefilters: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)
     _directories: dict[int, tuple[Tree, frozenset[str]]] = field(default_factory=dict)
     _symlinks: dict[int, tuple[Tree, tuple[str, ...]]] = field(default_factory=dict)

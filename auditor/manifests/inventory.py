@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -61,9 +62,11 @@ def inventory(
     )
     with rendering(reader, renderers, settings.kube_version, changed, settings.api_versions) as rendered:
         builder = Builder(reader, limits, inflate=rendered.charts.inflated)
-        plan = planned(
-            reader, builder, found, settings, _earlier(before), deployers=within is None or not within.is_known(tree)
-        )
+        if ground is not None and ground.plan is not None:
+            plan = dataclasses.replace(ground.plan, reader=reader)
+        else:
+            known = within is not None and within.is_known(tree)
+            plan = planned(reader, builder, found, settings, _earlier(before), deployers=not known)
         scan = Scan(reader, rendered, builder, plan, every=every)
         parts = list(scan.parts(found, before, within))
     chosen = Chosen.of(settings)

@@ -78,19 +78,20 @@ class Kinds(Struct, frozen=True):
         )
 
     def making(self, names: frozenset[bytes]) -> frozenset[tuple[bytes, ...]]:
-        """Lower-case words that are all in each object of which this table knows images that it does not name.
+        """Words that are all in each object of which this table knows images that it does not name.
 
-        Only those whose image may have one of the `names` (the last part, lower-case). The group stands as an object says
-        it, before the version: what only defines the kind says it otherwise.
+        Only those whose image may have one of the `names` (the last part). The group stands as an object says it, before
+        the version: what only defines the kind says it otherwise.
         """
+        small = frozenset(name.lower() for name in names)
         entries = (
             entry
             for listed in self.by_kind.values()
             for entry in listed
-            if any(default.may_be(names) for default in entry.defaults)
+            if any(default.may_be(small) for default in entry.defaults)
         )
         words = (("" if entry.group in ("", "*") else f"{entry.group}/", entry.kind.strip("*")) for entry in entries)
-        return frozenset(tuple(word.lower().encode() for word in each if word) for each in words)
+        return frozenset(tuple(word.encode() for word in each if word) for each in words)
 
 
 def _word(entry: Kind) -> tuple[bytes, ...]:

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.affected import above, last_names, may_differ, parents, with_parents
 from auditor.manifests.chosen import Chosen
-from auditor.manifests.files import Reader
+from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization
 from auditor.manifests.layout import Layout, in_chart, is_named, strays
 from auditor.manifests.survey import Survey, claimed_by, inverted, kustomization, links_of, reached, submodule
-from auditor.manifests.written import Written
+from auditor.manifests.written import Written, surest
 from auditor.source.tree import EntryKind
 
 _FLUX: Final = b"kustomize.toolkit.fluxcd.io"
@@ -38,8 +38,8 @@ _MAY_SAY: Final = re.compile(
 
 _STEPS: Final = 64
 """Kustomizations that load one another in a row: above that all of them are parsed, whose cost is known."""
-
-
+_FILES: Final = 64
+"""Files that hold what is looked for: above that what each kustomization loads is looked into."""
 _ALL: Final = Chosen(None, None)
 
 
@@ -136,6 +136,45 @@ class Nearby:
     def naming(self, paths: Iterable[str]) -> Iterator[Kustomization]:
         """Every kustomization that may name one of the paths."""
         return (self.every[each] for each in self.written.naming(paths) if each in self.every)
+
+    def making(
+        self, holds: Callable[[str], bool], says: Callable[[bytes], bool], most: int | None = _FILES
+    ) -> frozenset[str] | None:
+        """The directories of kustomizations that may make something, and of those that load them, directly or not.
+
+        That is of those that may name a file which `holds` it, or of which the bytes or whatever else they mean `says` it.
+        None where that is not sought, for more than `most` files do.
+        """
+        files: set[str] = set()
+        for path in self._loadable():
+            if holds(path):
+                files.add(path)
+                if most is not None and len(files) > most:
+                    return None
+        saying = {each for each, text in self.written.texts() if text is None or says(text)}
+        files.update(self.layout.named[each] for each in saying)
+        return self.above(saying.union(*(self.written.naming([path]) for path in files)))
+
+    def _loadable(self) -> Iterator[str]:
+        """Every file that some kustomization may name that is sure of what it names, but for kustomizations themselves."""
+        itself = frozenset(self.layout.named.values())
+        manifests, words = frozenset(self.layout.files), self.written.words
+        targets = frozenset(self._targets())
+        for path, entry in self.reader.files.items():
+            if entry.kind is not EntryKind.FILE or path in itself:
+                continue
+            if path in manifests or path in targets or surest(path.rpartition("/")[2]) in words:
+                yield path
+
+    def _targets(self) -> Iterator[str]:
+        """What symlinks lead to."""
+        for link in self.layout.links:
+            try:
+                target = self.reader.resolve(link)
+            except OutOfTree:
+                continue
+            if target is not None:
+                yield target
 
     def turned(self) -> dict[str, frozenset[str]]:
         """What each touched kustomization loads."""

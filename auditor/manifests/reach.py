@@ -29,6 +29,8 @@ from auditor.manifests.charts import is_library
 from auditor.manifests.deploying import deployer, look, targets
 from auditor.manifests.entry import entries
 from auditor.manifests.files import Reader, Shared
+from auditor.manifests.followed import beside, followed
+from auditor.manifests.graph.plan import Plan
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.layout import CHART, Layout, layout
 from auditor.manifests.nearby import Nearby, is_plain
@@ -53,6 +55,8 @@ class Reach:
     directories: frozenset[str]
     roots: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
+    left: frozenset[str] | None = None
+    """Where something deploys by rules of its own: the entry points that deploy the same in all trees, and are left out."""
     grounds: Mapping[int, Surveyed] = field(default_factory=dict, repr=False, compare=False)
     """What was found in each tree on the way, by the tree's `id`."""
 
@@ -61,7 +65,7 @@ class Reach:
         return self.grounds.get(id(reader.tree)) or surveyed(reader, settings, self.paths)
 
     def is_known(self, tree: Tree) -> bool:
-        """Whether it was one of the trees: then no object in it deploys by rules of its own."""
+        """Whether it was one of the trees: then it is known what in it deploys by rules of its own."""
         return id(tree) in self.grounds
 
     def alone_holds(self, files: Iterable[str]) -> bool:
@@ -82,6 +86,8 @@ class Surveyed(Struct, frozen=True):
     touched: frozenset[str]
     affected: frozenset[str]
     """The directories of the kustomizations that the change reaches."""
+    plan: Plan | None = None
+    """What deploys the tree, where something does by rules of its own."""
 
     @property
     def manifests(self) -> frozenset[str]:
@@ -127,10 +133,17 @@ def _surveyed_again(known: Surveyed, reader: Reader, touched: frozenset[str]) ->
     return replace(known, tree=reader.tree, found=found)
 
 
-def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, touched: frozenset[str]) -> Reach | str:
-    """What a change reaches in all of its trees, or why they must be read whole.
+def reach(
+    trees: Iterable[Tree],
+    settings: ManifestSettings,
+    shared: Shared,
+    touched: frozenset[str],
+    *,
+    rendered: bool = False,
+) -> Reach | str:
+    """What a change reaches in all of its trees, head the last, or why they must be read whole.
 
-    `touched`: every path that is not the same in all of the trees.
+    `touched`: every path that is not the same in all of the trees. `rendered`: whether programs render them.
     """
     table = kinds.load(settings.kinds)
     readers = [Reader(tree, table, shared) for tree in trees]
@@ -140,8 +153,8 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
     if why is not None:
         return why
     grounds = _grounds(readers, settings, touched)
-    if isinstance(grounds, str):
-        return grounds
+    if isinstance(grounds, Deployed):
+        return grounds.why if rendered else _followed(grounds, settings, touched)
     aliases = frozenset().union(*(ground.touched for ground in grounds.values()))
     beside = _directories(touched | aliases)
     beside.update(path for ground in grounds.values() for path in _beside(ground.found, touched))
@@ -150,9 +163,32 @@ def reach(trees: Iterable[Tree], settings: ManifestSettings, shared: Shared, tou
     return Reach(touched, frozenset(beside), roots, grounds=grounds)
 
 
+class Deployed(Struct, frozen=True):
+    """What deploys by rules of its own in a tree of a change; the trees, where all are known around the change."""
+
+    why: str
+    near: tuple[Nearby, ...] = ()
+
+
+def _followed(found: Deployed, settings: ManifestSettings, touched: frozenset[str]) -> Reach | str:
+    """What a change reaches where something deploys by rules of its own, or that something does."""
+    known = followed(found.near, settings, touched) if found.near else None
+    if known is None:
+        return found.why
+    each_tree, left = known
+    grounds = {
+        id(one.near.reader.tree): Surveyed(one.near.reader.tree, one.found, one.near.touched, one.affected, one.plan)
+        for one in each_tree
+    }
+    aliases = frozenset().union(*(ground.touched for ground in grounds.values()))
+    directories = _directories(touched | aliases) | beside(each_tree)
+    directories.update(path for ground in grounds.values() for path in _beside(ground.found, touched))
+    return Reach(touched, frozenset(directories), left=left, grounds=grounds)
+
+
 def _grounds(
     readers: Sequence[Reader], settings: ManifestSettings, touched: frozenset[str]
-) -> dict[int, Surveyed] | str:
+) -> dict[int, Surveyed] | Deployed:
     """What each tree says of itself, by its `id`; or what deploys by rules of its own."""
     layouts = _layouts(readers, settings, touched)
     for reader, names in zip(readers, layouts, strict=True):
@@ -174,13 +210,13 @@ def _layouts(readers: Iterable[Reader], settings: ManifestSettings, touched: fro
 
 def _nearby(
     readers: Sequence[Reader], layouts: Sequence[Layout], settings: ManifestSettings, touched: frozenset[str]
-) -> dict[int, Surveyed] | str:
+) -> dict[int, Surveyed] | Deployed:
     """The same around the change alone."""
     near = [Nearby(reader, names, reader.with_links(touched)) for reader, names in zip(readers, layouts, strict=True)]
     for count, each in enumerate(near):
         holder = deployer(each.reader, each.may_deploy(layouts[:count]))
         if holder is not None:
-            return f"{holder} deploys by rules of its own"
+            return Deployed(_why(holder), tuple(near))
     beside = frozenset().union(*(_directories(touched | each.touched) | each.beside() for each in near))
     turned = _turned(near)
     return {
@@ -200,7 +236,7 @@ def _turned(near: Sequence[Nearby]) -> frozenset[str]:
 
 def _surveyed(
     readers: Iterable[Reader], settings: ManifestSettings, touched: frozenset[str]
-) -> dict[int, Surveyed] | str:
+) -> dict[int, Surveyed] | Deployed:
     """The same of the whole trees."""
     grounds: dict[int, Surveyed] = {}
     for reader in readers:
@@ -210,8 +246,12 @@ def _surveyed(
         seen = known.manifests - ground.touched if known and again else frozenset()
         holder = deployer(reader, ground.manifests - seen)
         if holder is not None:
-            return f"{holder} deploys by rules of its own"
+            return Deployed(_why(holder))
     return grounds
+
+
+def _why(holder: str) -> str:
+    return f"{holder} deploys by rules of its own"
 
 
 def _directories(paths: Iterable[str]) -> set[str]:

@@ -52,8 +52,11 @@ class Scan:
         self._listed = frozenset((*found.files, *found.chart_files))
         yield Part((), self._plan.graph.gaps)
         deployed: set[Use] = set()
-        left = {root for root, _ in self._plan.ways if _is_left_out(root, found, known)}
-        same = cache(partial(found.load, left=frozenset(left)))
+        if within is not None and within.left is not None:
+            left, same = set(within.left), _nothing_is
+        else:
+            left = {root for root, _ in self._plan.ways if _is_left_out(root, found, known)}
+            same = cache(partial(found.load, left=frozenset(left)))
         for root, way in self._plan.ways:
             if root in left:
                 continue
@@ -236,6 +239,11 @@ class Scan:
 def _is_left_out(root: str, found: Entries, known: frozenset[str]) -> bool:
     """Whether a root deploys in all trees of a change what it deploys in this one."""
     return found.affected is not None and root not in found.affected and root in known
+
+
+def _nothing_is(_root: str) -> bool:
+    """Where something deploys by rules of its own, kustomizations load the same in all trees: then gaps are as they are read."""
+    return False
 
 
 def _placed(part: Part, way: Deployment | None) -> Part:

@@ -9,19 +9,20 @@ is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import Struct
 
+from auditor.manifests.composed import Composed, composed
 from auditor.manifests.entry import Entries
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import scalars
 from auditor.manifests.parameters import BY_GROUP
 from auditor.manifests.reach import Reach
-from auditor.manifests.text import mentions, plain
+from auditor.manifests.text import mentions, plain, versions
 from auditor.source.tree import Unreadable
 
 _PUTS_TOGETHER: Final = frozenset(
@@ -42,11 +43,16 @@ _PUTS_TOGETHER: Final = frozenset(
     )
 )
 """Fields of a kustomization that do the same to each object, whatever else is loaded."""
-_FILLED: Final = frozenset((f"{group}/".encode(),) for group in BY_GROUP)
+_FILLED: Final = tuple(f"{group}/".encode() for group in BY_GROUP)
 """Words of what gets parts of a reference from elsewhere: tasks and workflows."""
-_TEMPLATE: Final = re.compile(rb"kind[\"']?\s*:[^\n,}]{0,80}\btemplate\b", re.ASCII)
-"""An OpenShift template, which gets them from its parameters."""
-_WRITTEN: Final = re.compile(r"[a-z0-9_][a-z0-9_.-]*", re.ASCII)
+_OBJECTS: Final = re.compile(rb"objects[\"']?\s*(?:#[^\n]*\n\s*)*:")
+_TEMPLATE: Final = re.compile(rb"kind[\"']?\s*:[^\n,}]{0,80}\bTemplate\b", re.ASCII)
+"""An OpenShift template, which gets them from its parameters, and lists what it makes under this key."""
+_COPYING: Final = b"replacements"
+_WRITTEN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+_GOING_ON: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+"""What a name that is looked for goes on with: a piece that is cut out before one of these is the end of a longer name."""
+_END: Final = rb"(?![a-z0-9_-])"
 _UNWRITTEN: Final = "latest"
 """The tag that a name gets where nothing says one."""
 
@@ -54,15 +60,23 @@ _UNWRITTEN: Final = "latest"
 class _Needed(Struct, frozen=True):
     """What must be written somewhere for a reference to be made: the last part of its name, and its tag or digest.
 
-    Both in lower case, the tag with `-` for `+`; the tag is empty where none need be written.
+    The tag with `-` for `+`; it is empty where none need be written.
     """
 
     name: bytes
     tag: bytes
 
-    def within(self, held: frozenset[bytes]) -> bool:
-        """Whether both are there."""
-        return self.name in held and (not self.tag or self.tag in held)
+    def within(self, held: Container[bytes], made: Composed) -> bool:
+        """Whether both are there, or may be put together of several texts."""
+        return self._is_named(held, made.joints) and self._is_tagged(held, made)
+
+    def _is_named(self, held: Container[bytes], joints: frozenset[str]) -> bool:
+        if self.name in held or not joints:
+            return self.name in held
+        return not self.name.isascii() or not joints.isdisjoint(_GOING_ON.union(self.name.decode()))
+
+    def _is_tagged(self, held: Container[bytes], made: Composed) -> bool:
+        return not self.tag or self.tag in held or made.tags or not made.joints.isdisjoint(self.tag.decode())
 
 
 @dataclass(slots=True)
@@ -73,22 +87,30 @@ class Spare:
     found: Entries
     within: Reach
     touched: frozenset[str]
+    _asking: str = field(init=False)
     _needed: frozenset[_Needed] = field(init=False)
     _names: dict[bytes, re.Pattern[bytes]] = field(init=False)
     _tags: frozenset[bytes] = field(init=False)
     _making: Callable[[bytes], bool] = field(init=False)
+    _groups: tuple[bytes, ...] = field(init=False)
+    _makers: frozenset[str] | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self._asking = f"spared{sorted(self.within.asked)}"
         self._needed = frozenset(map(needed, self.within.asked))
-        self._names = {one.name: re.compile(re.escape(one.name) + rb"(?![a-z0-9_-])") for one in self._needed}
+        self._names = {one.name: re.compile(re.escape(one.name) + _END) for one in self._needed}
         self._tags = frozenset(one.tag for one in self._needed if one.tag)
-        making = _FILLED | self.reader.kinds.making(frozenset(self._names)) if self._needed else frozenset()
+        making = self.reader.kinds.making(frozenset(self._names)) if self._needed else frozenset()
         self._making = mentions(making)
+        # A kind of whatever group is made by a text that says any version.
+        groups = (next((word for word in each if word.endswith(b"/")), b"") for each in making)
+        self._groups = tuple({*_FILLED, *groups})
+        self._makers = self._made_somewhere()
 
     @property
     def identity(self) -> str:
         """What tells what was read in this way from the rest in a cache."""
-        return f"spared{sorted(self.within.asked)}"
+        return self._asking
 
     def of(self, root: str) -> Spare | None:
         """This, where a root may be read in part. What leaves nothing out is read once, whatever is asked for."""
@@ -102,14 +124,52 @@ class Spare:
 
     def leaves_file(self, path: str) -> bool:
         """Whether a file that is loaded need not be read."""
-        return path not in self.touched and (not self._needed or not self._may_make([self._held(path)]))
+        return path not in self.touched and (not self._needed or not self._may_make([self._held(path)], Composed()))
 
     def leaves_directory(self, directory: str) -> bool:
         """Whether a kustomization that is loaded need not be read, nor what it loads."""
         affected = self.found.affected
         if affected is None or directory in affected or directory not in self.found.kustomizations:
             return False
-        return not self._needed or not self._may_make(self._held_by(self._closure(directory)))
+        if not self._needed or (self._makers is not None and directory not in self._makers):
+            return True
+        return not self._may_make_of(self._closure(directory))
+
+    def _made_somewhere(self) -> frozenset[str] | None:
+        """The kustomizations of which alone one of the references may come; None where each is to be looked at."""
+        near = self.found.near
+        return None if near is None or not self._needed else near.making(self._may_hold, self._may_say)
+
+    def _may_hold(self, path: str) -> bool:
+        """Whether a file holds a name, or may make a reference of what it does not say; looked for once for all trees."""
+        name, shared = self.reader.tree.content_id(path), self.reader.shared
+        key, known = (name, self._asking), shared.naming
+        if key not in known:
+            try:
+                text: bytes | None = self.reader.bytes_of(path)
+            except Unreadable:
+                text = None
+            if text is not None and name not in shared.plain:
+                text = plain(text)
+            known[key] = text is None or bool(self._named(text)) or self._makes(text)
+        return known[key]
+
+    def _may_say(self, text: bytes) -> bool:
+        """Whether a kustomization, whose bytes mean nothing else, says a name, or may put one together."""
+        return _COPYING in text or bool(self._named(text)) or self._makes(text)
+
+    def _named(self, text: bytes) -> list[bytes]:
+        """The names in a text."""
+        return [name for name, pattern in self._names.items() if name in text and pattern.search(text) is not None]
+
+    def _makes(self, text: bytes) -> bool:
+        """Whether a text may make a reference of what it does not say."""
+        said = versions(text)
+        unsure = said is None or any(group in said for group in self._groups)
+        if unsure and (any(group in text for group in _FILLED) or self._making(text)):
+            return True
+        templated = b"parameters" in text and _OBJECTS.search(text) is not None
+        return templated and _TEMPLATE.search(text) is not None
 
     def _closure(self, directory: str) -> Iterator[Kustomization]:
         known, waiting = {directory}, [directory]
@@ -120,23 +180,29 @@ class Spare:
             known |= fresh
             waiting += fresh
 
-    def _may_make(self, held: Iterable[frozenset[bytes] | None]) -> bool:
+    def _may_make_of(self, kustomizations: Iterable[Kustomization]) -> bool:
+        """Whether kustomizations may make one of the references together, of whatever they name."""
+        made = Composed()
+        held: list[frozenset[bytes] | None] = []
+        for item in kustomizations:
+            made |= composed(item)
+            held += self._held_by(item)
+        return made.anything or self._may_make(held, made)
+
+    def _may_make(self, held: Iterable[frozenset[bytes] | None], made: Composed) -> bool:
         """Whether texts may make one of the references together: of what they say, or (None) of what they do not say."""
         words: set[bytes] = set()
         for each in held:
             if each is None:
                 return True
             words |= each
-        return any(one.within(frozenset(words)) for one in self._needed)
+        return any(one.within(words, made) for one in self._needed)
 
-    def _held_by(self, kustomizations: Iterable[Kustomization]) -> Iterator[frozenset[bytes] | None]:
-        """What stands in kustomizations, and in whatever they name."""
-        for item in kustomizations:
-            texts = [scalar.text for scalar in scalars(item.node)]
-            if _composes(item):
-                yield None
-            yield self._words("\n".join(texts).encode("utf-8", "surrogatepass"))
-            yield from map(self._held, self._files(item.directory, texts))
+    def _held_by(self, item: Kustomization) -> Iterator[frozenset[bytes] | None]:
+        """What stands in a kustomization, and in whatever it names."""
+        texts = [scalar.text for scalar in scalars(item.node)]
+        yield self._words("\n".join(texts).encode("utf-8", "surrogatepass"))
+        yield from map(self._held, self._files(item.directory, texts))
 
     def _files(self, directory: str, texts: Iterable[str]) -> Iterator[str]:
         for each in texts:
@@ -151,7 +217,7 @@ class Spare:
 
     def _held(self, path: str) -> frozenset[bytes] | None:
         """The words that a file holds, read once for all trees."""
-        key, known = (self.reader.tree.content_id(path), self.identity), self.reader.shared.words
+        key, known = (self.reader.tree.content_id(path), self._asking), self.reader.shared.words
         if key not in known:
             try:
                 known[key] = self._words(self.reader.bytes_of(path))
@@ -162,32 +228,21 @@ class Spare:
     def _words(self, content: bytes) -> frozenset[bytes] | None:
         """The names and tags in a text; None where it may make a reference of what it does not say."""
         text = plain(content)
-        if text is None:
+        if text is None or self._makes(text):
             return None
-        text = text.lower()
-        if b"parameters" in text and b"objects" in text and _TEMPLATE.search(text) is not None:
-            return None
-        if self._making(text):
-            return None
-        held = [name for name, pattern in self._names.items() if name in text and pattern.search(text) is not None]
+        held = self._named(text)
         if held:
             text = text.replace(b"+", b"-")
         return frozenset((*held, *(tag for tag in self._tags if tag in text)))
-
-
-def _composes(item: Kustomization) -> bool:
-    """Whether a kustomization makes a part of a reference of several texts."""
-    suffixed = any(entry.get("tagSuffix") is not None for entry, _ in item.entries("images"))
-    return suffixed or item.node.get("replacements") is not None
 
 
 def needed(text: str) -> _Needed:
     """What no reference is made without."""
     rest, _, digest = text.partition("@")
     tag = digest.partition(":")[2] if digest else rest.rpartition("/")[2].partition(":")[2]
-    tag = tag.lower().replace("+", "-")
+    tag = tag.replace("+", "-")
     said = tag if _WRITTEN.fullmatch(tag) and tag != _UNWRITTEN else ""
-    return _Needed(last_name(text).lower().encode("utf-8", "surrogateescape"), said.encode())
+    return _Needed(last_name(text).encode("utf-8", "surrogateescape"), said.encode())
 
 
 def last_name(text: str) -> str:

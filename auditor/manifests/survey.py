@@ -6,7 +6,7 @@ A reference from a kustomization that is left out (`exclude`) counts for nothing
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -45,6 +45,10 @@ class Near(Protocol):
 
     def naming(self, paths: Iterable[str]) -> Iterator[Kustomization]:
         """Every kustomization that may name one of the paths."""
+        ...
+
+    def making(self, holds: Callable[[str], bool], says: Callable[[bytes], bool]) -> frozenset[str] | None:
+        """The directories of kustomizations that may make something, and of those that load them; None where that is not sought."""
         ...
 
 

@@ -59,6 +59,17 @@ _ESCAPE: Final = re.compile(
 )
 
 
+_VERSION: Final = re.compile(
+    rb"""apiVersion(?:
+        ["']?[ \t]*:[ \t]*["']?(?P<said>[A-Za-z0-9./-]+)["']?[ \t]*(?:[\r\n,}\#]|$)
+      | :[ \t]*\r?\n[ \t]+(?:description|type):
+      | ["']?[ \t]*(?:\r?\n[ \t]*)?(?=[A-Za-z0-9_,.;()\[\]{}`/=<>-])
+    )""",
+    re.VERBOSE,
+)
+"""The version of an object, on the line of its key; what defines such a field; or a longer word, and prose."""
+
+
 def is_template(text: str) -> bool:
     """Whether a tool fills something in before this is deployed: `${X}`, `$(x)`, `{{ x }}`, `<X>`, an encrypted value."""
     return _TEMPLATE.search(text) is not None
@@ -192,3 +203,23 @@ def _resolved(escape: re.Match[bytes]) -> bytes:
         return b"/" if escape[0] == b"\\/" else b""
     code = int(escape["code"][1:], 16)
     return chr(code).encode("utf-8", "surrogatepass") if code <= sys.maxunicode else b""
+
+
+def versions(text: bytes) -> bytes | None:
+    r"""Every API version that objects in a text say, a line each; None where one may be said in another way.
+
+    >>> versions(b"apiVersion: apps/v1\nkind: Deployment\n---\napiVersion: v1\n")
+    b'apps/v1\nv1'
+    >>> versions(b"apiVersion: &it v1\n") is None
+    True
+    """
+    found: list[bytes] = []
+    position = text.find(b"apiVersion")
+    while position >= 0:
+        match = _VERSION.match(text, position)
+        if match is None:
+            return None
+        if match["said"] is not None:
+            found.append(match["said"])
+        position = text.find(b"apiVersion", match.end())
+    return b"\n".join(dict.fromkeys(found))

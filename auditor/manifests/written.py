@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Final, TypeAlias
 
@@ -19,6 +19,7 @@ from auditor.manifests.affected import UNNAMED
 from auditor.manifests.text import plain
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9._-]+")
+_WORD: Final = re.compile(_SAFE.pattern.encode())
 _UPWARDS: Final = re.compile(rb"\.\.[/.]*(?![\w.\-/])")
 """The end of a path that ends in dots, and so leads to a directory above where it is written."""
 _ODD: Final = re.compile(
@@ -79,6 +80,16 @@ class Written:
         """Whether the kustomization of a directory may name something of this name."""
         text = self._texts[bisect_left(self._keys, _below(directory))]
         return surest(name) in text or directory in self._unsure
+
+    def texts(self) -> Iterator[tuple[str, bytes | None]]:
+        """What stands in each kustomization, by its directory; None where any name may be meant."""
+        for directory, text in zip(self.directories, self._texts, strict=True):
+            yield directory, None if directory in self._unsure else text
+
+    @cached_property
+    def words(self) -> frozenset[bytes]:
+        """Every part of a name in kustomizations that are sure of theirs: whatever `surest` gives of a name that one says."""
+        return frozenset(_WORD.findall(self._joined)) | {b""}
 
     def is_unsure(self, directory: str) -> bool:
         """Whether any name may be meant there."""

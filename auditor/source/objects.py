@@ -21,6 +21,8 @@ _FEW: Final = 16
 """Blobs for which no command of their own is started: that costs as much as asking for so many."""
 _KEPT_BYTES: Final = 16 * 1024 * 1024
 """Content that is kept: manifests are looked at for deployers, for settings and for images, one look after the other."""
+_SWEPT_BYTES: Final = 48 * 1024 * 1024
+"""The same where all manifests are looked at in one go: those that a change may bring to matter are looked into again."""
 _KEPT_SIZE: Final = 64 * 1024
 """What is larger is seldom looked at twice, and would push out many that are."""
 
@@ -85,7 +87,7 @@ class Blobs:
         for name, content in ((name, None) for name in wanted) if few else swept(self._commands, wanted, self._limit):
             if content is not None:
                 with self._lock:
-                    self._kept.put(name, content)
+                    self._kept.put(name, content, again=True)
                 yield name, content
                 continue
             try:
@@ -151,6 +153,7 @@ class Kept:
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
         self._size = 0
+        self._most = _KEPT_BYTES
 
     def __contains__(self, name: str) -> bool:
         return name in self._contents
@@ -159,13 +162,14 @@ class Kept:
         """The content; None where it is not kept."""
         return self._contents.get(name)
 
-    def put(self, name: str, content: bytes) -> None:
-        """Keep it, and let go of what has been kept longest."""
-        if len(content) > _KEPT_SIZE or name in self._contents:
+    def put(self, name: str, content: bytes, *, again: bool = False) -> None:
+        """Keep it, and let go of what has been kept longest. `again`: it may well be read again, as large as it is."""
+        if (len(content) > _KEPT_SIZE and not again) or name in self._contents:
             return
+        self._most = max(self._most, _SWEPT_BYTES if again else _KEPT_BYTES)
         self._contents[name] = content
         self._size += len(content)
-        while self._size > _KEPT_BYTES:
+        while self._size > self._most:
             first = next(iter(self._contents))
             self._size -= len(self._contents.pop(first))
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from auditor.config.rules import ManifestSettings, Rules
 from auditor.judge.compare import compare
 from auditor.judge.findings.gaps import Touched, gap_findings
+from auditor.manifests.graph.origins import moved, revalued
 from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.manifests.reach import Reach, reach
 from auditor.manifests.trees import read_trees
@@ -53,5 +54,6 @@ def gating_of(base: Tree, head: Tree, *, narrow: bool) -> Gating:
     both = read_trees(trees[:1], None, trees[1], read, within)
     before, after = both.before[0], both.after
     change = compare(comparable(before, after), after.uses)
-    gaps = gap_findings(after.gaps, Touched(touched, before.gaps), Rules(source=""))
+    turned = (*moved((base,), head, touched), *revalued(head, after.gaps, touched))
+    gaps = gap_findings((*after.gaps, *turned), Touched(touched, before.gaps), Rules(source=""))
     return Gating(frozenset(change.added), frozenset(change.previous.items()), frozenset(gaps), after.roots, why)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import posixpath
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -34,6 +34,9 @@ _NAMES_DEPLOYER: Final = mentions(
     ((b"argoproj.io", b"Application"), (b"kustomize.toolkit.fluxcd.io", b"Kustomization"))
 )
 """The group and the kind of what deploys directories, however YAML writes that it is one: that is for the parser to say."""
+
+
+Holds: TypeAlias = Callable[[Deployment], bool]
 
 
 class Ground(Struct, frozen=True):
@@ -104,19 +107,28 @@ def _expect(reader: Reader, files: Iterable[str]) -> None:
     expect(reader.tree, [path for path in ours if reader.tree.content_id(path) not in known])
 
 
-def graph(reader: Reader, builder: Builder, ground: Ground, settings: ManifestSettings) -> Graph:
-    """Follow every deployer of the tree."""
+def graph(
+    reader: Reader, builder: Builder, ground: Ground, settings: ManifestSettings, holds: Holds | None = None
+) -> Graph:
+    """Follow every deployer of the tree. `holds`: whether what one deploys may hold another; None is always."""
     inside = sorted(ground.claims.keys() - set(ground.files))
     files = (*ground.files, *inside)
     _expect(reader, files)
     marks = [path for path in files if _holds(reader, path)]
-    return _Walk(reader, builder, ground, settings, marks).run() if marks else Graph()
+    return _Walk(reader, builder, ground, settings, marks, holds).run() if marks else Graph()
 
 
 class _Walk:
     def __init__(
-        self, reader: Reader, builder: Builder, ground: Ground, settings: ManifestSettings, marks: list[str]
+        self,
+        reader: Reader,
+        builder: Builder,
+        ground: Ground,
+        settings: ManifestSettings,
+        marks: list[str],
+        holds: Holds | None,
     ) -> None:
+        self._holds = holds
         self._reader = reader
         self._builder = builder
         self._ground = ground
@@ -185,7 +197,7 @@ class _Walk:
 
     def _named(self, seeds: list[str]) -> _Names:
         """What some deployer names, judged by the entry points as they are written and what is reached from them."""
-        first = _Walk(self._reader, self._builder, self._ground, ManifestSettings(), self._marks)
+        first = _Walk(self._reader, self._builder, self._ground, ManifestSettings(), self._marks, self._holds)
         first._here = self._here
         for seed in seeds:
             first._follow(first._of(seed), seed)
@@ -222,6 +234,8 @@ class _Walk:
         while self._waiting:
             way = self._waiting.popleft()
             self._count += 1
+            if self._holds is not None and not self._holds(way):
+                continue
             objects = deployed(self._builder, way).objects
             more = [one for item in objects for one in self._deployments(item, way.directory, way)]
             self._take(more, way.directory)
@@ -309,4 +323,4 @@ def deployed(builder: Builder, way: Deployment) -> Built:
     return builder.deployed(way.directory, way.identity, way.place, way.on, way.charts)
 
 
-__all__ = ["Deployment", "Graph", "Ground", "deployed", "graph"]
+__all__ = ["Deployment", "Graph", "Ground", "Holds", "deployed", "graph"]

@@ -85,7 +85,7 @@ def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str]) -> Itera
     given = {(item.kind, item.name) for path in _candidates(after, changed) for item in _objects(after, path)}
     for path in sorted({gap.place.file for gap in gaps if gap.what == "helm chart"} - changed):
         for item in _objects(after, path) if path in after.entries() else ():
-            for what in _values_of(item):
+            for what in values_of(item):
                 if what in given or what in changed:
                     name = what if isinstance(what, str) else "/".join(what)
                     what_changes = "its chart" if isinstance(what, tuple) and what[0] in _CHARTS else "its values"
@@ -93,7 +93,7 @@ def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str]) -> Itera
                     yield unrendered(Place(item.file, item.line), "values of a chart", f"{why}: its images are unknown")
 
 
-def _values_of(item: Object) -> Iterator[str | tuple[str, str]]:
+def values_of(item: Object) -> Iterator[str | tuple[str, str]]:
     """Files of the tree, and objects (kind and name), that a chart or its values come from."""
     if item.kind in _ARGO and item.group == "argoproj.io":
         for source in sources(item):

@@ -18,7 +18,7 @@ from auditor.manifests.extract import Found, extract
 from auditor.manifests.files import Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
-from auditor.manifests.graph.graph import Graph, Ground, graph
+from auditor.manifests.graph.graph import Graph, Ground, Holds, graph
 from auditor.manifests.graph.settings import Settings
 from auditor.manifests.kustomize.build import Builder, Built, Spares
 from auditor.manifests.objects import Object
@@ -104,13 +104,14 @@ def plan(
     before: Before,
     *,
     deployers: bool = True,
+    holds: Holds | None = None,
 ) -> Plan:
     """Follow what the tree deploys, and put it together with the entry points that nothing names.
 
-    `deployers`: whether the tree may hold any.
+    `deployers`: whether the tree may hold any; `holds`: whether what one deploys may hold another.
     """
     ground = Ground(found.kustomizations, found.links, found.claims, found.roots, found.files)
-    made = graph(reader, builder, ground, settings) if deployers else Graph()
+    made = graph(reader, builder, ground, settings, holds) if deployers else Graph()
     ways: list[tuple[str, Deployment | None]] = []
     named: list[str] = []
     entry_points = frozenset(found.roots)

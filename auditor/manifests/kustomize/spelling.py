@@ -42,7 +42,7 @@ KUSTOMIZATION: Final = frozenset(
         *("images", "imageTags", "imageTag", "newName", "newTag", "digest", "tagSuffix"),
         *("replacements", "source", "sourceValue", "targets", "select", "reject", "fieldPath", "fieldPaths"),
         *("delimiter", "index", "encoding", "create", "fieldSpecs", "fields"),
-        *("replicas", "count", "vars", "objref", "fieldref", "sortOptions", "buildMetadata"),
+        *("replicas", "count", "vars", "varReference", "objref", "fieldref", "sortOptions", "buildMetadata"),
         *("configMapGenerator", "secretGenerator", "generatorOptions", "behavior", "files", "env", "envs", "literals"),
         *("disableNameSuffixHash", "immutable", "type", "helmGlobals", "helmCharts", "helmChartInflationGenerator"),
         *("chartHome", "configHome", "repo", "releaseName", "valuesFile", "additionalValuesFiles", "valuesInline"),

@@ -20,8 +20,8 @@ from auditor.source.tree import Tree
 from tests.support.changes import gating
 
 APPS = ("a", "b", "c")
-NAMES = st.sampled_from(["nginx", "ghcr.io/acme/api", "ghcr.io/acme/web", "quay.io/acme/api"])
-TAGS = st.sampled_from(["1", "2"])
+NAMES = st.sampled_from(["nginx", "ghcr.io/acme/api", "ghcr.io/acme/web", "quay.io/acme/api", "ghcr.io/acme/my-api"])
+TAGS = st.sampled_from(["1", "2", "1.2"])
 
 
 def container(image: str) -> dict[str, Any]:
@@ -64,6 +64,12 @@ def objects(draw: st.DrawFn) -> str:
             )
 
 
+def options() -> st.SearchStrategy[dict[str, Any]]:
+    """How a replacement splits and joins: not at all, between the parts of a reference, or inside of a name or tag."""
+    parts = {"delimiter": st.sampled_from(["/", ":", "-", ".", "p"]), "index": st.integers(-1, 2)}
+    return st.one_of(st.just({}), st.fixed_dictionaries(parts))
+
+
 @st.composite
 def apps(draw: st.DrawFn) -> dict[str, Any]:
     """What an app does to its objects."""
@@ -74,9 +80,10 @@ def apps(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 3)) == 0:
         patch = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": container(draw(NAMES) + ":2")}
         body["patches"] = [{"patch": json.dumps(patch)}]
-    if draw(st.integers(0, 5)) == 0:
-        source = {"kind": "ConfigMap", "fieldPath": "data.image"}
-        target = {"select": {"kind": "Pod"}, "fieldPaths": ["spec.containers.0.image"]}
+    if draw(st.integers(0, 4)) == 0:
+        field = draw(st.sampled_from(["data.image", "data.other", "metadata.name", "spec.containers.0.image"]))
+        source = {"kind": draw(st.sampled_from(["ConfigMap", "Pod"])), "fieldPath": field, "options": draw(options())}
+        target = {"select": {"kind": "Pod"}, "fieldPaths": ["spec.containers.0.image"], "options": draw(options())}
         body["replacements"] = [{"source": source, "targets": [target]}]
     if draw(st.integers(0, 5)) == 0:
         body["components"] = ["../part"]
@@ -186,6 +193,13 @@ def replacing(delimiter: str = "") -> str:
     return f"replacements: {json.dumps([{'source': source, 'targets': [target]}])}\n"
 
 
+def copying(kind: str, field: str, *, joined: str = "", at: int = 1) -> str:
+    """A replacement of the image of the Pod x, or of one part of it between delimiters, by what an object says."""
+    options = {"options": {"delimiter": joined, "index": at}} if joined else {}
+    target = {"select": {"kind": "Pod", "name": "x"}, "fieldPaths": ["spec.containers.0.image"], **options}
+    return f"replacements: {json.dumps([{'source': {'kind': kind, 'fieldPath': field}, 'targets': [target]}])}\n"
+
+
 def template(image: str, **values: str) -> str:
     head = {"apiVersion": "template.openshift.io/v1", "kind": "Template", "metadata": {"name": "t"}}
     given = [{"name": name, "value": value} for name, value in values.items()]
@@ -198,7 +212,48 @@ def task(image: str, **values: str) -> str:
     return json.dumps({**head, "spec": {"params": given, "steps": [{"name": "s", "image": image}]}})
 
 
+TASK = task("ghcr.io/acme/my-$(params.rest):3", rest="api")
 MADE = {
+    "by a replacement between dots": {
+        "b/kustomization.yaml": "resources: [one.yaml, two.yaml]\n" + copying("ConfigMap", "data.a", joined="."),
+        "b/one.yaml": pod("ghcr.old"),
+        "b/two.yaml": config(a="io/acme/my-api:3"),
+    },
+    "by a replacement of a longer text": {
+        "b/kustomization.yaml": "resources: [one.yaml, two.yaml]\n" + copying("ConfigMap", "data.a"),
+        "b/two.yaml": config(a="ghcr.io/acme/my-api:3"),
+    },
+    "by a patch of another ending": {
+        "b/kustomization.yaml": "resources: [one.yaml]\npatches: [{path: patch.txt}]\n",
+        "b/patch.txt": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a file elsewhere": {
+        "b/kustomization.yaml": "resources: [../elsewhere/deep/it's.txt]\n",
+        "elsewhere/deep/it's.txt": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a file of a chart": {
+        "b/kustomization.yaml": "resources: [../chart/templates/pod.yaml]\n",
+        "chart/Chart.yaml": "name: chart\n",
+        "chart/templates/pod.yaml": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by the second kustomization of a directory": {
+        "b/kustomization.yaml": "resources: [Kustomization]\n",
+        "b/Kustomization": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a kustomization with escapes": {
+        "b/kustomization.yaml": 'resources: [one.yaml, "\\x2e./far"]\n',
+        "far/kustomization.yaml": "resources: [pod.yaml]\n",
+        "far/pod.yaml": pod("ghcr.io/acme/my-api:3"),
+    },
+    "by a long way": {
+        "b/kustomization.yaml": "resources: [../c]\n",
+        "c/kustomization.yaml": "resources: [../d]\n",
+        "d/kustomization.yaml": "resources: [one.yaml]\nimages: [{name: web, newName: ghcr.io/acme/my-api, newTag: '3'}]\n",
+        "d/one.yaml": pod("web:1"),
+    },
+    "by a task with an anchor": {"b/one.yaml": TASK.replace('"tekton.dev/v1"', '&it "tekton.dev/v1"')},
+    "by a task on the next line": {"b/one.yaml": TASK.replace('"tekton.dev/v1"', '\n  "tekton.dev/v1"')},
+    "by a task with an explicit key": {"b/one.yaml": TASK.replace('"apiVersion":', '? "apiVersion"\n  :')},
     "by a replacement of a part": {
         "b/kustomization.yaml": "resources: [one.yaml, two.yaml]\n" + replacing("-"),
         "b/one.yaml": pod("ghcr.io/acme/my-app:3"),
@@ -233,6 +288,23 @@ def test_what_a_sibling_makes_is_not_new(how: str) -> None:
     assert found.same(gating(encoded(base), encoded(head), narrow=False))
     assert not found.why
     assert not found.added
+
+
+def test_what_a_sibling_makes_of_a_name_with_a_prefix_is_not_new() -> None:
+    """No text holds the name that it copies."""
+    base = {
+        **BASE,
+        "a/one.yaml": pod("web:1"),
+        "b/kustomization.yaml": "resources: [../named, one.yaml]\n"
+        + copying("Secret", "metadata.name", joined="/", at=2),
+        "b/one.yaml": pod("ghcr.io/acme/x"),
+        "named/kustomization.yaml": "resources: [s.yaml]\nnamePrefix: my-\n",
+        "named/s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: api}\nstringData: {image: 'ghcr.io/acme/x:1'}\n",
+    }
+    head = {**base, "a/one.yaml": pod("ghcr.io/acme/my-api")}
+    whole = gating(encoded(base), encoded(head), narrow=False)
+    assert not whole.added
+    assert gating(encoded(base), encoded(head), narrow=True).same(whole)
 
 
 def app(**spec: Any) -> str:

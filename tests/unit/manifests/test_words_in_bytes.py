@@ -7,7 +7,10 @@ import base64
 import pytest
 
 from auditor.manifests import yaml
-from auditor.manifests.text import plain, prefilter
+from auditor.manifests.contents import complete
+from auditor.manifests.nodes import Mapping
+from auditor.manifests.objects import objects
+from auditor.manifests.text import plain, prefilter, versions
 
 WORD = "toolkit.fluxcd.io"
 ENCODED = base64.b64encode(WORD.encode()).decode()
@@ -66,3 +69,58 @@ def test_a_joined_key_may_hold_an_image(end: str) -> None:
     assert isinstance(document, yaml.RawMapping)
     assert yaml.text_of(document.value[0][0]) == "image"
     assert prefilter()(content)
+
+
+GROUPED = "tekton.dev/v1"
+VERSIONS = {
+    "as it is": f"apiVersion: {GROUPED}\nkind: Task\n",
+    "with a comment": f"apiVersion: {GROUPED} # said\nkind: Task\n",
+    "in quotes": f"'apiVersion' : \"{GROUPED}\"\nkind: Task\n",
+    "in JSON": f'{{"kind":"Task","apiVersion":"{GROUPED}"}}',
+    "in braces": f"{{kind: Task, apiVersion: {GROUPED}}}\n",
+    "at the end": f"kind: Task\napiVersion: {GROUPED}",
+    "with returns": f"apiVersion: {GROUPED}\r\nkind: Task\r\n",
+    "on the next line": f"apiVersion:\n  {GROUPED}\nkind: Task\n",
+    "after a comment": f"apiVersion: # said\n  {GROUPED}\nkind: Task\n",
+    "folded": f"apiVersion: >-\n  {GROUPED}\nkind: Task\n",
+    "literal": f"apiVersion: |-\n  {GROUPED}\nkind: Task\n",
+    "anchored": f"apiVersion: &it {GROUPED}\nkind: Task\n",
+    "an alias": f"x: &it {GROUPED}\nkind: Task\napiVersion: *it\n",
+    "merged": f"x: &it {{apiVersion: {GROUPED}}}\n<<: *it\nkind: Task\n",
+    "tagged": f"apiVersion: !!str {GROUPED}\nkind: Task\n",
+    "an explicit key": f"? apiVersion\n: {GROUPED}\n? kind\n: Task\n",
+    "an explicit key with a comment": f"? apiVersion # said\n: {GROUPED}\n? kind\n: Task\n",
+    "an anchored key": f"? &k apiVersion\n: {GROUPED}\nkind: Task\n",
+    "an alias as a key": f"x: &k apiVersion\n*k : {GROUPED}\nkind: Task\n",
+    "an escaped key": f'"api\\x56ersion": {GROUPED}\nkind: Task\n',
+    "a joined key": f'? "api\\\n  Version"\n: {GROUPED}\n? kind\n: Task\n',
+    "after a next line": f"kind: Task\napiVersion:{NEXT_LINE}  {GROUPED}\n",
+    "after a definition": f"d:\n  apiVersion:\n    description: x\napiVersion: {GROUPED}\nkind: Task\n",
+    "in a list": f"kind: List\napiVersion: v1\nitems:\n- kind: Task\n  apiVersion: {GROUPED}\n",
+}
+
+
+@pytest.mark.parametrize("way", sorted(VERSIONS))
+def test_a_version_that_is_read_is_told(way: str) -> None:
+    """Or it is said that one may be written in another way."""
+    content = VERSIONS[way].encode()
+    documents = [one for one in complete(content, "a.yaml", None) if isinstance(one, Mapping)]
+    assert GROUPED in {item.api_version for one in documents for item in objects(one, "a.yaml")}
+    text = plain(content)
+    assert text is not None
+    said = versions(text)
+    assert said is None or GROUPED.encode() in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rules:\n- apiVersions: ['*']\n",
+        "description: says kind, apiVersion\n  and name\n",
+        "required: [kind, apiVersion]\n",
+        "properties:\n  apiVersion:\n    description: x\n  kind:\n    type: string\n",
+        "a: `apiVersion`\n",
+    ],
+)
+def test_what_says_no_version(text: str) -> None:
+    assert versions(text.encode()) == b""
