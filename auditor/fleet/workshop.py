@@ -239,13 +239,24 @@ def _holds(tree: Tree, folder: str) -> bool:
 
 
 def unsteered(settings: Mapping[str, RegistrySettings]) -> Mapping[str, RegistrySettings]:
-    """The same, with no credential for a host that one of them steers, by whichever of its names (`ghcr.io:80`, Docker Hub's)."""
+    """The same, with no credential for a host that one of them steers, by whichever of its names (`ghcr.io:80`, Docker Hub's).
+
+    Nor is a client certificate shown because they name its file: it is one of the machine that runs the audit.
+    """
     spoken_to = {host: origin_of(host, settings).authority for host in settings}
     steered = {spoken_to[host] for host, each in settings.items() if _is_steered(each)}
     silent = {host: RegistrySettings(host, anonymous=True) for host in steered}
     return {
         **silent,
-        **{host: replace(each, anonymous=bool({host, spoken_to[host]} & steered)) for host, each in settings.items()},
+        **{
+            host: replace(
+                each,
+                anonymous=bool({host, spoken_to[host]} & steered),
+                client_certificate=None,
+                client_key=None,
+            )
+            for host, each in settings.items()
+        },
     }
 
 

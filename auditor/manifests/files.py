@@ -26,7 +26,12 @@ from auditor.model.use import Use
 from auditor.source.tree import Entry, EntryKind, Tree, Unreadable, expect
 
 MANIFESTS: Final = (".yaml", ".yml", ".json")
-_LFS: Final = b"version https://git-lfs.github.com/spec/v1"
+_LFS: Final = (
+    b"version https://git-lfs.github.com/spec/v1",
+    b"version https://hawser.github.com/spec/v1",
+    b"version http://git-media.io/v/2",
+)
+"""How a pointer of Git LFS begins, under all the names that it had (git-lfs, lfs/pointer.go)."""
 _BELOW: Final = "/**"
 _LINKS: Final = 16
 """Symlinks followed in a row."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from auditor.manifests.files import MANIFESTS, Reader
+from auditor.manifests.text import plain
 from auditor.source.tree import EntryKind, Unreadable, expect
 
 
 def holding(reader: Reader, words: tuple[bytes, ...]) -> dict[str, bytes]:
-    """The content of each file that holds one of the words, by path, in the tree's order; symlinks not followed.
+    """The content of each file that may hold one of the words, by path, in the tree's order; symlinks not followed.
 
     Left out is what is larger than rules may be: such a file holds no settings that somebody writes.
     """
@@ -29,10 +32,15 @@ def holding(reader: Reader, words: tuple[bytes, ...]) -> dict[str, bytes]:
 
 
 def _held(reader: Reader, path: str, words: tuple[bytes, ...]) -> bytes:
-    """The content where it holds one of the words, else nothing."""
+    """The content where it may hold one of the words, else nothing."""
     try:
         content = reader.bytes_of(path)
     except Unreadable:
         return b""  # told where the file is read for its images
-    small = len(content) <= reader.limits.rules_bytes
-    return content if small and any(word in content for word in words) else b""
+    return content if len(content) <= reader.limits.rules_bytes and may_say(content, words) else b""
+
+
+def may_say(content: bytes, words: Iterable[bytes]) -> bool:
+    """Whether one of the words stands in a file, however YAML writes it."""
+    text = plain(content)
+    return text is None or any(word in text for word in words)

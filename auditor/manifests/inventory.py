@@ -10,6 +10,7 @@ from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
 from auditor.manifests.callers import handed
+from auditor.manifests.attributes import reencoded
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.entry import entries
 from auditor.manifests.files import Part, Reader, Shared
@@ -79,7 +80,7 @@ def inventory(
     uses |= {use: use for use in handed(reader, tuple(uses.values())) if use not in uses}
     gaps = dict.fromkeys(found.gaps)
     gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
-    gaps |= dict.fromkeys(foreign(reader, chosen))
+    gaps |= dict.fromkeys((*foreign(reader, chosen), *reencoded(reader, chosen)))
     made = tuple(gap for gap in gaps if isinstance(gap, MadeDeployer))
     ordered = sorted(uses.values(), key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(

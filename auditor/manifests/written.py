@@ -24,7 +24,9 @@ _UPWARDS: Final = re.compile(rb"\.\.[/.]*(?![\w.\-/])")
 """The end of a path that ends in dots, and so leads to a directory above where it is written."""
 _ODD: Final = re.compile(
     rb"\xc5\xbf|\xe2\x84\xaa|"
-    + rb"|".join(rb"(?!%b)(?i:%b)" % (name.encode("ascii"), name.encode("ascii")) for name in UNNAMED)
+    + rb"|".join(
+        rb"(?!%b)(?i:%b)" % (name.encode("ascii"), name.encode("ascii")) for name in (*UNNAMED, "replacements")
+    )
 )
 """A field of those in another case, which kustomize reads all the same; or one of the two letters that fold to ASCII's."""
 _AFTER_ALL: Final = "\U0010ffff"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from auditor.config.rules import RegistrySettings
+from auditor.limits import DEFAULT
 from auditor.model.evidence import Fault, FaultKind, Resolved
 from auditor.model.reference import Reference
+from auditor.registry.client import RegistryClient
 from fixtures.registry import BasicAccess, OciRegistry, Quirks, Redirect, Status, TokenAccess
 from tests.registry.asking import ask, client, put_legacy
 
@@ -208,3 +214,43 @@ def test_missing_and_no_access_are_one_answer() -> None:
         assert isinstance(found, Fault)
         assert found.kind is FaultKind.UNAUTHORIZED
         assert "missing, or no access" in found.detail
+
+
+@pytest.mark.parametrize("host", ["\uff11\uff12\uff17.0.0.1", "\u24dbocalhost", "xn--", "999.1.1.1", "[v1.x]"])
+@pytest.mark.parametrize("is_realm", [True, False])
+def test_a_host_that_is_none_is_a_fault(host: str, *, is_realm: bool) -> None:
+    """Of a realm or a redirect: what httpx cannot read as a host must not end the question in any other way."""
+    header = f'WWW-Authenticate: Bearer realm="https://{host}/t"' if is_realm else f"Location: https://{host}/x"
+    status = "401 Unauthorized" if is_realm else "302 Found"
+    answer = f"HTTP/1.1 {status}\r\n{header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+    with answering(answer) as origin, RegistryClient({}, {}, DEFAULT) as opened:
+        found = opened.resolve(Reference.parse(f"{origin}/acme/api:1"))
+    assert isinstance(found, Fault)
+    assert found.kind in (FaultKind.MALFORMED, FaultKind.REDIRECT, FaultKind.CREDENTIAL, FaultKind.NO_SUCH_HOST)
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server on loopback that gives every request the same answer."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(5)
+
+    def serve() -> None:
+        for _ in range(10):
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock:
+                sock.settimeout(5)
+                sock.recv(65_536)
+                sock.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)

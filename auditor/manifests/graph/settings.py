@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.files import Reader
-from auditor.manifests.holding import holding
+from auditor.manifests.holding import holding, may_say
 from auditor.manifests.kustomize.generate import generated
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.nodes import Mapping, Scalar
@@ -102,7 +102,7 @@ class Settings(Struct):
     def objects(self, kind: str, word: str) -> Iterator[Object]:
         """The objects of a kind in files that hold a word: ConfigMaps, Secrets and ArtifactGenerators."""
         for path, content in self._files().items():
-            if word.encode("utf-8", "surrogatepass") not in content:
+            if not may_say(content, (word.encode("utf-8", "surrogatepass"),)):
                 continue
             for document in self.reader.documents(path):
                 if isinstance(document, Mapping):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from auditor.source.folder import FolderTree
-from tests.support.changes import Gating, gating, gating_of
+from tests.support.changes import Gating, gating
 
 Files = dict[str, str]
 DIRECTORIES = ("apps/a", "apps/b", "apps/c", "infra", "clusters/one")

@@ -27,6 +27,9 @@ FLUX = (
     "spec: {path: ./b, sourceRef: {kind: GitRepository, name: g}}\n"
 )
 Files = dict[str, str]
+GENERATOR = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: c}\nfiles: [a.txt]\n"
+TAG = "apiVersion: builtin\nkind: ImageTagTransformer\nmetadata: {name: t}\nimageTag: {name: redis, %s}\n"
+POD_IN_FLOW = "apiVersion: v1, kind: Pod, metadata: {name: y}, spec: {containers: [{name: a, image: 'evil:1'}]}"
 
 
 def kustomization(*resources: str, more: str = "") -> str:
@@ -103,7 +106,8 @@ def test_a_deployer_in_a_file_of_another_name(name: str, *, loaded: bool) -> Non
     """It deploys where a kustomization loads it, and only there, unless its name ends as manifests do."""
     base = {**BASE, f"a/b/{name}": FLUX, "b/pod.yaml": POD}
     base["a/kustomization.yaml"] = kustomization(f"b/{name}") if loaded else kustomization()
-    why = same(base, {**base, "k/own.yaml": POD})[2]
+    assert same(base, {**base, "k/own.yaml": POD})[2] == ""
+    why = same(base, {**base, "k/own.yaml": POD, "k/new.txt": ""})[2]  # what begins may be a part of anything
     assert (why == f"a/b/{name} deploys by rules of its own") is (loaded or name.endswith(".yaml"))
 
 
@@ -161,3 +165,56 @@ def test_versions_of_a_file_are_read_together_as_alone(versions: list[str]) -> N
         content = text.encode()
         together = read_contents(content, "a.yaml", pruner(), known)
         assert repr(together) == repr(read_contents(content, "a.yaml", pruner()))
+
+
+OTHER = "kustomization.yaml"
+"""The name, for files that are none."""
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        ({f"s/{OTHER}": POD}, {f"s/{OTHER}": POD.replace("nginx", "evil")}),
+        ({f"s/{OTHER}": kustomization()}, {f"s/{OTHER}": POD.replace("nginx", "evil")}),
+        ({f"s/{OTHER}": kustomization()}, {"s/kustomization.yml": POD.replace("nginx", "evil")}),
+        (
+            {f"s/{OTHER}": POD, "s/p.yaml": POD},
+            {f"s/{OTHER}": kustomization("p.yaml", more="images: [{name: nginx, newName: evil}]\n")},
+        ),
+        ({f"s/{OTHER}": f"  {POD.replace(chr(10), chr(10) + '  ')}"}, {f"s/{OTHER}": POD.replace("nginx", "evil")}),
+        ({f"s/{OTHER}": kustomization()}, {f"s/{OTHER}": f"kind: Kustomization\nitems: [{{{POD_IN_FLOW}}}]\n"}),
+    ],
+)
+def test_a_manifest_with_the_name_of_a_kustomization(base: Files, head: Files) -> None:
+    added, _, why = same({**BASE, **base}, {**BASE, **base, **head})
+    assert ({name.partition(":")[0] for name in added}, why) == ({"evil"}, "")
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        (
+            {
+                "g/a.txt": "image: nginx:1\n",
+                "g/kustomization.yaml": "Generators: [gen.yaml]\n",
+                "g/gen.yaml": GENERATOR,
+            },
+            {"g/a.txt": "image: evil:1\n"},
+        ),
+        (
+            {
+                "g/kustomization.yaml": "Transformers: [../t]\nResources: [../k]\n",
+                "t/kustomization.yaml": kustomization("t.yaml"),
+                "t/t.yaml": TAG % "newTag: '1'",
+            },
+            {"t/t.yaml": TAG % "newName: evil"},
+        ),
+        (
+            {"g/kustomization.yaml": "Resources: [../k]\nImages: [{name: evil, newTag: '2'}]\n"},
+            {"k/own.yaml": POD.replace("nginx", "evil")},
+        ),
+    ],
+)
+def test_fields_in_another_case_are_seen_in_bytes(base: Files, head: Files) -> None:
+    added, _, _ = same({**BASE, **base}, {**BASE, **base, **head})
+    assert "evil" in {name.partition(":")[0] for name in added}

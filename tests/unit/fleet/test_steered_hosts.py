@@ -38,6 +38,15 @@ def test_hosts_that_are_spoken_to_as_usual_keep_theirs() -> None:
     assert not settings["quay.io"].anonymous
 
 
+def test_no_certificate_of_the_machine_is_shown_to_whom_a_repository_names() -> None:
+    """The files are those of the machine that runs the audit, whatever repository names them."""
+    written = "{registry.acme.example: {client-certificate: /etc/ssl/platform.pem, client-key: /etc/ssl/platform.key}}"
+    given = _registries(written)
+    settings = unsteered(given)["registry.acme.example"]
+    assert given["registry.acme.example"].client_certificate
+    assert (settings.client_certificate, settings.client_key) == (None, None)
+
+
 def _registries(written: str) -> Mapping[str, RegistrySettings]:
     content = f"version: 1\notherwise: allow\nregistries: {written}\n".encode()
     return load_rules({"auditor.yaml": content}.get, None, today=date(2026, 1, 1)).registries

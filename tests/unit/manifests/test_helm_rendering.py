@@ -218,6 +218,52 @@ def test_fleet_deploys_a_chart_once_for_each_target() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Helm: {Values: {image: {tag: v2}}}\n",
+        "HELM: {valuesfiles: [more.yaml]}\n",
+        "targetcustomizations: [{Name: eu, helm: {values: {image: {tag: v2}}}}]\n",
+    ],
+)
+def test_fleet_reads_its_fields_in_any_case(written: str) -> None:
+    found = rendered({**CHART, "chart/fleet.yaml": written, "chart/more.yaml": "image: {tag: v2}\n"}, "helm")
+    assert "ghcr.io/acme/api:v2" in {use.reference for use in found.uses}
+
+
+def test_a_field_of_fleet_in_two_spellings_is_told() -> None:
+    written = "helm: {values: {image: {tag: v1}}}\nHelm: {values: {image: {tag: v2}}}\n"
+    assert "two spellings" in whys(rendered({**CHART, "chart/fleet.yaml": written}, "helm"))
+
+
+@pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-api.yaml", ".argocd-source-argocd_api.yaml"])
+@pytest.mark.parametrize("field", ["helm", "Helm"])
+def test_what_an_updater_wrote_beside_a_chart(name: str, field: str) -> None:
+    """Image updaters write the tag that is deployed into a file that Argo CD lays over the Application's source."""
+    owner = application("releaseName: api").replace("{name: api}", "{name: api, namespace: argocd}")
+    written = f"{field}:\n  parameters:\n  - {{name: image.tag, value: v2, forcestring: true}}\n"
+    found = rendered(
+        {**CHART, "app.yaml": owner.replace("  releaseName: api\n", "  skipTests: true\n"), f"chart/{name}": written},
+        "helm",
+    )
+    assert ("ghcr.io/acme/api:v2", f"chart/{name}", 3) in placed(found)
+    assert "ghcr.io/acme/api:v1" not in {use.reference for use in found.uses}
+
+
+def test_an_updater_of_another_application_changes_nothing() -> None:
+    written = "helm: {parameters: [{name: image.tag, value: v2}]}\n"
+    found = rendered(
+        {**CHART, "app.yaml": application("skipTests: true"), "chart/.argocd-source-x.yaml": written}, "helm"
+    )
+    assert "ghcr.io/acme/api:v1" in {use.reference for use in found.uses}
+
+
+@pytest.mark.parametrize("written", ["helm: [\n", "Helm: {parameters: []}\n", "helm: {a: 1, <<: {a: 2}}\n"])
+def test_what_an_updater_wrote_and_nobody_can_tell_is_told(written: str) -> None:
+    files = {**CHART, "app.yaml": application("skipTests: true"), "chart/.argocd-source.yaml": written}
+    assert ".argocd-source.yaml" in whys(rendered(files, "helm"))
+
+
 def test_a_simple_helmfile_is_rendered_and_a_templated_one_is_told() -> None:
     text = "releases:\n- name: api\n  chart: ./chart\n  values:\n  - image: {tag: v2}\n- name: db\n  chart: acme/db\n  version: 4.5.6\n"
     found = rendered({**CHART, "helmfile.yaml": text}, "helm")

@@ -238,3 +238,46 @@ def test_a_bundle_names_kustomizations() -> None:
     assert (images(found, "b/base"), images(found, "b/over")) == ({"a:1"}, {"a:2"})
     missing = read({"b/fleet.yaml": "kustomize: {dir: nowhere}\n"})
     assert [str(gap.place) for gap in missing.gaps] == ["b/fleet.yaml:1"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["&kind Application", "!!str Application", '"\\x41pplication"', ">-\n  Application", "!!binary QXBwbGljYXRpb24="],
+)
+def test_an_application_however_its_kind_is_written(kind: str) -> None:
+    """What it puts on top of its directory is what runs."""
+    files = {**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1")}
+    written = app("apps", "    kustomize: {images: ['nginx:3']}\n").replace("kind: Application", f"kind: {kind}")
+    assert images(read({**files, "a.yaml": written})) == {"nginx:3"}
+
+
+def test_an_application_whose_kind_is_merged() -> None:
+    files = {**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1")}
+    start = "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+    written = app("apps", "    kustomize: {images: ['nginx:3']}\n").removeprefix(start)
+    merged = f"x: &x {{apiVersion: argoproj.io/v1alpha1, kind: Application}}\n!!merge <<: *x\n{written}"
+    assert images(read({**files, "a.yaml": merged})) == {"nginx:3"}
+
+
+@pytest.mark.parametrize("more", ["kind: ConfigMap\n", "<<: {kind: ConfigMap}\n", "<<: {spec: {}}\n"])
+def test_an_application_that_readers_differ_about_is_a_gap(more: str) -> None:
+    found = read({**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1"), "a.yaml": f"{app('apps')}{more}"})
+    assert "unparsable-file" in {gap.rule for gap in found.gaps}
+
+
+@pytest.mark.parametrize("written", ["Kustomize: {Images: ['nginx:3']}\n", "kustomize: {IMAGES: ['nginx:3']}\n"])
+def test_an_updater_may_write_fields_in_any_case(written: str) -> None:
+    files = {**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1"), "apps/.argocd-source-web.yaml": written}
+    found = read({**files, "a.yaml": app("apps")})
+    assert (images(found), found.gaps) == ({"nginx:3"}, ())
+    beside = read({**files, "a.yaml": app("apps", "    kustomize: {images: ['nginx:2']}\n")})
+    assert "unrendered" in {gap.rule for gap in beside.gaps}, "of two spellings nobody knows which counts"
+
+
+@pytest.mark.parametrize(
+    ("path", "recurse", "told"), [("", "false", True), ("sub/", "false", False), ("sub/", "true", True)]
+)
+def test_jsonnet_in_a_directory_is_told(path: str, recurse: str, *, told: bool) -> None:
+    files = {"apps/pod.yaml": pod("nginx:1"), f"apps/{path}evil.jsonnet": "{}"}
+    found = read({**files, "a.yaml": app("apps", f"    directory: {{recurse: {recurse}}}\n")})
+    assert ([gap.what for gap in found.gaps] == ["Jsonnet program"]) is told

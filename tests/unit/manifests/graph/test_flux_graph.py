@@ -318,3 +318,26 @@ def test_an_artifact_that_is_made_of_the_tree() -> None:
     found = read(files)
     assert (images(found, "apps/prod"), images(found, "apps/test")) == ({"prod:${TAG:=1}"}, {"test:${TAG:=1}"})
     assert {gap.rule for gap in found.gaps} == {"templated-reference"}  # without postBuild nothing is filled in
+
+
+@pytest.mark.parametrize(
+    ("plain", "written"),
+    [
+        ("ConfigMap", '"\\x43onfigMap"'),
+        ("ConfigMap", "!!binary Q29uZmlnTWFw"),
+        ("name: settings", 'name: "setti\\x6egs"'),
+    ],
+)
+def test_values_however_their_object_is_written(plain: str, written: str) -> None:
+    """Not found, they would be taken for values of the cluster: a change to them would change nothing."""
+    values = settings(TAG="3").replace(plain, written)
+    files = {**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:${TAG}"), "c.yaml": flux("./apps", postBuild=FROM)}
+    found = read({**files, "s.yaml": values})
+    assert (images(found), found.gaps) == ({"nginx:3"}, ())
+
+
+@pytest.mark.parametrize("group", ['"\\x6bustomize.toolkit.fluxcd.io/v1"', "&v kustomize.toolkit.fluxcd.io/v1"])
+def test_a_deployer_however_its_group_is_written(group: str) -> None:
+    files = {**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1")}
+    written = flux("./apps", images="[{name: nginx, newName: evil}]").replace("kustomize.toolkit.fluxcd.io/v1", group)
+    assert images(read({**files, "c.yaml": written})) == {"evil:1"}

@@ -130,3 +130,42 @@ def test_a_chart_that_another_file_chooses_is_a_gap_when_that_changes(spec: str,
     assert gap.place.file == "release.yaml"
     assert gap.rule == "unrendered"
     assert list(revalued(head, [chart], frozenset({"other.yaml"}))) == []
+
+
+def test_a_new_deployer_of_another_revision_is_a_gap() -> None:
+    """Only what base already takes from there is known to be this tree."""
+    other = APP.replace("NAME", "other").replace("HEAD", "evil")
+    assert gaps({"a.yaml": WEB}, {"a.yaml": WEB, "b.yaml": other}) == ["unrendered"]
+    assert gaps({"a.yaml": WEB}, {"a.yaml": other}) == ["unrendered"], "under another name"
+    assert gaps({"a.yaml": WEB}, {"a.yaml": WEB, "b.yaml": APP.replace("NAME", "other")}) == []
+
+
+def test_a_new_deployer_of_another_source_of_flux_is_a_gap() -> None:
+    """The path is in this tree, and what is deployed is what the other repository has there."""
+    web, source = FLUX.replace("name: web", "name: other").split("---\n")
+    other = web.replace("name: flux-system}}", "name: evil}}")
+    theirs = source.replace("{name: flux-system,", "{name: evil,").replace("acme/gitops", "evil/gitops")
+    assert gaps({"a.yaml": FLUX}, {"a.yaml": FLUX, "b.yaml": f"{other}---\n{theirs}"}) == ["unrendered"]
+    assert gaps({"a.yaml": FLUX}, {"a.yaml": FLUX, "b.yaml": other}) == ["unrendered"]
+    assert gaps({"a.yaml": FLUX}, {"a.yaml": FLUX, "b.yaml": web}) == []
+
+
+def test_a_source_that_base_takes_from_and_that_comes_into_the_tree_is_a_gap() -> None:
+    web, source = FLUX.split("---\n")
+    assert gaps({"a.yaml": web}, {"a.yaml": web, "b.yaml": source}) == ["unrendered"]
+
+
+@pytest.mark.parametrize(
+    ("old", "written", "evil"),
+    [
+        (
+            WEB,
+            WEB.replace("argoproj.io", "argopr\\x6fj.io").replace("argo", '"argo').replace("alpha1", 'alpha1"'),
+            "acme/",
+        ),
+        (FLUX, FLUX.replace("source.toolkit.fluxcd.io/v1", '"source.t\\x6folkit.fluxcd.io/v1"'), "acme/"),
+    ],
+    ids=["Argo CD", "Flux"],
+)
+def test_escapes_hide_no_turn(old: str, written: str, evil: str) -> None:
+    assert gaps({"a.yaml": old}, {"a.yaml": written.replace(evil, "evil/")}) == ["unrendered"]
