@@ -699,8 +699,18 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
     return f"exit {status}: {text}"
 
 
+LONGEST = {
+    "a renderer that hangs": 32,
+    "policies in Rego that do not end, with `--max-time`": 30,
+    "a pipe for a report that nobody reads": 20,
+}
+"""Seconds, most of which are waited."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow(LONGEST[name]) if name in LONGEST else ()) for name in CASES]
+)
 def test_bad_input(scene: Scene, name: str) -> None:
     CASES[name](scene)
     kept = scene.estate.history.read_bytes() if not scene.is_first else b""

@@ -56,7 +56,6 @@ def sign(images: Images, number: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_500_images_with_one_answer_in_five_spoiled(house: House) -> None:
     with OciRegistry(seed=11) as registry:
         images = Images(registry)

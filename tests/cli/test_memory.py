@@ -41,7 +41,6 @@ def peak(house: House, images: Images, count: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
 def test_memory_is_flat_in_the_number_of_images(house: House) -> None:
     with OciRegistry() as registry:
