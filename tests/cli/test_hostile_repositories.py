@@ -139,7 +139,7 @@ def items() -> Iterator[Any]:
             yield from (pytest.param(item, render, id=f"{item}-{render}") for render in ("auto", "never"))
 
 
-@pytest.mark.parametrize(("item", "render"), items())
+@pytest.mark.parametrize(("item", "render"), [*items()])
 def test_it_is_bounded_and_told_and_the_rest_is_judged(house: House, item: str, render: str) -> None:
     files, told = ITEMS[item]
     house.commit_base()
