@@ -206,7 +206,9 @@ class Pace:
                 tries += 1
                 if tries == 1:
                     raise first
-                self._stopped.wait(pause)  # here: what the host asks for may be a minute, and a sleep would outlast the run
+                self._stopped.wait(
+                    pause
+                )  # here: what the host asks for may be a minute, and a sleep would outlast the run
                 return self._once(pace, end, ask)
         raise first
 
