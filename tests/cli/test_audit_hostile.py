@@ -692,6 +692,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
         (r"127\.0\.0\.1:\d+", "HOST"),
         (r"process \d+ since \S+?Z?(?=[ ,.;)]|$)", "process N since TIME"),
         (r"https?://HOST/", "https://HOST/"),
+        (r"after [0-4](\.\d)? seconds", "after N seconds"),  # a quarter of the run, or what is left of that
         (r"cannot be evaluated: [^;]*", "cannot be evaluated"),  # the time ends it, or the memory
         (r" \(fatal: [^;]*\)", ""),  # git's own words are others in each of its versions
     ):
