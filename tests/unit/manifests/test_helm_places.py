@@ -48,6 +48,29 @@ TRACED = {
             ("ghcr.io/acme/api:v3.1.0-alpine", "chart/Chart.yaml", 4),
         },
     ),
+    "a tag whose key says nothing, equal to the version": (
+        {
+            "values.yaml": "image:\n  repository: ghcr.io/acme/api\n  release: v3.1.0\n",
+            "Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.0.0\nappVersion: v3.1.0\n",
+            "templates/p.yaml": POD
+            + '  - {name: a, image: "{{ .Values.image.repository }}:{{ .Values.image.release }}"}\n'
+            + '  - {name: b, image: "{{ .Values.image.repository }}:{{ .Chart.AppVersion }}-alpine"}\n',
+        },
+        {
+            ("ghcr.io/acme/api:v3.1.0", "chart/values.yaml", 3),
+            ("ghcr.io/acme/api:v3.1.0-alpine", "chart/Chart.yaml", 4),
+        },
+    ),
+    "a version that the chart compares": (
+        {
+            "values.yaml": "repository: ghcr.io/acme/api\n",
+            "Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.0.0\nappVersion: 3.1.0\n",
+            "templates/p.yaml": '{{- if not (regexMatch "^[0-9.]+$" .Chart.AppVersion) }}{{ fail "no version" }}{{ end }}\n'
+            + POD
+            + '  - {name: a, image: "{{ .Values.repository }}:{{ .Chart.AppVersion }}"}\n',
+        },
+        {("ghcr.io/acme/api:3.1.0", "chart/Chart.yaml", 4)},
+    ),
     "values that a chart imports from one below": (
         {
             "Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.0.0\ndependencies:\n- name: sub\n  version: 1.0.0\n"
