@@ -692,6 +692,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
         (r"127\.0\.0\.1:\d+", "HOST"),
         (r"process \d+ since \S+?Z?(?=[ ,.;)]|$)", "process N since TIME"),
         (r"https?://HOST/", "https://HOST/"),
+        (r"after [0-4](\.\d)? seconds", "after N seconds"),  # a quarter of the run, or what is left of that
         (r"cannot be evaluated: [^;]*", "cannot be evaluated"),  # the time ends it, or the memory
         (r" \(fatal: [^;]*\)", ""),  # git's own words are others in each of its versions
     ):
@@ -699,8 +700,18 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
     return f"exit {status}: {text}"
 
 
+LONGEST = {
+    "a renderer that hangs": 32,
+    "policies in Rego that do not end, with `--max-time`": 30,
+    "a pipe for a report that nobody reads": 20,
+}
+"""Seconds, most of which are waited."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow(LONGEST[name]) if name in LONGEST else ()) for name in CASES]
+)
 def test_bad_input(scene: Scene, name: str) -> None:
     CASES[name](scene)
     kept = scene.estate.history.read_bytes() if not scene.is_first else b""

@@ -134,12 +134,12 @@ def items() -> Iterator[Any]:
     """With and without programs that render; what has no program in it, and takes long, once."""
     for item in ITEMS:
         if "000" in item:
-            yield pytest.param(item, "auto", marks=pytest.mark.slow, id=item)
+            yield pytest.param(item, "auto", marks=pytest.mark.slow(16), id=item)
         else:
             yield from (pytest.param(item, render, id=f"{item}-{render}") for render in ("auto", "never"))
 
 
-@pytest.mark.parametrize(("item", "render"), items())
+@pytest.mark.parametrize(("item", "render"), [*items()])
 def test_it_is_bounded_and_told_and_the_rest_is_judged(house: House, item: str, render: str) -> None:
     files, told = ITEMS[item]
     house.commit_base()

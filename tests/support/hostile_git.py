@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import repeat
 from typing import Final
 
 from fixtures.loopback import Loopback, Quiet
@@ -43,8 +44,7 @@ def _first(kind: str) -> Iterator[bytes]:
     yield packet(b"# service=git-upload-pack\n") + _END
     if kind == "advertisement":
         yield packet(_COMMIT + b" HEAD\0multi_ack shallow filter\n")
-        while True:
-            yield b"".join(packet(_COMMIT + b" refs/heads/%d\n" % number) for number in range(1000))
+        yield from repeat(b"".join(packet(_COMMIT + b" refs/heads/%d\n" % number) for number in range(1000)))
     words = (b"version 2\n", b"ls-refs\n", b"fetch=shallow filter\n", b"object-format=sha1\n")
     yield b"".join(map(packet, words)) + _END
 
@@ -60,8 +60,7 @@ def _second(kind: str, asked: bytes) -> Iterator[bytes]:
         )
     elif kind == "shallow":
         yield packet(b"shallow-info\n")
-        while True:
-            yield b"".join(packet(b"shallow %040x" % number) for number in range(1, 1000))
+        yield from repeat(b"".join(packet(b"shallow %040x" % number) for number in range(1, 1000)))
     else:
         yield packet(b"packfile\n")
         while True:

@@ -45,7 +45,7 @@ def _is_local(item: Object) -> bool:
 
 def _value(entry: Mapping, state: State) -> Scalar | None:
     """The text that a variable stands for; None where it cannot be found: what names it stays as it is written."""
-    target, path = entry.mapping("objref"), entry.mapping("fieldref").text("fieldpath") or "metadata.name"
+    target, path = entry.mapping("objref"), entry.mapping("fieldref").text("fieldPath") or "metadata.name"
     state.unskip()
     item = next((one for one in state.objects if _is_meant(one, target)), None)
     if item is None:

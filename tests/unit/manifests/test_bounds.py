@@ -29,7 +29,7 @@ def rules(found: Inventory) -> set[str | None]:
     return {gap.rule for gap in found.gaps}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_a_hundred_thousand_documents() -> None:
     """Each of them is read."""
     start = time.process_time()

@@ -88,7 +88,7 @@ def test_a_template_is_a_mistake_where_it_is_a_policy_or_meant_to_be_one() -> No
     assert [each.place.file for each in find_policies(tree, ["c.yaml"]).mistakes] == ["c.yaml"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_ten_thousand_policies_are_read_in_seconds() -> None:
     documents = b"---\n".join(POLICY.replace(b"signed", b"signed-%d" % number) for number in range(10_000))
     start = time.process_time()
