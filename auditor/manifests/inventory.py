@@ -9,8 +9,8 @@ from dataclasses import replace
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import kinds
-from auditor.manifests.callers import handed
 from auditor.manifests.attributes import reencoded
+from auditor.manifests.callers import handed
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.entry import entries
 from auditor.manifests.files import Part, Reader, Shared
