@@ -19,7 +19,7 @@ SETTINGS = """\
 """
 
 
-def read(path: str, text: str) -> tuple[set[tuple[str, int]], set[str]]:
+def read(path: str, text: str) -> tuple[set[tuple[str, int]], set[str | None]]:
     found = inventory(MemoryTree({path: text.encode()}, "test"), ManifestSettings(), every=True)
     return {(use.reference, use.place.line) for use in found.uses}, {gap.rule for gap in found.gaps}
 
