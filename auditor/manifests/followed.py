@@ -71,6 +71,7 @@ class Holding(Struct):
     texts: Texts = field(default_factory=Texts)
 
     def __call__(self, way: Deployment) -> bool:
+        """Whether what is deployed in this way may deploy something itself."""
         texts = self.texts.of(way)
         if any(group.decode() in text for text in texts for group in _GROUPS):
             return True
@@ -163,9 +164,9 @@ def _given(reader: Reader, touched: frozenset[str]) -> Iterator[str]:
     names = frozenset(_last(what if isinstance(what, str) else what[1]) for what in wanted)
     for path in _manifests(reader):
         text = _meant(reader, path) if path not in touched else b""
-        if text is None or (any(word in text for word in _RELEASES) and any(name in text for name in names)):
-            if any(what in wanted for item in _objects(reader, path) for what in values_of(item)):
-                yield path
+        said = text is None or (any(word in text for word in _RELEASES) and any(name in text for name in names))
+        if said and any(what in wanted for item in _objects(reader, path) for what in values_of(item)):
+            yield path
 
 
 def _last(text: str) -> bytes:

@@ -182,7 +182,6 @@ def _followed(found: Deployed, settings: ManifestSettings, touched: frozenset[st
     }
     aliases = frozenset().union(*(ground.touched for ground in grounds.values()))
     directories = _directories(touched | aliases) | beside(each_tree)
-    directories.update(path for ground in grounds.values() for path in _beside(ground.found, touched))
     return Reach(touched, frozenset(directories), left=left, grounds=grounds)
 
 
