@@ -567,6 +567,25 @@ def test_through_a_symlink(tmp_path: Path) -> None:
     assert "infra" in {use.root for use in narrow.added}
 
 
+def test_a_set_behind_a_symlink(tmp_path: Path) -> None:
+    """A loose manifest has another name for it."""
+    trees = []
+    for label, tag in (("base", ":1"), ("head", ":9")):
+        files = {
+            **BASE,
+            "aside/set.txt": json.dumps(SET),
+            "any/w.json": json.dumps({"image": f"ghcr.io/acme/set{tag}"}),
+        }
+        for path, text in files.items():
+            (tmp_path / label / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / label / path).write_text(text)
+        (tmp_path / label / "clusters" / "link.yaml").symlink_to("../aside/set.txt")
+        trees.append(FolderTree(tmp_path / label))
+    narrow = gating_of(trees[0], trees[1], narrow=True)
+    assert narrow.same(gating_of(trees[0], trees[1], narrow=False))
+    assert {use.reference for use in narrow.added} == {"ghcr.io/acme/set:9"}
+
+
 def test_a_deployer_behind_a_symlink(tmp_path: Path) -> None:
     """A directory that Flux deploys has another name for it."""
     trees = []
