@@ -1,10 +1,10 @@
 """What a one-line change costs in repositories of growing size: base and head, read as `check --changed-only` reads them.
 
-    python -m benchmarks.growth [--repeat 3]
+    python -m benchmarks.growth [--repeat 3] [--deployed]
 
 Each repository is a git repository of teams: a base, two overlays on it, and a few objects of ten documents. The largest has
-sixteen times as many teams as the smallest; the change touches one line of one team's base. CPU of this process and of the git
-commands that it runs, out of one pack as in a clone.
+sixteen times as many teams as the smallest; the change touches one line of one team's base. With `--deployed` each overlay is
+deployed by a Flux Kustomization of its own. CPU of this process and of the git commands that it runs, out of one pack as in a clone.
 """
 
 from __future__ import annotations
@@ -34,8 +34,17 @@ spec:
 """
 
 
-def write(folder: Path, teams: int) -> None:
-    """A repository of so many teams, with a branch `change`."""
+_DEPLOYER: Final = """apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {{name: {team}}}
+spec:
+  path: ./{team}/{part}
+  sourceRef: {{kind: GitRepository, name: flux-system}}
+"""
+
+
+def write(folder: Path, teams: int, *, deployed: bool = False) -> None:
+    """A repository of so many teams, with a branch `change`. `deployed`: by Flux."""
     for number in range(teams):
         team = folder / f"team-{number}"
         for part in ("base", "staging", "production"):
@@ -46,6 +55,10 @@ def write(folder: Path, teams: int) -> None:
         for part in ("staging", "production"):
             override = f"images: [{{name: ghcr.io/acme/{team.name}-0, newTag: '2.0'}}]\n"
             (team / part / "kustomization.yaml").write_text(f"resources: [../base]\n{override}")
+            if deployed:
+                cluster = folder / "clusters" / part
+                cluster.mkdir(parents=True, exist_ok=True)
+                (cluster / f"{team.name}.yaml").write_text(_DEPLOYER.format(team=team.name, part=part))
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "base")
@@ -60,6 +73,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--deployed", action="store_true", help="by Flux")
     options = parser.parse_args()
     table = Table(
         "One line changed, in growing repositories",
@@ -68,7 +82,7 @@ def main() -> None:
     rows: list[tuple[str, int, float, float, float, int]] = []
     for size in SIZES:
         with tempfile.TemporaryDirectory() as name:
-            write(Path(name), TEAMS * size)
+            write(Path(name), TEAMS * size, deployed=options.deployed)
             full, part = (cost(Path(name), "main", "change", work, options.repeat) for work in (whole, narrow))
             with open_change(Path(name), "main", "change") as change:
                 uses, files = narrow(change), len(change.head.entries())

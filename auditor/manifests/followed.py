@@ -40,6 +40,7 @@ from auditor.source.tree import EntryKind, Unreadable
 
 _GROUPS: Final = (b"kustomize.toolkit.fluxcd.io", b"argoproj.io")
 """What stands in each object that deploys directories."""
+_SET: Final = b"ApplicationSet"
 _COMPOSES: Final = (b"replacements", *(word.encode() for word in UNNAMED))
 """Fields of kustomizations by which an object may come to say what no text says."""
 _RELEASES: Final = (b"HelmRelease", b"argoproj.io")
@@ -71,6 +72,7 @@ class Holding(Struct):
     texts: Texts = field(default_factory=Texts)
 
     def __call__(self, way: Deployment) -> bool:
+        """Whether what is deployed in this way may deploy something itself."""
         texts = self.texts.of(way)
         if any(group.decode() in text for text in texts for group in _GROUPS):
             return True
@@ -98,6 +100,13 @@ class Followed(Struct, frozen=True):
     given: frozenset[str]
     """Files with charts that the change gives other values (`graph.origins.revalued`)."""
 
+    def reads(self, path: str) -> bool:
+        """Whether a loose manifest is read, for what it deploys may depend on files anywhere."""
+        reader = self.near.reader
+        if path in self.given or reader.files[path].kind is not EntryKind.FILE:
+            return True
+        return path in self.holds.holding and _may_hold_set(reader, path)
+
 
 def followed(
     near: Sequence[Nearby], settings: ManifestSettings, touched: frozenset[str]
@@ -123,9 +132,9 @@ def followed(
 
 
 def beside(found: Iterable[Followed]) -> frozenset[str]:
-    """Directories of loose manifests that may hold a deployer, or a chart that the change gives values."""
-    held = (path for each in found for path in (each.holds.holding | each.given) & frozenset(each.found.files))
-    return frozenset(map(posixpath.dirname, held))
+    """Directories of loose manifests that may hold a set of Applications, or a chart that the change gives values."""
+    loose = (path for each in found for path in each.found.files if each.reads(path))
+    return frozenset(map(posixpath.dirname, loose))
 
 
 # ── whether it is certain ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,9 +172,9 @@ def _given(reader: Reader, touched: frozenset[str]) -> Iterator[str]:
     names = frozenset(_last(what if isinstance(what, str) else what[1]) for what in wanted)
     for path in _manifests(reader):
         text = _meant(reader, path) if path not in touched else b""
-        if text is None or (any(word in text for word in _RELEASES) and any(name in text for name in names)):
-            if any(what in wanted for item in _objects(reader, path) for what in values_of(item)):
-                yield path
+        said = text is None or (any(word in text for word in _RELEASES) and any(name in text for name in names))
+        if said and any(what in wanted for item in _objects(reader, path) for what in values_of(item)):
+            yield path
 
 
 def _last(text: str) -> bytes:
@@ -208,6 +217,15 @@ def _may_hold(reader: Reader, path: str) -> bool:
     if key not in known:
         text = _meant(reader, path)
         known[key] = text is None or any(group in text for group in _GROUPS)
+    return known[key]
+
+
+def _may_hold_set(reader: Reader, path: str) -> bool:
+    """Whether a file may hold a set of Applications, made of files anywhere."""
+    key, known = (reader.tree.content_id(path), "sets"), reader.shared.naming
+    if key not in known:
+        text = _meant(reader, path)
+        known[key] = text is None or _SET in text
     return known[key]
 
 

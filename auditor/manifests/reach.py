@@ -2,10 +2,11 @@
 
 A change reaches an entry point that names a touched path, loads one that does, or has a touched path below it, and a loose
 manifest beside a touched one. That follows from the texts of kustomizations alone. It does not follow where an object
-deploys others by rules of its own, or where a path is not what its name says: then the whole trees are read.
+deploys others by rules of its own, or where a path is not what its name says: then the whole trees are read, mostly.
 
  1. A touched symlink, and a touched `Chart.yaml` that begins, ends or changes what a chart is: other files are manifests.
- 2. A deployer (Flux, Argo CD, Fleet, helmfile) in any of the trees: it names directories, charts and values anywhere.
+ 2. A deployer (Flux, Argo CD, Fleet, helmfile) in any of the trees: it names directories, charts and values anywhere. What
+    deployers of directories deploy the same in all trees is left out all the same, where that is certain (`followed`).
  3. A patch that may turn an object into a deployer.
  4. A touched file with an object that hands values to others: what takes them stands anywhere. Untouched ones hand what they
     handed before, and to whatever the change touches they are read whole.
@@ -182,7 +183,6 @@ def _followed(found: Deployed, settings: ManifestSettings, touched: frozenset[st
     }
     aliases = frozenset().union(*(ground.touched for ground in grounds.values()))
     directories = _directories(touched | aliases) | beside(each_tree)
-    directories.update(path for ground in grounds.values() for path in _beside(ground.found, touched))
     return Reach(touched, frozenset(directories), left=left, grounds=grounds)
 
 

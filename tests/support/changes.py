@@ -22,12 +22,16 @@ from auditor.source.tree import Tree
 
 
 class Gating(Struct, frozen=True):
-    """New uses, what each takes the place of, and findings for what could not be read. `why` everything was read."""
+    """New uses, what each takes the place of, and findings for what could not be read. `why` everything was read.
+
+    `beside`: what is no part of a use's identity, and decides who governs it.
+    """
 
     added: frozenset[Use]
     previous: frozenset[tuple[Use, Use]]
     findings: frozenset[Finding]
     roots: tuple[str, ...]
+    beside: frozenset[tuple[Use, tuple[str, ...], bool]] = frozenset()
     why: str = ""
 
     def same(self, other: Gating) -> bool:
@@ -56,4 +60,7 @@ def gating_of(base: Tree, head: Tree, *, narrow: bool) -> Gating:
     change = compare(comparable(before, after), after.uses)
     turned = (*moved((base,), head, touched), *revalued(head, after.gaps, touched))
     gaps = gap_findings((*after.gaps, *turned), Touched(touched, before.gaps), Rules(source=""))
-    return Gating(frozenset(change.added), frozenset(change.previous.items()), frozenset(gaps), after.roots, why)
+    beside = frozenset((use, use.deployers, use.superset) for use in change.added)
+    return Gating(
+        frozenset(change.added), frozenset(change.previous.items()), frozenset(gaps), after.roots, beside, why
+    )

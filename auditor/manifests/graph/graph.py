@@ -115,7 +115,7 @@ def graph(
     files = (*ground.files, *inside)
     _expect(reader, files)
     marks = [path for path in files if _holds(reader, path)]
-    return _Walk(reader, builder, ground, settings, marks, holds).run() if marks else Graph()
+    return _Walk(reader, builder, ground, settings, marks, holds=holds).run() if marks else Graph()
 
 
 class _Walk:
@@ -126,6 +126,7 @@ class _Walk:
         ground: Ground,
         settings: ManifestSettings,
         marks: list[str],
+        *,
         holds: Holds | None,
     ) -> None:
         self._holds = holds
@@ -197,7 +198,7 @@ class _Walk:
 
     def _named(self, seeds: list[str]) -> _Names:
         """What some deployer names, judged by the entry points as they are written and what is reached from them."""
-        first = _Walk(self._reader, self._builder, self._ground, ManifestSettings(), self._marks, self._holds)
+        first = _Walk(self._reader, self._builder, self._ground, ManifestSettings(), self._marks, holds=self._holds)
         first._here = self._here
         for seed in seeds:
             first._follow(first._of(seed), seed)

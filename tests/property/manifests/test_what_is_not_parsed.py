@@ -106,8 +106,10 @@ def test_a_deployer_in_a_file_of_another_name(name: str, *, loaded: bool) -> Non
     """It deploys where a kustomization loads it, and only there, unless its name ends as manifests do."""
     base = {**BASE, f"a/b/{name}": FLUX, "b/pod.yaml": POD}
     base["a/kustomization.yaml"] = kustomization(f"b/{name}") if loaded else kustomization()
-    assert same(base, {**base, "k/own.yaml": POD})[2] == ""
-    why = same(base, {**base, "k/own.yaml": POD, "k/new.txt": ""})[2]  # what begins may be a part of anything
+    head = {**base, "k/own.yaml": POD}
+    same(base, head)
+    trees = [MemoryTree({path: text.encode() for path, text in files.items()}, "t") for files in (base, head)]
+    why = reach(trees, ManifestSettings(), Shared(), frozenset({"k/own.yaml"}), rendered=True)
     assert (why == f"a/b/{name} deploys by rules of its own") is (loaded or name.endswith(".yaml"))
 
 
