@@ -38,7 +38,9 @@ def stands_at(use: Use, lines: list[str]) -> bool:
     line = lines[use.place.line - 1]
     tags = re.findall(r"t\d+x", use.reference)
     return (
-        not tags or any(tag in line for tag in tags) or any(key in line for key in ("digest", "newName", "tagSuffix"))
+        not tags
+        or any(tag in line for tag in tags)
+        or any(key in line for key in ("digest", "newName", "tagSuffix", "$("))
     )
 
 
