@@ -245,6 +245,12 @@ MADE = {
         "far/kustomization.yaml": "resources: [pod.yaml]\n",
         "far/pod.yaml": pod("ghcr.io/acme/my-api:3"),
     },
+    "by an override with an escape": {
+        "b/kustomization.yaml": (
+            'resources: [pod.yaml]\nimages: [{name: quay.io/acme/web, newName: "ghcr.io/acme/my\\x2dapi", newTag: "3"}]\n'
+        ),
+        "b/pod.yaml": pod("quay.io/acme/web:1"),
+    },
     "by a long way": {
         "b/kustomization.yaml": "resources: [../c]\n",
         "c/kustomization.yaml": "resources: [../d]\n",
@@ -255,8 +261,8 @@ MADE = {
     "by a task on the next line": {"b/one.yaml": TASK.replace('"tekton.dev/v1"', '\n  "tekton.dev/v1"')},
     "by a task with an explicit key": {"b/one.yaml": TASK.replace('"apiVersion":', '? "apiVersion"\n  :')},
     "by a replacement of a part": {
-        "b/kustomization.yaml": "resources: [one.yaml, two.yaml]\n" + replacing("-"),
-        "b/one.yaml": pod("ghcr.io/acme/my-app:3"),
+        "b/kustomization.yaml": "resources: [pod.yaml, two.yaml]\n" + replacing("-"),
+        "b/pod.yaml": pod("ghcr.io/acme/my-app:3"),
         "b/two.yaml": config(image="api:3"),
     },
     "by a template": {"b/one.yaml": template("ghcr.io/acme/my-${REST}:3", REST="api")},
