@@ -29,6 +29,9 @@ _YTT: Final = re.compile(
 
 _MERGED: Final = "readers differ about a merge key (`<<`) below a key that it brings too"
 _TWICE: Final = "readers differ about an object that says two kinds"
+_JSON: Final = re.compile(rb'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*(?s:.*?)\*/')
+"""Texts and comments of JSON with comments."""
+_BLANK: Final = re.compile(rb"[^\n]")
 
 
 class Contents(Struct, frozen=True):
@@ -75,6 +78,21 @@ def read_contents(content: bytes, path: str, pruner: Pruner, known: Pieces | Non
 
     `known`: of other versions of the file, read with an equal pruner. What is new here is added to it.
     """
+    found = _read(content, path, pruner, known)
+    if found.gaps and path.lower().endswith(".json"):
+        # Settings of editors and the like: nothing of Kubernetes takes JSON with comments.
+        plain = _without_comments(content)
+        again = _read(plain, path, pruner, None) if plain != content else found
+        return found if again.gaps else again
+    return found
+
+
+def _without_comments(content: bytes) -> bytes:
+    """JSON with spaces for its comments, so that each text stays where it stands."""
+    return _JSON.sub(lambda match: match[0] if match[0].startswith(b'"') else _BLANK.sub(b" ", match[0]), content)
+
+
+def _read(content: bytes, path: str, pruner: Pruner, known: Pieces | None) -> Contents:
     pieces = [Contents(gaps=tuple(_templates(content, path)))]
     for chunk in yaml.chunks(content, yaml.Origin(path), pruner.limits):
         if isinstance(chunk, yaml.Broken):

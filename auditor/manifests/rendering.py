@@ -27,6 +27,7 @@ from auditor.manifests.helm.terms import USUAL, terms
 from auditor.manifests.kustomize.build import Built
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, read
+from auditor.manifests.kustomize.texts import inflating
 from auditor.manifests.kustomize.transform import again
 from auditor.manifests.nodes import Mapping
 from auditor.manifests.objects import Object
@@ -95,8 +96,9 @@ class Rendering(Struct):
         alone = itself is not None and itself.is_component  # only what loads it can be built
         if self.kustomize is None or alone or not self._is_asked(own, gaps, kustomizations):
             return own, gaps
-        inflates = any(one.node.get("helmCharts") is not None for one in kustomizations)
-        if inflates and (self._is_library() or self.charts.fetches(kustomizations)):
+        entries = [(one, entry) for one in kustomizations for entry in inflating(self.reader, one)]
+        inflates = bool(entries) or any(one.node.get("helmCharts") is not None for one in kustomizations)
+        if inflates and (self._is_library() or self.charts.fetches(entries)):
             # Kustomize starts helm by its path, and helm would fetch: our own reading has rendered these charts.
             return own, gaps
         laid = None if way is None or is_plain(way) else way.on(itself)

@@ -470,7 +470,7 @@ def hanging_judge(scene: Scene) -> None:
 
 def hanging_judges(scene: Scene) -> None:
     """Each would take some seconds, up to ten, beyond the end of the run; how many are judged differs."""
-    scene.options += ["--max-time", "20s"]
+    scene.options += ["--max-time", "30s"]
     for number in range(1, 9):
         scene.estate.own(f"slow-{number}", "api", more=judged_without_end(scene))
         scene.targets.append(f"slow-{number}")
@@ -702,7 +702,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
 
 LONGEST = {
     "a renderer that hangs": 32,
-    "policies in Rego that do not end, with `--max-time`": 30,
+    "policies in Rego that do not end, with `--max-time`": 42,
     "a pipe for a report that nobody reads": 20,
 }
 """Seconds, most of which are waited."""

@@ -145,9 +145,10 @@ def test_it_is_bounded_and_told_and_the_rest_is_judged(house: House, item: str, 
     house.commit_base()
     house.commit({"web.yaml": house.images.pod("web"), "z/bad.yaml": house.images.pod("unsigned"), **files})
     path = os.pathsep.join((str(TOOLS), os.environ["PATH"]))
-    started = time.monotonic()
+    began, started = time.process_time(), time.monotonic()
     ran = house.check("--render", render, environ={"PATH": path})
-    assert time.monotonic() - started < 90
+    assert time.process_time() - began < 90
+    assert time.monotonic() - started < 600, "programs that render are not this process, and each has half a minute"
     assert ran.status == 1
     assert {name: ran.verdicts[name] for name in ("web", "unsigned")} == {"web": "verified", "unsigned": "unsigned"}
     said = [f"{gap['file']} {gap['what']} {gap['why']}" for gap in ran.report["skipped"]]

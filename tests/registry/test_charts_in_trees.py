@@ -157,7 +157,7 @@ def test_kustomize_fleet_helmfile_and_a_chart_that_needs_one(servers: Servers) -
         ("ghcr.io/acme/web:v1.3.0", "f/fleet.yaml", "f"),
         ("ghcr.io/acme/web:v1.2.3", "h/helmfile.yaml", "h"),
         ("ghcr.io/acme/web:v1.3.0", "h/helmfile.yaml", "h"),
-        ("ghcr.io/acme/front:v1.2.3", "c/values.yaml", "c"),
+        ("ghcr.io/acme/front:v1.2.3", "c/Chart.yaml", "c"),
     }
 
 

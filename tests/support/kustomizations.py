@@ -33,6 +33,7 @@ class Trees:
         self.top = "base"
         self._count = 0
         self._objects: list[dict[str, Any]] = []
+        self._has_variables = random.random() < 0.25
         self._kinds = random.sample(_KINDS, random.choice([1, 1, 2, 3]))
         self._make()
 
@@ -46,6 +47,8 @@ class Trees:
         return self.random.random() < share
 
     def _image(self) -> str:
+        if self._has_variables and self._some(0.2):
+            return self.random.choice(["$(VALUE)", "acme/api:$(PART)", "acme/api:$(NOBODY)"])
         name, tag = self.random.choice(_NAMES), self._tag()
         if self._some(0.1):
             return f"{name}:{tag}{_DIGEST}{'a' * 64}"
@@ -268,7 +271,22 @@ class Trees:
         if directory == "base":
             body["configMapGenerator"] = [{"name": "settings", "literals": [f"image=ghcr.io/acme/set:{self._tag()}"]}]
         self._common(directory, body, "")
+        if directory == "base" and self._has_variables:
+            self._variables(body)
         self._write(directory, body)
+
+    def _variables(self, body: dict[str, Any]) -> None:
+        settings = {"kind": "ConfigMap", "name": "settings", "apiVersion": "v1"}
+        body["configMapGenerator"][0]["literals"].append(f"part={self._tag()}")
+        body["vars"] = [
+            {"name": "VALUE", "objref": settings, "fieldref": {"fieldpath": "data.image"}},
+            {"name": "PART", "objref": settings, "fieldref": {"fieldpath": "data.part"}},
+        ]
+        pods = ("spec", "spec/template/spec", "spec/jobTemplate/spec/template/spec")
+        paths = [f"{pod}/{lists}/image" for pod in pods for lists in ("containers", "initContainers")]
+        fields = {"varReference": [{"path": path} for path in (*paths, "spec/engine/image")]}
+        self.files["base/variables.json"] = json.dumps(fields).encode()
+        body["configurations"] = [*body.get("configurations", []), "variables.json"]
 
     def _component(self, directory: str) -> None:
         body: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}

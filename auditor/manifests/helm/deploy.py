@@ -123,9 +123,8 @@ class Charts(Struct):
             made = self._fetched("", Foreign(chosen, release), absent, gap)
         return list(made.objects) if not made.gaps else made.gaps[0]
 
-    def fetches(self, kustomizations: Iterable[Kustomization]) -> bool:
-        """Whether any of them inflates a chart that is not in the tree."""
-        entries = ((one, entry) for one in kustomizations for entry, _ in one.entries("helmCharts"))
+    def fetches(self, entries: Iterable[tuple[Kustomization, Mapping]]) -> bool:
+        """Whether any chart of these entries is not in the tree."""
         return any(not self._is_chart(_home(one, entry)) for one, entry in entries)
 
     # ── Flux ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,12 +19,12 @@ from msgspec.structs import replace
 from auditor.manifests.contents import read_contents
 from auditor.manifests.extract import extract
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.helm.chart import Chart, defaults, read_chart
+from auditor.manifests.helm.chart import Chart, app_version, defaults, read_chart
 from auditor.manifests.helm.terms import USUAL, Terms
 from auditor.manifests.helm.trace import DEPLOYS, Sources, Tracer, opened
 from auditor.manifests.helm.values import leaves, mark, merged, pruned, written
 from auditor.manifests.kustomize.kustomization import join
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, expanded
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, expanded, scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.render.sandbox import Failed, run
 from auditor.manifests.render.stage import Stage
@@ -107,10 +107,23 @@ class Helm(Struct):
         marks = list(dict.fromkeys(leaves(merged([below, values], final=True))))
         marks = marks[: self.reader.limits.tainted_leaves]
         files, settings = self._settings(chart, len(marks))
-        tracer = Tracer(self.reader, chart, [*marks, *settings], _defaults(below, values))
+        named, versions = _versions(chart, self._content, len(marks) + len(settings))
+        versioned = self._versioned(chart, release, values, named) if _may_name(plain, versions) else None
+        exact = versioned is not None and _shape(versioned) == _shape(plain)
+        tracer = Tracer(self.reader, chart, [*marks, *settings, *versions], _defaults(below, values), versioned=exact)
         effective = merged([below, values], final=True)
         again = list(self._again(chart, release, (values, effective), (marks, files), _shape(plain)))
-        return tracer.place(plain, again)
+        return tracer.place(plain, [*([versioned] if versioned is not None else []), *again])
+
+    def _versioned(
+        self, chart: Chart, release: Release, values: Mapping, named: dict[str, bytes]
+    ) -> list[Object] | None:
+        """The output with marks behind the versions of the application; None where the chart refuses them."""
+        try:
+            with self.stage.swapped(named):
+                return self._run(chart, release, values, None, {})
+        except Failed:
+            return None
 
     def _again(
         self,
@@ -234,6 +247,30 @@ class Helm(Struct):
             return self.reader.bytes_of(path)
         except Unreadable:
             return None
+
+
+def _versions(
+    chart: Chart, content: Callable[[str], bytes | None], first: int
+) -> tuple[dict[str, bytes], list[Scalar]]:
+    """The `Chart.yaml` of a chart and those below it with a mark behind `appVersion`, and what is marked."""
+    made: list[Scalar] = []
+    files: dict[str, bytes] = {}
+    for one in chart.all():
+        version = app_version(one)
+        lines = (content(one.path) or b"").decode("utf-8", "replace").split("\n")
+        if version is not None and version.text in (line := "".join(lines[version.line - 1 : version.line])):
+            text = f'"{version.text}{mark(first + len(made))}"'
+            lines[version.line - 1] = f"{line.partition(':')[0]}: {text}"
+            files[join(one.place, "Chart.yaml")] = "\n".join(lines).encode("utf-8", "replace")
+            made.append(version)
+    return files, made
+
+
+def _may_name(objects: list[Object], versions: list[Scalar]) -> bool:
+    """Whether any version of an application may be a part of an image: most of them are."""
+    bare = {version.text.removeprefix("v") for version in versions}
+    texts = [scalar.text for item in objects for scalar in scalars(item.node) if ":" in scalar.text]
+    return any(version in text for version in bare for text in texts)
 
 
 def _shape(objects: list[Object]) -> Counter[tuple[str, str]]:

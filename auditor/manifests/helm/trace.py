@@ -96,6 +96,8 @@ class Tracer(Struct):
     chart: Chart
     marks: list[Scalar] = field(default_factory=list)
     below: dict[int, Scalar] = field(default_factory=dict)
+    versioned: bool = False
+    """Whether the versions of the application are marked too: then what has no mark of one is none."""
     _texts: dict[str, list[str]] = field(default_factory=dict)
 
     def place(self, plain: list[Object], again: Iterable[list[Object]]) -> list[Object]:
@@ -112,12 +114,12 @@ class Tracer(Struct):
         text, numbers = unmarked(twin.text)
         if not numbers or text != scalar.text or any(number >= len(self.marks) for number in numbers):
             return False
-        version = app_version(self._chart_of(item.file))
+        version = None if self.versioned else app_version(self._chart_of(item.file))
         if version is not None and split(text)[1] == split(twin.text)[1] and _is_of(split(text)[1], version.text):
             _move(scalar, version, Via.CHART)
             return True
         made = self.marks[numbers[-1]]
-        _move(scalar, made, Via.VALUES)
+        _move(scalar, made, Via.CHART if made.file.endswith("Chart.yaml") else Via.VALUES)
         default = self.below.get(id(made))
         scalar.base = default.place() if default is not None else None
         return True
@@ -145,7 +147,7 @@ class Tracer(Struct):
         if self._in_any(scalar, text, paths):
             return
         name, tag, _ = split(text)
-        version = app_version(chart)
+        version = None if self.versioned else app_version(chart)
         if version is not None and _is_of(tag, version.text):
             _move(scalar, version, Via.CHART)
         elif not self._in_any(scalar, name, [item.file, *(path for path in paths if _has_values(path))]):

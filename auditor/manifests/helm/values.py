@@ -26,6 +26,8 @@ _WHOLE: Final = re.compile(r"[a-z0-9][\w.-]*(?:/[a-z0-9][\w.-]*)+[:@][\w.:@-]*[a
 """A name with a folder and a tag that is no port: an image, whatever its key."""
 _REPOSITORY: Final = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]{1,5})?(?:/[a-z0-9][\w.-]*)+", re.ASCII)
 """A host with a dot and a path: the template may tag it."""
+_TAG: Final = re.compile(r"v?[0-9]+(?:\.[0-9]+)+[\w.-]*", re.ASCII)
+"""Under a key that says image, a tag whatever its own key says (`image.release`)."""
 _MARK: Final = re.compile(r"-zq([0-9]{4,6})qz")
 
 
@@ -124,7 +126,7 @@ def _is_part(key: str, inside: str, text: str) -> bool:
         return False
     if _NAMES.search(key) or ("image" in inside.lower() and key == "name") or located(text):
         return True
-    if _REPOSITORY.fullmatch(text):
+    if _REPOSITORY.fullmatch(text) or ("image" in inside.lower() and _TAG.fullmatch(text)):
         return True
     return _WHOLE.fullmatch(text) is not None and is_reference(text)
 

@@ -12,13 +12,14 @@ from collections.abc import Mapping as Values
 from functools import partial
 from typing import Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.kustomize.images import FieldSpec
 from auditor.manifests.kustomize.merge import base_of, overridden
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.transform import again
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, scalars
 from auditor.manifests.objects import Object
 from auditor.model.use import Via
 
@@ -31,12 +32,30 @@ _CONTAINERS: Final = ("containers", "initContainers")
 def finish(state: State) -> None:
     """Variables of all levels are filled in at the end; an object for kustomize alone may still be their source."""
     if state.variables:
-        values = {
-            name: value for entry in state.variables if (name := entry.text("name")) and (value := _value(entry, state))
-        }
-        if values:
-            state.objects = [_filled(item, values, state.referring) for item in state.objects]
+        values = _Values(state, {entry.text("name"): entry for entry in state.variables})
+        asking = [index for index, item in enumerate(state.objects) if _names_variables(item)]
+        for index in asking:
+            state.objects[index] = _filled(state.objects[index], values, state.referring)
     state.objects = [item for item in state.objects if not _is_local(item)]
+
+
+class _Values(Struct):
+    """The texts that variables stand for, found when they are first asked for: most are named where no image is."""
+
+    state: State
+    entries: Values[str, Mapping]
+    _known: dict[str, Scalar | None] = field(default_factory=dict)
+
+    def get(self, name: str) -> Scalar | None:
+        """The text; None where it cannot be found."""
+        if name not in self._known:
+            entry = self.entries.get(name)
+            self._known[name] = None if entry is None else _value(entry, self.state)
+        return self._known[name]
+
+
+def _names_variables(item: Object) -> bool:
+    return any("$(" in scalar.text for scalar in scalars(item.node))
 
 
 def _is_local(item: Object) -> bool:
@@ -46,8 +65,10 @@ def _is_local(item: Object) -> bool:
 def _value(entry: Mapping, state: State) -> Scalar | None:
     """The text that a variable stands for; None where it cannot be found: what names it stays as it is written."""
     target, path = entry.mapping("objref"), entry.mapping("fieldref").text("fieldPath") or "metadata.name"
-    state.unskip()
     item = next((one for one in state.objects if _is_meant(one, target)), None)
+    if item is None:
+        state.unskip()
+        item = next((one for one in state.objects if _is_meant(one, target)), None)
     if item is None:
         return None
     steps = [step.strip("[]").replace("\\.", ".") for step in _STEP.findall(path)]
@@ -79,7 +100,7 @@ def _at(node: Node | None, steps: list[str]) -> Scalar | None:
     return node if isinstance(node, Scalar) and not node.null else None
 
 
-def _filled(item: Object, values: Values[str, Scalar], referring: list[FieldSpec]) -> Object:
+def _filled(item: Object, values: _Values, referring: list[FieldSpec]) -> Object:
     fill = partial(_scalar, values=values)
     node = _in_containers(item.node, fill)
     for spec in referring:
@@ -119,7 +140,7 @@ def _below(node: Node, path: tuple[str, ...], fill: Callable[[Scalar], Scalar]) 
             return Mapping(entries, node.file, node.line)
 
 
-def _scalar(scalar: Scalar, values: Values[str, Scalar]) -> Scalar:
+def _scalar(scalar: Scalar, values: _Values) -> Scalar:
     """`$(NAME)` filled in, `$$` as one dollar; the line to edit is that of the last value."""
     used: list[Scalar] = []
 

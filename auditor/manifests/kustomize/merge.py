@@ -78,8 +78,10 @@ def _sequence(old: Sequence, new: Sequence, schema: Schema) -> Sequence:
     An element that says `$patch: replace` beside its key replaces nothing: kustomize puts the old one back.
     """
     by = schema.key
+    if by is None:  # an element that says what to do with the list is one like the others: patches count it
+        return Sequence([stamp(item, None) for item in new.items])
     elements = [item for item in new.items if not (isinstance(item, Mapping) and _only_replaces(item))]
-    if by is None or len(elements) < len(new.items) or not all(isinstance(item, Mapping) for item in new.items):
+    if len(elements) < len(new.items) or not all(isinstance(item, Mapping) for item in new.items):
         return Sequence([stamp(item, None) for item in elements])
     olds = {_key(item, by): item for item in old.items if _key(item, by)}
     merged: list[Node] = []

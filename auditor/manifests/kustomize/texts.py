@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from auditor.manifests import yaml
 from auditor.manifests.contents import complete, unparsable
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.kustomize.kustomization import Kustomization, join
+from auditor.manifests.kustomize.kustomization import CHART_GENERATOR, Kustomization, join
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.nodes import Mapping, Node, Scalar
 from auditor.manifests.skeleton import origin_of
@@ -42,6 +42,15 @@ def either(
     if "\n" in item.text or ": " in item.text:
         return inline(item, state, texts=texts)
     return in_file(reader, kustomization, item, key_path, state, texts=texts)
+
+
+def inflating(reader: Reader, kustomization: Kustomization) -> Iterator[Mapping]:
+    """The charts that a kustomization inflates: its own entries, and generators that it names or holds."""
+    yield from (entry for entry, _ in kustomization.entries("helmCharts"))
+    for item, key_path in kustomization.names("generators"):
+        for document in either(reader, kustomization, item, key_path, State(reader), texts=False):
+            if isinstance(document, Mapping) and document.text("kind") == CHART_GENERATOR:
+                yield document
 
 
 def written(reader: Reader, kustomization: Kustomization, entry: Mapping, key_path: str, state: State) -> list[Node]:

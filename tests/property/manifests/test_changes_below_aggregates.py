@@ -313,7 +313,7 @@ def app(**spec: Any) -> str:
 
 DIGEST = "0123456789abcdef" * 4
 JOINED = {
-    "a tag with a suffix": (
+    "a tag with a suffix, which kustomize adds twice": (
         "ghcr.io/acme/my-api:3-alpine-alpine",
         "resources: [one.yaml]\nimages: [{name: ghcr.io/acme/my-api, tagSuffix: -alpine}]\n",
         pod("ghcr.io/acme/my-api:3"),

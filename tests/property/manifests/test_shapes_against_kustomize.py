@@ -132,6 +132,11 @@ CASES: dict[str, dict[str, str]] = {
         "    kind: Deployment\n    metadata: {name: api}\n    spec: {template: {spec: {containers: [{name: side,"
         " $patch: replace, image: 'ghcr.io/acme/side:2'}]}}}\n"
     },
+    "an element that is none, in a list that is not merged": {
+        "kustomization.yaml": "resources: [widget.yaml]\npatches:\n- patch: |\n    apiVersion: acme.example/v1\n"
+        "    kind: Widget\n    metadata: {name: w}\n    spec: {steps: [{$patch: replace}, {name: c, image: 'ghcr.io/acme/step:3'}]}\n"
+        '- target: {kind: Widget}\n  patch: \'[{"op": "remove", "path": "/spec/steps/0"}]\'\n'
+    },
     "a suffix of a tag": {
         "kustomization.yaml": "resources: [api.yaml, widget.yaml]\nimages: [{name: ghcr.io/acme/api, tagSuffix: -x}]\n"
     },

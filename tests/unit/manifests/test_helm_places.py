@@ -48,6 +48,29 @@ TRACED = {
             ("ghcr.io/acme/api:v3.1.0-alpine", "chart/Chart.yaml", 4),
         },
     ),
+    "a tag whose key says nothing, equal to the version": (
+        {
+            "values.yaml": "image:\n  repository: ghcr.io/acme/api\n  release: v3.1.0\n",
+            "Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.0.0\nappVersion: v3.1.0\n",
+            "templates/p.yaml": POD
+            + '  - {name: a, image: "{{ .Values.image.repository }}:{{ .Values.image.release }}"}\n'
+            + '  - {name: b, image: "{{ .Values.image.repository }}:{{ .Chart.AppVersion }}-alpine"}\n',
+        },
+        {
+            ("ghcr.io/acme/api:v3.1.0", "chart/values.yaml", 3),
+            ("ghcr.io/acme/api:v3.1.0-alpine", "chart/Chart.yaml", 4),
+        },
+    ),
+    "a version that the chart compares": (
+        {
+            "values.yaml": "repository: ghcr.io/acme/api\n",
+            "Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.0.0\nappVersion: 3.1.0\n",
+            "templates/p.yaml": '{{- if not (regexMatch "^[0-9.]+$" .Chart.AppVersion) }}{{ fail "no version" }}{{ end }}\n'
+            + POD
+            + '  - {name: a, image: "{{ .Values.repository }}:{{ .Chart.AppVersion }}"}\n',
+        },
+        {("ghcr.io/acme/api:3.1.0", "chart/Chart.yaml", 4)},
+    ),
     "values that a chart imports from one below": (
         {
             "Chart.yaml": "apiVersion: v2\nname: api\nversion: 1.0.0\ndependencies:\n- name: sub\n  version: 1.0.0\n"
@@ -87,3 +110,34 @@ def test_a_chart_beside_the_templates_of_another_is_a_chart_too() -> None:
     assert not [gap for gap in found.gaps if gap.rule == "unparsable-file"]
     assert {use.root for use in found.uses} == {".", "deploy/chart"}
     assert not [use for use in found.uses if "{{" in use.reference]
+
+
+GENERATOR = """\
+apiVersion: builtin
+kind: HelmChartInflationGenerator
+metadata: {name: x}
+name: api
+releaseName: w
+valuesInline:
+  tag: v7
+"""
+
+
+@pytest.mark.parametrize("inline", [False, True], ids=["in a file", "inline"])
+def test_a_chart_as_a_generator_is_built_like_an_entry_of_helm_charts(*, inline: bool) -> None:
+    generators = f"generators:\n- |-\n{''.join(f'  {line}' for line in GENERATOR.splitlines(keepends=True))}"
+    entry = generators if inline else "generators: [g.yaml]\n"
+    files = {f"charts/api/{path.removeprefix('chart/')}": text for path, text in CHART.items()}
+    found = rendered({**files, "kustomization.yaml": entry, "g.yaml": GENERATOR}, "kustomize", "helm")
+    uses = [use for use in found.uses if use.root == "."]
+    assert [use.reference for use in uses] == ["ghcr.io/acme/api:v7"]
+    assert (uses[0].place.file, uses[0].place.line) == (("kustomization.yaml", 9) if inline else ("g.yaml", 7))
+    assert not uses[0].superset, "kustomize built it"
+    assert not [gap for gap in found.gaps if gap.root == "."]
+
+
+def test_a_generator_of_a_chart_elsewhere_is_told_and_not_fetched() -> None:
+    remote = GENERATOR.replace("name: api\n", "name: far\nrepo: https://charts.acme.example\n")
+    found = rendered({"kustomization.yaml": "generators: [g.yaml]\n", "g.yaml": remote}, "kustomize", "helm")
+    assert [gap.rule for gap in found.gaps] == ["unrendered"]
+    assert "far" in found.gaps[0].why
