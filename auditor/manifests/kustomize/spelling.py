@@ -6,13 +6,13 @@ folding. So do Fleet and Argo CD with the files that they read themselves; what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Mapping as Names
 from typing import Final
 
 from msgspec.structs import replace
 
-from auditor.manifests.nodes import Mapping, Node, Sequence
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 
 KUSTOMIZATION: Final = frozenset(
     {
@@ -64,15 +64,15 @@ _FREE: Final = frozenset(
 def spelled(node: Mapping, fields: frozenset[str] = KUSTOMIZATION) -> Mapping:
     """The same with every field as it is usually written. What is written twice then stands there twice."""
     known = _folded(fields)
-    return _mapping(node, fields, known) if _is_odd(node, fields, known) else node
+    return _mapping(node, fields, known) if next(_odd(node, fields, known), None) is not None else node
 
 
 def twice(node: Mapping, fields: frozenset[str] = KUSTOMIZATION) -> int | None:
     """The line of a mapping that has a field in two spellings: Go's reader puts the two together."""
     known = _folded(fields)
-    for each in _mappings(node):
+    for each in _odd(node, fields, known):
         odd = [known[folded] for key, _ in each.entries if key not in fields and (folded := key.casefold()) in known]
-        if odd and (len(set(odd)) < len(odd) or any(each.get(key) is not None for key in odd)):
+        if len(set(odd)) < len(odd) or any(each.get(key) is not None for key in odd):
             return each.line
     return None
 
@@ -87,26 +87,23 @@ def _folded(fields: frozenset[str]) -> Names[str, str]:
     return known
 
 
-def _is_odd(node: Mapping, fields: frozenset[str], known: Names[str, str]) -> bool:
-    return any(key not in fields and key.casefold() in known for each in _mappings(node) for key, _ in each.entries)
-
-
-def _mappings(node: Node) -> Iterator[Mapping]:
-    """Every mapping whose keys are fields."""
-    if isinstance(node, Mapping):
-        yield node
-    for child in _below(node):
-        yield from _mappings(child)
-
-
-def _below(node: Node) -> Iterable[Node]:
-    match node:
-        case Mapping():
-            return (value for key, value in node.entries if not _is_free(key, value))
-        case Sequence():
-            return node.items
-        case _:
-            return ()
+def _odd(node: Mapping, fields: frozenset[str], known: Names[str, str]) -> Iterator[Mapping]:
+    """The mappings with a field in another spelling. Most kustomizations have none, and all are looked at: no recursion."""
+    waiting: list[Node] = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Sequence):
+            waiting += (item for item in each.items if not isinstance(item, Scalar))
+            continue
+        if not isinstance(each, Mapping):
+            continue
+        is_odd = False
+        for key, value in each.entries:
+            is_odd = is_odd or (key not in fields and key.casefold() in known)
+            if not isinstance(value, Scalar) and not _is_free(key, value):
+                waiting.append(value)
+        if is_odd:
+            yield each
 
 
 def _is_free(key: str, value: Node) -> bool:
