@@ -7,9 +7,11 @@ that its own configuration knows.
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
-from collections.abc import Callable, Container, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from auditor.manifests.files import MANIFESTS, Reader
@@ -22,53 +24,64 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 _FILE: Final = ".gitattributes"
-_ATTRIBUTE: Final = b"working-tree-encoding"
+_ATTRIBUTE: Final = "working-tree-encoding"
 _SAME: Final = re.compile(r"utf-?8", re.IGNORECASE)
 _LINE: Final = re.compile(
-    r'[ \t]*(?:\[attr\](?P<macro>\S+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<pattern>[^\s#]\S*))(?P<rest>.*)'
+    r'[ \t\r]*(?:\[attr\](?P<macro>[^ \t\r]+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<pattern>[^ \t\r#][^ \t\r]*))(?P<rest>.*)',
+    re.DOTALL,
 )
+"""A line as git divides it (attr.c): what else Unicode takes for space or for the end of a line is a part of a name."""
 _DEPLOYED: Final = (*MANIFESTS, *NAMES, ".tpl", ".txt", ".env", ".json5", ".properties")
 """How the names end of what is deployed, and of what manifests are made of."""
 
 
 def reencoded(reader: Reader, chosen: Container[str]) -> Iterator[Gap]:
     """A gap for each file that is deployed and may be written in another encoding, of those that are `chosen`."""
-    files = (path for path in reader.files if path.endswith(_FILE) and posixpath.basename(path) == _FILE)
+    texts = dict(_texts(reader))
+    if not any(_ATTRIBUTE in text for text in texts.values()):
+        return
+    lines = {file: [match for match in map(_LINE.match, text.split("\n")) if match] for file, text in texts.items()}
+    macros = _macros(match for each in lines.values() for match in each)
     told: set[str] = set()
-    for file in files:
-        try:
-            content = reader.bytes_of(file)
-        except (Unreadable, KeyError):
-            continue  # git reads no attributes of what is no file of its own
-        if _ATTRIBUTE not in content:
-            continue
+    for file, each in lines.items():
         directory = posixpath.dirname(file)
-        for may_match in _patterns(content.decode("utf-8", "replace")):
+        for may_match in _patterns(each, macros):
             for path in _below(reader, directory):
                 if path not in told and path in chosen and may_match(path[len(directory) + bool(directory) :]):
                     told.add(path)
                     yield _gap(path, file)
 
 
-def _patterns(text: str) -> Iterator[Callable[[str], bool]]:
+def _texts(reader: Reader) -> Iterator[tuple[str, str]]:
+    """Each file of attributes."""
+    for file in reader.files:
+        if file.endswith(_FILE) and posixpath.basename(file) == _FILE:
+            # Git reads no attributes of what is no file of its own.
+            with contextlib.suppress(Unreadable, KeyError):
+                yield file, reader.bytes_of(file).removeprefix(BOM_UTF8).decode("utf-8", "replace")
+
+
+def _macros(lines: Iterable[re.Match[str]]) -> frozenset[str]:
+    """Attributes that stand for an encoding, in whichever file: git knows those of the top in all directories."""
+    made = [(match["macro"], match["rest"].split()) for match in lines if match["macro"]]
+    found: frozenset[str] = frozenset()
+    while more := {name for name, rest in made if name not in found and _encodes(rest, found)}:
+        found |= more
+    return found
+
+
+def _patterns(lines: Iterable[re.Match[str]], macros: Container[str]) -> Iterator[Callable[[str], bool]]:
     """Tests of paths below the file's directory: those of the lines that name an encoding, or a macro that does."""
-    macros: set[str] = set()
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match is None or not _encodes(match["rest"].split(), macros):
+    for match in lines:
+        if match["macro"] or not _encodes(match["rest"].split(), macros):
             continue
-        if match["macro"]:
-            macros.add(match["macro"])
-        elif match["pattern"]:
-            yield _matching(match["pattern"])
-        else:
-            yield _any  # escapes may spell any pattern
+        yield _matching(match["pattern"]) if match["pattern"] else _any  # escapes may spell any pattern
 
 
-def _encodes(attributes: list[str], macros: set[str]) -> bool:
+def _encodes(attributes: list[str], macros: Container[str]) -> bool:
     for each in attributes:
         name, _, value = each.partition("=")
-        if name in macros or (name == _ATTRIBUTE.decode() and value and not _SAME.fullmatch(value)):
+        if name in macros or (name == _ATTRIBUTE and value and not _SAME.fullmatch(value)):
             return True
     return False
 

@@ -206,9 +206,8 @@ class Pace:
                 tries += 1
                 if tries == 1:
                     raise first
-                self._stopped.wait(
-                    pause
-                )  # here: what the host asks for may be a minute, and a sleep would outlast the run
+                # Not by stamina's sleep: what a host asks for may be a minute, and would outlast a run that is stopped.
+                self._stopped.wait(pause)
                 return self._once(pace, end, ask)
         raise first
 

@@ -96,6 +96,42 @@ def test_git_writes_the_manifest(tmp_path: Path) -> None:
         assert {gap.place.file for gap in inventory(change.head, ManifestSettings()).gaps} == {"evil.yaml"}
 
 
+ODD = {
+    "a byte order mark": ({".gitattributes": f"\ufeff{LINE}"}, "evil.yaml"),
+    "a name with what Unicode takes for the end of a line": ({".gitattributes": f"e\x85vil{LINE}"}, "e\x85vil.yaml"),
+    "a name with a form feed": ({".gitattributes": f"e\x0cvil{LINE}"}, "e\x0cvil.yaml"),
+    "a name with a space that does not break": ({".gitattributes": f"e\xa0vil{LINE}"}, "e\xa0vil.yaml"),
+    "a macro of the top": (
+        {".gitattributes": "[attr]wide working-tree-encoding=UTF-16LE\n", "apps/.gitattributes": "*.yaml wide\n"},
+        "apps/evil.yaml",
+    ),
+    "a macro that names one that comes later": (
+        {".gitattributes": "[attr]wider wide\n[attr]wide working-tree-encoding=UTF-16LE\n*.yaml wider\n"},
+        "evil.yaml",
+    ),
+    "tabs and a carriage return": (
+        {".gitattributes": "\t*.yaml\t-text\tworking-tree-encoding=UTF-16LE\r\n"},
+        "evil.yaml",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_lines_are_read_as_git_reads_them(tmp_path: Path, name: str) -> None:
+    files, path = ODD[name]
+    assert told({path: HIDDEN, **files}) == {path}
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("git is not installed")
+    subprocess.run([git, "init", "--quiet", str(tmp_path)], check=True)
+    for file, text in {path: "", **files}.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(text.encode())
+    asked = [git, "-C", str(tmp_path), "check-attr", "-z", "working-tree-encoding", "--", path]
+    said = subprocess.run(asked, capture_output=True, check=True).stdout.split(b"\0")
+    assert said[2] == b"UTF-16LE", "git would write it in another encoding"
+
+
 @pytest.mark.parametrize(
     "version", ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"]
 )
