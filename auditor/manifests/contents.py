@@ -32,6 +32,8 @@ _TWICE: Final = "readers differ about an object that says two kinds"
 _JSON: Final = re.compile(rb'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*(?s:.*?)\*/')
 """Texts and comments of JSON with comments."""
 _BLANK: Final = re.compile(rb"[^\n]")
+_MARKER: Final = re.compile(rb"(?:\A|[\r\n])(?:---|\.\.\.)")
+"""Where a document of YAML may begin or end."""
 
 
 class Contents(Struct, frozen=True):
@@ -79,12 +81,25 @@ def read_contents(content: bytes, path: str, pruner: Pruner, known: Pieces | Non
     `known`: of other versions of the file, read with an equal pruner. What is new here is added to it.
     """
     found = _read(content, path, pruner, known)
-    if found.gaps and path.lower().endswith(".json"):
+    if found.gaps and path.lower().endswith(".json") and _is_no_yaml(content, path, pruner.limits):
         # Settings of editors and the like: nothing of Kubernetes takes JSON with comments.
         plain = _without_comments(content)
         again = _read(plain, path, pruner, None) if plain != content else found
         return found if again.gaps else again
     return found
+
+
+def _is_no_yaml(content: bytes, path: str, limits: Limits) -> bool:
+    """Whether it is one document, which no reader takes: in YAML slashes begin words, and what follows them counts."""
+    if _MARKER.search(content):
+        return False
+    chunks = list(yaml.chunks(content, yaml.Origin(path), limits))
+    return all(not isinstance(chunk, yaml.Broken) for chunk in chunks) and all(
+        isinstance(raw, yaml.Broken)
+        for chunk in chunks
+        if not isinstance(chunk, yaml.Broken)
+        for raw in yaml.composed(chunk)
+    )
 
 
 def _without_comments(content: bytes) -> bytes:
