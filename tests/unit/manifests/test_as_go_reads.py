@@ -174,6 +174,7 @@ def test_kubectl_applies_it(case: str, tmp_path: Path) -> None:
     assert f'"image": "{EVIL}:1"' in done.stdout.decode()
 
 
+@pytest.mark.interop
 @pytest.mark.parametrize("case", KUSTOMIZATIONS)
 def test_kustomize_builds_it(case: str, tmp_path: Path) -> None:
     cached = TOOLS / "kustomize"

@@ -123,6 +123,7 @@ valuesInline:
 """
 
 
+@pytest.mark.interop
 @pytest.mark.parametrize("inline", [False, True], ids=["in a file", "inline"])
 def test_a_chart_as_a_generator_is_built_like_an_entry_of_helm_charts(*, inline: bool) -> None:
     generators = f"generators:\n- |-\n{''.join(f'  {line}' for line in GENERATOR.splitlines(keepends=True))}"
