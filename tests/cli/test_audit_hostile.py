@@ -684,7 +684,12 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
     told += sorted({f"skipped: {each['what']}: {each['why']}" for each in report.get("skipped", ())})
     told += sorted({each["message"] for each in report.get("findings", ()) if each["rule"] == "policy-not-evaluable"})
     told += [line for line in said.splitlines() if line.startswith("error: ")]
-    text = "; ".join(dict.fromkeys(told)) or "nothing"
+    text = "; ".join(dict.fromkeys(_steady(scene, each) for each in told)) or "nothing"
+    return f"exit {status}: {text}"
+
+
+def _steady(scene: Scene, text: str) -> str:
+    """What is told, the same in every run and on every machine."""
     for pattern, instead in (
         (re.escape(str(scene.estate.folder)), "…"),
         (re.escape(str(scene.estate.house.home)), "~"),
@@ -697,7 +702,7 @@ def happened(scene: Scene, status: int, report: dict[str, Any], said: str) -> st
         (r" \(fatal: [^;]*\)", ""),  # git's own words are others in each of its versions
     ):
         text = re.sub(pattern, instead, text)
-    return f"exit {status}: {text}"
+    return text
 
 
 LONGEST = {
