@@ -567,6 +567,15 @@ def test_through_a_symlink(tmp_path: Path) -> None:
     assert "infra" in {use.root for use in narrow.added}
 
 
+def linked(folder: Path, files: Files, link: str, target: str) -> FolderTree:
+    """A folder of these files, with another name for one of them."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    (folder / link).symlink_to(target)
+    return FolderTree(folder)
+
+
 def test_a_set_behind_a_symlink(tmp_path: Path) -> None:
     """A loose manifest has another name for it."""
     trees = []
@@ -576,11 +585,7 @@ def test_a_set_behind_a_symlink(tmp_path: Path) -> None:
             "aside/set.txt": json.dumps(SET),
             "any/w.json": json.dumps({"image": f"ghcr.io/acme/set{tag}"}),
         }
-        for path, text in files.items():
-            (tmp_path / label / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / label / path).write_text(text)
-        (tmp_path / label / "clusters" / "link.yaml").symlink_to("../aside/set.txt")
-        trees.append(FolderTree(tmp_path / label))
+        trees.append(linked(tmp_path / label, files, "clusters/link.yaml", "../aside/set.txt"))
     narrow = gating_of(trees[0], trees[1], narrow=True)
     assert narrow.same(gating_of(trees[0], trees[1], narrow=False))
     assert {use.reference for use in narrow.added} == {"ghcr.io/acme/set:9"}
@@ -591,11 +596,7 @@ def test_a_deployer_behind_a_symlink(tmp_path: Path) -> None:
     trees = []
     for label, tag in (("base", ":1"), ("head", ":9")):
         files = {**BASE, **FAR, "far/p.yaml": FAR["far/p.yaml"].replace(":1", tag), "aside/far.txt": FURTHER}
-        for path, text in files.items():
-            (tmp_path / label / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / label / path).write_text(text)
-        (tmp_path / label / "infra" / "link.yaml").symlink_to("../aside/far.txt")
-        trees.append(FolderTree(tmp_path / label))
+        trees.append(linked(tmp_path / label, files, "infra/link.yaml", "../aside/far.txt"))
     narrow = gating_of(trees[0], trees[1], narrow=True)
     assert narrow.same(gating_of(trees[0], trees[1], narrow=False))
     assert {use.deployers for use in narrow.added} == {("clusters/one/infra.yaml", "infra")}
