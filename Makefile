@@ -55,12 +55,14 @@ mutants: $(INSTALLED) ## Loosen each check of a signature in turn: a test must n
 fuzz: SEED ?= $(shell date +%s)
 fuzz: MUTATIONS ?= 1000000
 fuzz: EXAMPLES ?= 20000
+fuzz: TREES ?= 1000
 fuzz: SECONDS_EACH ?= 600
-fuzz: $(INSTALLED) ## Search each parser for SECONDS_EACH, try MUTATIONS altered signatures from SEED on, and EXAMPLES of each kind of input
-	@echo "SEED=$(SEED) SECONDS_EACH=$(SECONDS_EACH) MUTATIONS=$(MUTATIONS) EXAMPLES=$(EXAMPLES)"
+fuzz: $(INSTALLED) ## Search each parser for SECONDS_EACH, try MUTATIONS altered signatures from SEED on, EXAMPLES of each kind of input, and TREES beside the real kustomize
+	@echo "SEED=$(SEED) SECONDS_EACH=$(SECONDS_EACH) MUTATIONS=$(MUTATIONS) EXAMPLES=$(EXAMPLES) TREES=$(TREES)"
 	@$(PY) -m tests.fuzz --seed $(SEED) --seconds $(SECONDS_EACH) --jobs $$($(PY) -c 'import os; print(os.cpu_count() or 1)')
 	@AUDITOR_SEED=$(SEED) AUDITOR_MUTATIONS=$(MUTATIONS) $(PYTEST) tests/property/signatures/test_mutations.py
 	@AUDITOR_EXAMPLES=$(EXAMPLES) $(PYTEST) --hypothesis-seed=$(SEED) tests/property/signatures/test_parsers.py tests/property/registry
+	@AUDITOR_EXAMPLES=$(TREES) $(PYTEST) --hypothesis-seed=$(SEED) -m interop tests/property/manifests
 
 interop-full: $(INSTALLED) ## Beside other people's programs, Rekor v1 on Trillian and PostgreSQL among them; needs Go
 	@tests/interop/stack/build-rekor1.sh

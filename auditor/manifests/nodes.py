@@ -77,6 +77,12 @@ class Mapping(Struct, eq=False):
         value = self.get(key)
         return value.items if isinstance(value, Sequence) else []
 
+    def updated(self, *fresh: tuple[str, Node]) -> Mapping:
+        """The same mapping with these entries, in the place of those that have their keys."""
+        keys = {key for key, _ in fresh}
+        kept = [entry for entry in self.entries if entry[0] not in keys]
+        return Mapping([*kept, *fresh], self.file, self.line)
+
 
 class Sequence(Struct, eq=False):
     """Elements in order."""

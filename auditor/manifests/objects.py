@@ -89,6 +89,17 @@ class Object:
         """The same object with more `labels` or `annotations`."""
         return replace(self, marks=(*self.marks, (key, added)))
 
+    def settled(self) -> Object:
+        """The same object with the marks in its node, where a patch can change them."""
+        if not self.marks:
+            return self
+        node = self.node
+        for key, added in self.marks:
+            metadata = node.mapping("metadata")
+            marked = metadata.updated((key, metadata.mapping(key).updated(*added.entries)))
+            node = node.updated(("metadata", marked))
+        return replace(self, node=node, marks=())
+
     def workload(self) -> Workload | None:
         """How reports name it."""
         if not self.kind:

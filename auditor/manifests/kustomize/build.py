@@ -1,6 +1,7 @@
 """A kustomization → the objects that it deploys, in kustomize's own order.
 
-    1. resources and bases, then generators and charts, then components (each on all that is loaded so far)
+    1. resources and bases, then what `configurations:` say of them, generators and charts, components (each on all that is
+       loaded so far)
     2. patchesStrategicMerge, patches
     3. namespace, name prefix and suffix
     4. patchesJson6902
@@ -27,7 +28,7 @@ from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.finish import finish
 from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
 from auditor.manifests.kustomize.generate import generated
-from auditor.manifests.kustomize.images import FieldSpec
+from auditor.manifests.kustomize.images import FieldSpec, add_fields
 from auditor.manifests.kustomize.kustomization import (
     CHART_GENERATOR,
     Kustomization,
@@ -40,7 +41,7 @@ from auditor.manifests.kustomize.kustomization import (
 from auditor.manifests.kustomize.schema import Schemas, schema_of
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.texts import either
-from auditor.manifests.kustomize.transform import again, plugin, transform
+from auditor.manifests.kustomize.transform import again, configure, plugin, transform
 from auditor.manifests.nodes import Mapping, Node, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
@@ -221,6 +222,7 @@ class Builder(Struct):
         spare = spare and spare.below(kustomization)
         for item, key_path in kustomization.names("resources", "bases"):
             self._load(kustomization, item, key_path, state, within, spare=spare)
+        configure(self.reader, kustomization, state)
         state.objects = generated(self.reader, kustomization, state.objects)
         self._charts(kustomization, state)
         self._plugins("generators", kustomization, state, within)
@@ -288,9 +290,9 @@ class Builder(Struct):
         state.incomplete |= built.incomplete
         state.partial |= built.partial
         state.skipped.extend(built.skipped)
-        state.fields.extend(built.fields)
+        add_fields(state.fields, built.fields)
         state.variables.extend(built.variables)
-        state.referring.extend(built.referring)
+        add_fields(state.referring, built.referring)
         state.schemas = state.schemas or built.schemas
 
     def _component(

@@ -105,7 +105,7 @@ def _filled(item: Object, values: _Values, referring: list[FieldSpec]) -> Object
     node = _in_containers(item.node, fill)
     for spec in referring:
         if spec.covers(item):
-            node = _below(node, tuple(step.removesuffix("[]") for step in spec.path), fill)
+            node = _below(node, spec.path, fill)
     return item if node is item.node or not isinstance(node, Mapping) else dataclasses.replace(item, node=node)
 
 

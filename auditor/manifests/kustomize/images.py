@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
@@ -26,29 +26,34 @@ from auditor.model.use import Via
 
 _LISTS: Final = frozenset({"containers", "initContainers"})
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9_./:@-]*", re.ASCII)
+_BETWEEN: Final = re.compile(r"(?<!\\)/")
 _SUFFIX: Final = r"(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?"
 _CONTAINERS: Final = tuple(
     (*pod, lists, "image")
     for pod in (("spec",), ("spec", "template", "spec"))
-    for lists in ("containers[]", "initContainers[]")
+    for lists in ("containers", "initContainers")
 )
 """Named by kustomize's own configuration as well, besides being found anywhere: these are rewritten twice."""
 _VOLUMES: Final = (
-    ("spec", "volumes[]", "image", "reference"),
-    ("spec", "template", "spec", "volumes[]", "image", "reference"),
+    ("spec", "volumes", "image", "reference"),
+    ("spec", "template", "spec", "volumes", "image", "reference"),
 )
 
 
 class FieldSpec(Struct, frozen=True):
-    """A field that `configurations:` adds: a path of keys (`containers[]` for lists), for a kind or all."""
+    """A field that `configurations:` adds: a path of keys, through every element of lists on the way, for a kind or all.
 
+    `text` is the path as it is written: kustomize takes `containers` and `containers[]` for two fields.
+    """
+
+    text: str
     path: tuple[str, ...]
     group: str = ""
     version: str = ""
     kind: str = ""
 
-    def covers(self, item: Object) -> bool:
-        """Whether the object is of its group, version and kind."""
+    def covers(self, item: Object | FieldSpec) -> bool:
+        """Whether the object, or what another field is for, is of its group, version and kind."""
         return self.group in ("", item.group) and self.version in ("", item.version) and self.kind in ("", item.kind)
 
 
@@ -159,8 +164,19 @@ def field_specs(items: list[Node]) -> Iterator[FieldSpec]:
     """The fields that a configuration file or a transformer adds."""
     for item in items:
         if isinstance(item, Mapping) and item.text("path"):
-            path = tuple(step for step in item.text("path").split("/") if step)
-            yield FieldSpec(path, item.text("group"), item.text("version"), item.text("kind"))
+            text = item.text("path")
+            steps = (step.replace("\\/", "/").removesuffix("[]") for step in _BETWEEN.split(text.removeprefix("/")))
+            yield FieldSpec(text, tuple(steps), item.text("group"), item.text("version"), item.text("kind"))
+
+
+def add_fields(known: list[FieldSpec], more: Iterable[FieldSpec]) -> None:
+    """Add fields to those that are known. One that covers a known one is left out, the other kinds that it names as well.
+
+    Source: sigs.k8s.io/kustomize/api/types (FsSlice.MergeOne).
+    """
+    for spec in more:
+        if not any(one.text == spec.text and spec.covers(one) for one in known):
+            known.append(spec)
 
 
 class Fields(Struct, frozen=True):
@@ -193,27 +209,24 @@ def _everywhere(node: Node, change: Entry) -> Node:
     for key, value in node.entries:
         fresh = _everywhere(value, change)
         if key in _LISTS and isinstance(fresh, Sequence):
-            fresh = _at(fresh, ("[]", "image"), change)
+            fresh = _at(fresh, ("image",), change)
         entries.append((key, fresh))
     same = all(new[1] is old[1] for new, old in zip(entries, node.entries, strict=True))
     return node if same else Mapping(entries, node.file, node.line)
 
 
 def _at(node: Node, path: tuple[str, ...], change: Entry) -> Node:
-    """The scalar at a path of keys, rewritten."""
-    if not path:
-        return change.rewrite(node) if isinstance(node, Scalar) else node
-    step, rest = path[0], path[1:]
-    if step == "[]":
-        if not isinstance(node, Sequence):
-            return node
-        items = [_at(item, rest, change) for item in node.items]
-        same = all(new is old for new, old in zip(items, node.items, strict=True))
-        return node if same else Sequence(items)
-    if not isinstance(node, Mapping):
-        return node
-    name = step.removesuffix("[]")
-    rest = ("[]", *rest) if name != step else rest
-    entries = [(key, _at(value, rest, change) if key == name else value) for key, value in node.entries]
-    same = all(new[1] is old[1] for new, old in zip(entries, node.entries, strict=True))
-    return node if same else Mapping(entries, node.file, node.line)
+    """The scalars at a path of keys, rewritten: in every element where there is a list."""
+    match node:
+        case Scalar():
+            return node if path else change.rewrite(node)
+        case Sequence():
+            items = [_at(item, path, change) for item in node.items]
+            same = all(new is old for new, old in zip(items, node.items, strict=True))
+            return node if same else Sequence(items)
+        case Mapping():
+            entries = [
+                (key, _at(value, path[1:], change) if path and key == path[0] else value) for key, value in node.entries
+            ]
+            same = all(new[1] is old[1] for new, old in zip(entries, node.entries, strict=True))
+            return node if same else Mapping(entries, node.file, node.line)

@@ -37,7 +37,7 @@ def _unnamed(metadata: Node, *, name: bool) -> Node:
 
 def _mapping(target: Mapping, patch: Mapping, schema: Schema) -> Mapping:
     if patch.text("$patch") == "replace":
-        return stamp_mapping(patch, None)
+        return _fresh_mapping(patch, schema)
     values = dict(patch.entries)
     kept: list[tuple[str, Node]] = []
     for key, old in target.entries:
@@ -48,10 +48,8 @@ def _mapping(target: Mapping, patch: Mapping, schema: Schema) -> Mapping:
         if fresh is not None:
             kept.append((key, fresh))
     present = {key for key, _ in target.entries}
-    for key, value in values.items():
-        if key not in present and key not in _DIRECTIVES and not _deletes(value):
-            kept.append((key, stamp(value, None)))
-    return Mapping(kept, target.file, target.line)
+    added = Mapping([(key, value) for key, value in values.items() if key not in present])
+    return Mapping([*kept, *_fresh_mapping(added, schema).entries], target.file, target.line)
 
 
 def _value(old: Node, new: Node, schema: Schema) -> Node | None:
@@ -63,7 +61,7 @@ def _value(old: Node, new: Node, schema: Schema) -> Node | None:
         case Sequence(), Sequence():
             return _sequence(old, new, schema)
         case _:
-            return stamp(new, old)
+            return _fresh(new, schema, old)
 
 
 def _deletes(value: Node) -> bool:
@@ -72,17 +70,17 @@ def _deletes(value: Node) -> bool:
     )
 
 
-def _sequence(old: Sequence, new: Sequence, schema: Schema) -> Sequence:
+def _sequence(old: Sequence, new: Sequence, schema: Schema) -> Sequence | None:
     """Merge by the field's key, the patch's elements first; without a key the patch's list replaces the other.
 
     An element that says `$patch: replace` beside its key replaces nothing: kustomize puts the old one back.
     """
-    by = schema.key
-    if by is None:  # an element that says what to do with the list is one like the others: patches count it
-        return Sequence([stamp(item, None) for item in new.items])
-    elements = [item for item in new.items if not (isinstance(item, Mapping) and _only_replaces(item))]
-    if len(elements) < len(new.items) or not all(isinstance(item, Mapping) for item in new.items):
-        return Sequence([stamp(item, None) for item in elements])
+    by, directive = schema.key, _directive(new)
+    if by is None or directive in ("replace", "delete"):
+        return _fresh_sequence(new, schema)
+    elements = [item for item in new.items if not _only_directs(item)]
+    if not all(isinstance(item, Mapping) for item in elements):
+        return _fresh_sequence(new, schema)
     olds = {_key(item, by): item for item in old.items if _key(item, by)}
     merged: list[Node] = []
     named = set()
@@ -94,39 +92,70 @@ def _sequence(old: Sequence, new: Sequence, schema: Schema) -> Sequence:
         before = olds.get(name)
         if isinstance(before, Mapping) and isinstance(item, Mapping):
             merged.append(before if item.text("$patch") == "replace" else _mapping(before, item, schema))
-        else:
-            merged.append(stamp(item, None))
+        elif (fresh := _fresh(item, schema)) is not None:
+            merged.append(fresh)
     return Sequence([*merged, *(item for item in old.items if not _key(item, by) or _key(item, by) not in named)])
 
 
-def _only_replaces(item: Mapping) -> bool:
-    return item.text("$patch") == "replace" and len(item.entries) == 1
+def _fresh(node: Node, schema: Schema, old: Node | None = None) -> Node | None:
+    """What a patch puts where nothing was, or in the place of all that was; None where it takes it away.
+
+    kustomize merges it with itself: directives count in it as well, but not below lists that it does not merge.
+    """
+    match node:
+        case Scalar():
+            return None if node.null else stamp(node, old)
+        case Mapping():
+            return None if _deletes(node) else _fresh_mapping(node, schema)
+        case Sequence():
+            return _fresh_sequence(node, schema)
+
+
+def _fresh_mapping(node: Mapping, schema: Schema) -> Mapping:
+    values = [(key, _fresh(value, schema.below(key))) for key, value in node.entries if key not in _DIRECTIVES]
+    return Mapping([(key, value) for key, value in values if value is not None], node.file, node.line)
+
+
+def _fresh_sequence(node: Sequence, schema: Schema) -> Sequence | None:
+    if schema.key is None:  # an element that says what to do with the list is one like the others: patches count it
+        return Sequence([stamp(item, None) for item in node.items])
+    if _directive(node) == "delete":
+        return None
+    items = [_fresh(item, schema) for item in node.items if not _only_directs(item)]
+    return Sequence([item for item in items if item is not None])
+
+
+def _directive(node: Sequence) -> str:
+    """What an element without anything else says is to be done with the list."""
+    said = next((item for item in node.items if isinstance(item, Mapping) and item.get("$patch")), Mapping())
+    return said.text("$patch") if _only_directs(said) else ""
+
+
+def _only_directs(item: Node) -> bool:
+    return isinstance(item, Mapping) and [key for key, _ in item.entries] == ["$patch"]
 
 
 def _key(item: Node, by: str) -> str:
     return item.text(by) if isinstance(item, Mapping) else ""
 
 
+def written_alone(patch: Mapping) -> Mapping:
+    """What a patch writes, where the object that it is for is not known."""
+    return _fresh_mapping(patch, Schema())
+
+
 def stamp(node: Node, old: Node | None, via: Via = Via.PATCH) -> Node:
-    """What a patch writes, marked as such; `old` is what it takes the place of. Directives are left out."""
+    """What a patch or a replacement writes, marked as such; `old` is what it takes the place of."""
     match node:
         case Scalar():
             return replace(node, via=via, base=base_of(old), overrides=overridden(old))
         case Mapping():
-            return stamp_mapping(node, old if isinstance(old, Mapping) else None, via)
+            before = old if isinstance(old, Mapping) else Mapping()
+            entries = [(key, stamp(value, before.get(key), via)) for key, value in node.entries]
+            return Mapping(entries, node.file, node.line)
         case Sequence():
             olds = old.items if isinstance(old, Sequence) else []
             return Sequence([stamp(item, olds[i] if i < len(olds) else None, via) for i, item in enumerate(node.items)])
-
-
-def stamp_mapping(node: Mapping, old: Mapping | None, via: Via = Via.PATCH) -> Mapping:
-    """`stamp` for a mapping."""
-    entries = [
-        (key, stamp(value, old.get(key) if old else None, via))
-        for key, value in node.entries
-        if key not in _DIRECTIVES and not (isinstance(value, Mapping) and value.text("$patch") == "delete")
-    ]
-    return Mapping(entries, node.file, node.line)
 
 
 def base_of(old: Node | None) -> Place | None:

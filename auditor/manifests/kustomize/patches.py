@@ -35,6 +35,7 @@ class Merge(Struct, frozen=True):
         """The object after the patch; None where it is deleted."""
         schema = schema_for(item, self.schemas)
         kind, name = (self.options.text(f"allow{what}Change") == "true" for what in ("Kind", "Name"))
+        item = item.settled()
         node = merge.merge(item.node, self.document, schema, kind=kind, name=name)
         return item.with_node(node) if node is not None else None
 
@@ -44,7 +45,7 @@ class Merge(Struct, frozen=True):
 
     def alone(self) -> Object:
         """The patch as an object, where the one that it is for is not known."""
-        return identify(merge.stamp_mapping(self.document, None), self.document.file, self.document.line)
+        return identify(merge.written_alone(self.document), self.document.file, self.document.line)
 
 
 class Json(Struct, frozen=True):
@@ -63,6 +64,7 @@ class Json(Struct, frozen=True):
 
     def on(self, item: Object) -> Object | None:
         """The object after the operations."""
+        item = item.settled()
         return item.with_node(jsonpatch.apply(item.node, self.operations))
 
     def loses(self, item: Object) -> bool:

@@ -161,8 +161,11 @@ def _images_of(item: Object, reader: Reader) -> set[str]:
 
 def _renamed(item: Object, namespace: str, prefix: str, suffix: str) -> Object:
     space = namespace if namespace and item.kind not in CLUSTER_SCOPED else item.namespace
-    name = item.name if item.kind in _UNNAMED else f"{prefix}{item.name}{suffix}"
-    return item.renamed(name, space)
+    item = item.renamed(item.name, space)
+    if item.kind in _UNNAMED:
+        return item
+    # One step after the other: patches may use each of the names.
+    return item.renamed(f"{prefix}{item.name}", space).renamed(f"{prefix}{item.name}{suffix}", space)
 
 
 def _unknown(image: Scalar) -> Object:

@@ -46,7 +46,6 @@ _MARKING: Final = frozenset(
 
 def transform(reader: Reader, kustomization: Kustomization, state: State) -> None:
     """Steps 2 to 6, in kustomize's order."""
-    _fields(reader, kustomization, state)
     for item, key_path in kustomization.names("patchesStrategicMerge", "patches"):
         _patch(either(reader, kustomization, item, key_path, state), None, kustomization, state)
     for entry, key_path in kustomization.entries("patches"):
@@ -138,14 +137,14 @@ def again(reader: Reader, item: Object) -> Node | None:
     return None
 
 
-def _fields(reader: Reader, kustomization: Kustomization, state: State) -> None:
-    """`configurations:` name more fields that hold images."""
+def configure(reader: Reader, kustomization: Kustomization, state: State) -> None:
+    """`configurations:` name more fields that hold images: for what is loaded here, and for what components do to it."""
     for item, key_path in kustomization.names("configurations"):
         for document in in_file(reader, kustomization, item, key_path, state):
             if isinstance(document, Mapping):
                 known = spelled(document)
-                state.fields.extend(images.field_specs(known.items("images")))
-                state.referring.extend(images.field_specs(known.items("varReference")))
+                images.add_fields(state.fields, images.field_specs(known.items("images")))
+                images.add_fields(state.referring, images.field_specs(known.items("varReference")))
                 for key, value in known.entries:
                     if key not in ("images", "varReference"):
                         _watch_paths(key, value, item.place(key_path), state)

@@ -19,7 +19,7 @@ from auditor.manifests.inventory import inventory
 from auditor.source.memory import MemoryTree
 
 ROOT = Path(__file__).resolve().parents[3]
-EXAMPLES = int(os.environ.get("AUDITOR_KUSTOMIZE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("AUDITOR_EXAMPLES", "25"))
 
 
 def kustomize() -> str:

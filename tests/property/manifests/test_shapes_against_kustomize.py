@@ -174,6 +174,48 @@ CASES: dict[str, dict[str, str]] = {
         "inner.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  cfg.yaml: |\n"
         "    image: ghcr.io/acme/old:1\n",
     },
+    "a list and a part of an object that a patch takes the place of, with directives in them": {
+        "kustomization.yaml": "resources: [api.yaml, template.yaml]\npatches:\n- patch: |\n    apiVersion: apps/v1\n"
+        "    kind: Deployment\n    metadata: {name: api}\n    spec: {template: {spec: {$patch: replace, containers: ["
+        "{$patch: replace}, {name: x, image: 'ghcr.io/acme/x:1'}, {name: side, $patch: delete, image: 'ghcr.io/acme/no:1'}]}}}\n"
+        "replacements:\n- source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image}\n  targets:\n"
+        "  - {select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.0.image]}\n"
+    },
+    "a list that a patch takes away": {
+        "kustomization.yaml": "resources: [api.yaml, settings.yaml]\npatches:\n- patch: |\n    apiVersion: apps/v1\n"
+        "    kind: Deployment\n    metadata: {name: api}\n    spec: {template: {spec: {containers: ["
+        "{$patch: delete}, {name: x, image: 'ghcr.io/acme/x:1'}], initContainers: [{name: y, image: 'ghcr.io/acme/y:1'}]}}}\n"
+    },
+    "a patch by the name that a prefix made, before the suffix": {
+        "kustomization.yaml": "resources: [base]\npatches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n"
+        "    metadata: {name: p-api}\n    spec: {template: {spec: {containers: [{name: side, image: 'ghcr.io/acme/side:2'}]}}}\n",
+        "base/kustomization.yaml": "resources: [../api.yaml]\nnamePrefix: p-\nnameSuffix: -s\n",
+    },
+    "fields that are configured count for the components": {
+        "kustomization.yaml": "resources: [widget.yaml]\ncomponents: [part]\nconfigurations: [c.yaml]\n",
+        "c.yaml": "images: [{path: spec/engine/image, kind: Widget}]\n",
+        "part/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+        "images: [{name: ghcr.io/acme/api, newTag: '9'}]\n",
+    },
+    "a field that is configured twice is rewritten once, unless the second is narrower": {
+        "kustomization.yaml": "resources: [base]\nconfigurations: [c.yaml]\n"
+        "images: [{name: ghcr.io/acme/api, tagSuffix: -x}, {name: ghcr.io/acme/step, tagSuffix: -y}]\n",
+        "c.yaml": "images: [{path: spec/engine/image, kind: Widget}, {path: spec/steps/image}]\n",
+        "base/kustomization.yaml": "resources: [../widget.yaml]\nconfigurations: [c.yaml]\n",
+        "base/c.yaml": "images: [{path: spec/engine/image}, {path: spec/steps/image, kind: Widget}]\n",
+    },
+    "fields that are configured, through lists and with a slash": {
+        "kustomization.yaml": "resources: [widget.yaml]\nconfigurations: [c.yaml]\nimages:\n"
+        "- {name: ghcr.io/acme/api, newTag: '9'}\n- {name: ghcr.io/acme/step, newTag: '9'}\n",
+        "widget.yaml": WIDGET + "  acme.example/tools: [{image: 'ghcr.io/acme/api:5'}]\n",
+        "c.yaml": "images: [{path: spec/steps/image}, {path: 'spec/acme.example\\/tools[]/image'}]\n",
+    },
+    "annotations that a patch takes away select no more": {
+        "kustomization.yaml": "resources: [base]\npatches:\n- target: {kind: Deployment}\n"
+        '  patch: \'[{"op": "add", "path": "/metadata/annotations", "value": {"note": "y"}}]\'\n'
+        f"- target: {{kind: Deployment, annotationSelector: owner}}\n  patch: '{ADDED}'\n",
+        "base/kustomization.yaml": "resources: [../api.yaml]\ncommonAnnotations: {owner: x}\n",
+    },
 }
 _FILES = {"api.yaml": API, "settings.yaml": SETTINGS, "widget.yaml": WIDGET, "template.yaml": TEMPLATE}
 

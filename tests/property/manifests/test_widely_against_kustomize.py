@@ -19,7 +19,7 @@ from auditor.source.memory import MemoryTree
 from tests.support.kustomizations import Trees
 from tests.support.renderers import renderers
 
-EXAMPLES = int(os.environ.get("AUDITOR_KUSTOMIZE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("AUDITOR_EXAMPLES", "25"))
 
 
 def built(program: str, folder: Path, trees: Trees) -> set[str] | None:
