@@ -63,7 +63,7 @@ class Shared(Struct):
     documents: dict[tuple[str, str], tuple[Node | yaml.Broken, ...]] = field(default_factory=dict)
     roots: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     built: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-    """What kustomizations of one tree make, for the others (`auditor.manifests.kustomize.build`)."""
+    """What kustomizations of one tree make, for the others (`auditor.manifests.kustomize.built`)."""
     deployers: dict[str, bool] = field(default_factory=dict)
     """Whether a file may hold an object that deploys directories, by content identity."""
     plain: set[str] = field(default_factory=set)

@@ -24,7 +24,7 @@ from auditor.manifests.helm.needs import Lookup
 from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm
 from auditor.manifests.helm.terms import USUAL, terms
-from auditor.manifests.kustomize.build import Built
+from auditor.manifests.kustomize.built import Built
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, read
 from auditor.manifests.kustomize.texts import inflating

@@ -21,7 +21,8 @@ from auditor.manifests.graph import argo, fleet, flux
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.settings import Settings
-from auditor.manifests.kustomize.build import Builder, Built
+from auditor.manifests.kustomize.build import Builder
+from auditor.manifests.kustomize.built import Built
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Scalar

@@ -20,7 +20,8 @@ from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.graph import Graph, Ground, Holds, graph
 from auditor.manifests.graph.settings import Settings
-from auditor.manifests.kustomize.build import Builder, Built, Spares
+from auditor.manifests.kustomize.build import Builder, Spares
+from auditor.manifests.kustomize.built import Built
 from auditor.manifests.objects import Object
 from auditor.model.place import Place
 

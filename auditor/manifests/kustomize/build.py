@@ -16,7 +16,6 @@ Source: sigs.k8s.io/kustomize/api/internal/target (accumulateTarget, configureBu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from collections.abc import Mapping as Paths
 from dataclasses import replace
 from typing import Final, Protocol, Self, TypeAlias
 
@@ -25,10 +24,11 @@ from msgspec import Struct, field
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests.contents import unparsable
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.kustomize.built import Built, Keep, Made, built_of
 from auditor.manifests.kustomize.finish import finish
 from auditor.manifests.kustomize.gaps import CYCLE, chart_gap, why_missing
 from auditor.manifests.kustomize.generate import generated
-from auditor.manifests.kustomize.images import FieldSpec, add_fields
+from auditor.manifests.kustomize.images import add_fields
 from auditor.manifests.kustomize.kustomization import (
     CHART_GENERATOR,
     Kustomization,
@@ -38,7 +38,7 @@ from auditor.manifests.kustomize.kustomization import (
     join,
     read,
 )
-from auditor.manifests.kustomize.schema import Schemas, schema_of
+from auditor.manifests.kustomize.schema import schema_of
 from auditor.manifests.kustomize.state import State
 from auditor.manifests.kustomize.texts import either
 from auditor.manifests.kustomize.transform import again, configure, plugin, transform
@@ -46,36 +46,6 @@ from auditor.manifests.nodes import Mapping, Node, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-
-
-class Built(Struct, frozen=True):
-    """The objects of one kustomization, and what could not be built."""
-
-    objects: tuple[Object, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-    incomplete: bool = False
-    skipped: tuple[str, ...] = ()
-    partial: bool = False
-    """Something was left out (`Spares`)."""
-    fields: tuple[FieldSpec, ...] = ()
-    """What `configurations:` add to the fields that hold images: it counts for whatever loads this, too."""
-    variables: tuple[Mapping, ...] = ()
-    referring: tuple[FieldSpec, ...] = ()
-    schemas: Schemas | None = None
-
-
-def _built(state: State) -> Built:
-    return Built(
-        tuple(state.objects),
-        tuple(state.gaps),
-        state.incomplete,
-        tuple(state.skipped),
-        state.partial,
-        tuple(state.fields),
-        tuple(state.variables),
-        tuple(state.referring),
-        state.schemas,
-    )
 
 
 class Spares(Protocol):
@@ -107,14 +77,6 @@ def _unknown_chart(kustomization: Kustomization, chart: Mapping, key_path: str) 
     return chart_gap(chart, Place(kustomization.path, chart.line, 1, key_path))
 
 
-class _Known(Struct, frozen=True):
-    """What was built, and everything that was looked at for it: content identity by path."""
-
-    built: Built
-    seen: Paths[str, str]
-    inflates: bool
-
-
 class Builder(Struct):
     """Builds kustomizations of one tree; what several roots load is built once."""
 
@@ -124,7 +86,7 @@ class Builder(Struct):
     """Makes the objects of a chart, or says why it cannot."""
     _given: tuple[str, Mapping] | None = None
     """What a deployer says to the charts of all that it builds, with what tells it from others."""
-    _built: dict[tuple[str, str | None], _Known] = field(default_factory=dict)
+    _keep: Keep = field(default_factory=Keep)
     _inflated: int = 0
     """How often a chart was inflated: what that makes depends on more than what is looked at here."""
 
@@ -136,7 +98,8 @@ class Builder(Struct):
         given = f"\0{self._given[0]}" if self._given else None
         whole = "" if stack else _WHOLE
         key = (directory, f"{whole}{(given or '') if spare is None else _SPARED}")
-        known = self._built.get(key) or (self._shared(key, whole) if spare is None else None)
+        way = self._among(whole) if spare is None else None
+        known = self._keep.get(key, way, self.reader)
         if known is None:
             inflated = self._inflated
             with self.reader.tracing() as seen:
@@ -144,10 +107,10 @@ class Builder(Struct):
                 self._run(directory, state, stack, spare)
                 if not stack:
                     finish(state)
-            known = _Known(_built(state), seen, inflates=self._inflated != inflated)
+            known = Made(built_of(state), seen, inflates=self._inflated != inflated)
             # What is cut short because of who loads it must not serve others.
             if not any(gap.what == CYCLE for gap in known.built.gaps):
-                self._keep(key, known, whole if spare is None else None)
+                self._keep.add(key, known, way, self.reader)
         return self._noted(known)
 
     def deployed(
@@ -164,7 +127,8 @@ class Builder(Struct):
         for charts that do not say it themselves.
         """
         key = (directory, identity)
-        known = self._built.get(key) or self._shared(key, f"{identity} {where}")
+        way = self._among(f"{identity} {where}")
+        known = self._keep.get(key, way, self.reader)
         if known is None:
             inflated = self._inflated
             with self.reader.tracing() as seen:
@@ -177,30 +141,15 @@ class Builder(Struct):
                 if own is not None:
                     finish(state)
                 self._given = before
-            known = _Known(_built(state), seen, inflates=self._inflated != inflated)
-            self._keep(key, known, f"{identity} {where}")
+            known = Made(built_of(state), seen, inflates=self._inflated != inflated)
+            self._keep.add(key, known, way, self.reader)
         return self._noted(known)
 
-    def _keep(self, key: tuple[str, str | None], known: _Known, way: str | None) -> None:
-        """Build it once in this tree, and in others (`way`) that hold the same wherever was looked."""
-        self._built[key] = known
-        if way is not None and not known.inflates:
-            self.reader.shared.built.setdefault((key[0], self._among(way)), []).append(known)
-
-    def _shared(self, key: tuple[str, str | None], way: str) -> _Known | None:
-        """What was built in another tree, where everything that was looked at is the same in this one."""
-        identity, held = self.reader.identity, self.reader.shared.built
-        known: _Known
-        for known in held.get((key[0], self._among(way)), ()):
-            if all(identity(path) == one for path, one in known.seen.items()):
-                self._built[key] = known
-                return known
-        return None
-
     def _among(self, way: str) -> str:
+        """A way of building, told from others by all that counts for every kustomization."""
         return f"{way}|{self.reader.filtered}{self.reader.kinds.identity}{self.limits}"
 
-    def _noted(self, known: _Known) -> Built:
+    def _noted(self, known: Made) -> Built:
         self.reader.note(known.seen)
         self._inflated += known.inflates
         return known.built
