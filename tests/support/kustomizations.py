@@ -163,6 +163,8 @@ class Trees:
         if self._some(0.05):
             pod["initContainers"] = None
         if self._some(0.04):
+            pod["containers"] = [{"$patch": "delete"}, *self._containers()]
+        if self._some(0.08):
             pod["$patch"] = "replace"
         return {**patch, "$patch": "delete"} if self._some(0.04) else patch
 
@@ -255,7 +257,9 @@ class Trees:
             body["commonAnnotations"] = {"owner": "x"}
         if self._some(0.1):
             body["configurations"] = ["fields.json"]
-            fields = {"images": [{"path": "spec/engine/image", "kind": "Widget"}]}
+            paths = ["spec/engine/image", "spec/containers/image", "spec/template/spec/containers[]/image"]
+            field = {"path": self.random.choice(paths), **self.random.choice([{"kind": "Widget"}, {}])}
+            fields = {"images": [field]}
             self.files[f"{layer}/fields.json"] = json.dumps(fields).encode()
 
     # ── directories ──────────────────────────────────────────────────────────────────────────────────────────────────────
