@@ -63,7 +63,6 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "401 without a challenge": (Status(401), "401"),
     "403": (Status(403, code="DENIED"), "403"),
     "429": (Status(429, {"Retry-After": "1"}), "429"),
-    "429 for hours": (Status(429, {"Retry-After": "99999"}), "429"),
     "500": (Status(500), "500"),
     "503": (Status(503), "503"),
     "hangs": (Hang(3600), "did not answer in time"),
@@ -81,15 +80,21 @@ def test_an_answer_that_is_none_leaves_the_image_unjudged(house: House, own: Ima
     own.registry.faults.on(MANIFESTS, fault)
     ran = judged(house, own)
     assert (ran.status, ran.verdicts["api"]) == (3, "unjudged")
-    if name == "429 for hours":  # it is the registry's word, and so it is for all of its images
-        assert ran.verdicts["web"] == "unjudged"
-        return
     assert ran.verdicts["web"] == "verified"
     found = ran.finding("unjudged-image")
     assert (found["file"], found["line"]) == ("new.yaml", 7)
     assert word in found["message"]
     assert found["help"]
     assert "not signed" not in found["message"]
+
+
+def test_a_registry_that_is_to_be_left_alone_for_hours_is_asked_for_nothing_more(house: House, own: Images) -> None:
+    own.registry.faults.on(MANIFESTS, Status(429, {"Retry-After": "99999"}))
+    house.commit_base({"auditor.yaml": own.rules()})
+    house.commit({"new.yaml": own.pod("api", "web")})
+    ran = house.check("--jobs", "1")  # one after the other: the second is asked for when the first was refused
+    assert (ran.status, ran.verdicts) == (3, {"api": "unjudged", "web": "unjudged"})
+    assert all("429" in found["message"] for found in ran.report["findings"] if found["rule"] == "unjudged-image")
 
 
 SIG = r"/acme/api/manifests/sha256-.*\.sig$"
