@@ -167,14 +167,21 @@ def _said(made: Plan) -> tuple[object, ...]:
 
 def _given(reader: Reader, touched: frozenset[str]) -> Iterator[str]:
     """The files that deploy a chart with values, or of a source, that the change touches (`graph.origins.revalued`)."""
+    releases = [path for path in _manifests(reader) if path not in touched and _may_release(_meant(reader, path))]
+    if not releases:
+        return
     given = {(item.kind, item.name) for path in touched for item in _objects(reader, path)}
     wanted: frozenset[str | tuple[str, str]] = touched | given
     names = frozenset(_last(what if isinstance(what, str) else what[1]) for what in wanted)
-    for path in _manifests(reader):
-        text = _meant(reader, path) if path not in touched else b""
-        said = text is None or (any(word in text for word in _RELEASES) and any(name in text for name in names))
+    for path in releases:
+        text = _meant(reader, path)
+        said = text is None or any(name in text for name in names)
         if said and any(what in wanted for item in _objects(reader, path) for what in values_of(item)):
             yield path
+
+
+def _may_release(text: bytes | None) -> bool:
+    return text is None or any(word in text for word in _RELEASES)
 
 
 def _last(text: str) -> bytes:

@@ -62,7 +62,7 @@ def test_a_file_that_could_not_be_read_before_either_is_not_this_changes_busines
     assert "bad.yaml" in skipped(ran), "but it is listed"
 
 
-@pytest.mark.slow(45)
+@pytest.mark.slow(5)
 def test_fifty_megabytes_of_yaml(house: House) -> None:
     """Within the limit it is read: the image at its end is found."""
     line = "  - {name: a, value: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'}\n"

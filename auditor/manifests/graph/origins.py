@@ -22,6 +22,7 @@ from auditor.manifests.nodes import Mapping as Node
 from auditor.manifests.nodes import Scalar
 from auditor.manifests.objects import Object, objects
 from auditor.manifests.text import plain
+from auditor.manifests.written import surest
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.source.tree import EntryKind, Tree, Unreadable
@@ -82,15 +83,18 @@ def _is_strange(source: tuple[str, str] | None, known: set[tuple[str, str]]) -> 
 
 def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str]) -> Iterator[Gap]:
     """A gap for each chart that nobody rendered and whose values the change changes in another file."""
-    given = {(item.kind, item.name) for path in _candidates(after, changed) for item in _objects(after, path)}
-    for path in sorted({gap.place.file for gap in gaps if gap.what == "helm chart"} - changed):
-        for item in _objects(after, path) if path in after.entries() else ():
-            for what in values_of(item):
-                if what in given or what in changed:
-                    name = what if isinstance(what, str) else "/".join(what)
-                    what_changes = "its chart" if isinstance(what, tuple) and what[0] in _CHARTS else "its values"
-                    why = f"{item.kind} {item.name} is not rendered, and this change changes {what_changes} ({name})"
-                    yield unrendered(Place(item.file, item.line), "values of a chart", f"{why}: its images are unknown")
+    files = sorted({gap.place.file for gap in gaps if gap.what == "helm chart"} - changed)
+    charts = [item for path in files if path in after.entries() for item in _objects(after, path)]
+    asked = [(item, what) for item in charts for what in values_of(item)]
+    names = tuple({surest(what[1]) for _, what in asked if isinstance(what, tuple)})
+    # What changes may be large, and most of it has none of the names.
+    given = {(item.kind, item.name) for path in _candidates(after, changed) for item in _objects(after, path, names)}
+    for item, what in asked:
+        if what in given or what in changed:
+            name = what if isinstance(what, str) else "/".join(what)
+            what_changes = "its chart" if isinstance(what, tuple) and what[0] in _CHARTS else "its values"
+            why = f"{item.kind} {item.name} is not rendered, and this change changes {what_changes} ({name})"
+            yield unrendered(Place(item.file, item.line), "values of a chart", f"{why}: its images are unknown")
 
 
 def values_of(item: Object) -> Iterator[str | tuple[str, str]]:
@@ -138,7 +142,7 @@ def _objects(tree: Tree, path: str, words: tuple[bytes, ...] = (b"",)) -> Iterat
         content = tree.read(path)
     except Unreadable:
         return  # the reading of the tree says so
-    text = plain(content)
+    text = plain(content) if words else b""
     if text is None or any(word in text for word in words):
         for document in complete(content, path, None):
             if isinstance(document, Node):
