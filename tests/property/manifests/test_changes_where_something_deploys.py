@@ -187,7 +187,7 @@ def both(base: Files, head: Files) -> tuple[Gating, Gating]:
     return gating(old, new, narrow=True), gating(old, new, narrow=False)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(50)
 @settings(max_examples=500, deadline=None)
 @given(change=changes())
 def test_what_gates_is_the_same(change: tuple[Files, Files]) -> None:
