@@ -2,7 +2,10 @@
 
 It judges what Flux fetches, not the images of workloads. Where the artifact has any bundle, bundles alone are verified: for one
 identity only, and whatever they state. `matchOIDCIdentity` is regular expressions that match anywhere; without it any
-certificate passes in a legacy signature, and none in a bundle. Keys leave the log out.
+certificate passes in a legacy signature, and none in a bundle. Time stamps count for nothing, and keys leave the log out.
+
+With a trusted root of its own (OCIRepository alone has one) what the root holds is demanded, of keys too, and what it does
+not hold is not looked at: a log, a CT log, and time stamping authorities, by whom a bundle must then be stamped.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern, compile_regex
 from auditor.manifests.objects import Object
@@ -25,7 +29,9 @@ from auditor.policies.proofs import Grounds, Proofs, beside
 from auditor.policies.ruling import Engine, Policy, Ruling, failed, passed, skipped, unknown
 from auditor.policies.versions import Versions
 from auditor.registry.material import BundleBytes, Listing, Material, SimpleSigning
-from auditor.signatures.enforcer import Accepted, Rejected, Undecided
+from auditor.signatures.encoding import Malformed
+from auditor.signatures.enforcer import Accepted, Rejected, Stamps, Undecided
+from auditor.signatures.root import parse_root
 
 SOURCES: Final = "source.toolkit.fluxcd.io"
 RELEASES: Final = "helm.toolkit.fluxcd.io"
@@ -44,15 +50,19 @@ class Matcher(Struct, frozen=True):
 
 
 class FluxPolicy(Struct, frozen=True):
-    """The `verify` of one object. `unclear` is why it cannot be evaluated at all."""
+    """The `verify` of one object: on what grounds it takes signatures, classic ones and bundles.
+
+    `keys`: keys decide, not identities. `unclear` is why it cannot be evaluated at all.
+    """
 
     kind: str
     title: str
     namespace: str
     where: Place
     matchers: tuple[Matcher, ...]
-    keys: tuple[bytes, ...]
-    trusted_root: bytes | None
+    keys: bool
+    classic: tuple[Grounds, ...]
+    bundled: tuple[Grounds, ...]
     unclear: str | None
 
     @property
@@ -108,7 +118,7 @@ class FluxPolicy(Struct, frozen=True):
         refused: list[str] = []
         unclear = [unread[read]] if read in unread else []
         for material in materials:
-            for grounds in self._grounds():
+            for grounds in self.bundled if bundles else self.classic:
                 assert image.digest is not None
                 outcome = proofs.examine(material, image.digest, grounds)
                 match outcome:
@@ -125,11 +135,6 @@ class FluxPolicy(Struct, frozen=True):
         why = "; ".join(list(dict.fromkeys(refused))[:_SHOWN])
         return failed(f"no matching signatures: {why}" if why else "no signatures found", self.where)
 
-    def _grounds(self) -> Iterator[Grounds]:
-        if self.keys:
-            yield from (Grounds(public=False, key=key, unsafe_without_log=True) for key in self.keys)
-        else:
-            yield Grounds(trusted_root=self.trusted_root)
 
     def _allows(self, identity: Identity | None) -> bool:
         if identity is None or not self.matchers:
@@ -158,6 +163,8 @@ def _read(found: Object, verify: Cursor, held: Found, mistakes: list[Mistake]) -
     provider = verify["provider"].text or "cosign"
     if provider != "cosign":
         unclear.append(f"provider {provider} is not evaluated here")
+    keys = _keys(verify["secretRef"], found, held, unclear)
+    root = _trusted_root(verify["trustedRootSecretRef"], found, held, unclear)
     wrong = [*_wrong(verify)]
     mistakes.extend(wrong)
     unclear += [str(each) for each in wrong]
@@ -167,8 +174,9 @@ def _read(found: Object, verify: Cursor, held: Found, mistakes: list[Mistake]) -
         namespace=found.namespace,
         where=verify.place,
         matchers=tuple(_matchers(verify)) if not wrong else (),
-        keys=_keys(verify["secretRef"], found, held, unclear),
-        trusted_root=_trusted_root(verify["trustedRootSecretRef"], found, held, unclear),
+        keys=bool(keys),
+        classic=_grounds(keys, root, Stamps.TAKEN, unclear),
+        bundled=_grounds(keys, root, Stamps.DEMANDED, unclear),
         unclear=unclear[0] if unclear else None,
     )
 
@@ -203,7 +211,31 @@ def _trusted_root(reference: Cursor, found: Object, held: Found, unclear: list[s
     content = (held.secret(reference["name"].text, found.namespace) or {}).get("trusted_root.json")
     if content is None:
         unclear.append(f"Secret {reference['name'].text} with its trusted_root.json is not in the tree")
+    if found.kind != "OCIRepository":
+        unclear.append(f"{found.kind} has no trustedRootSecretRef")
     return content
+
+
+def _grounds(
+    keys: tuple[bytes, ...], content: bytes | None, stamps: Stamps, unclear: list[str]
+) -> tuple[Grounds, ...]:
+    """One for certificates, or one for each key. `stamps`: what time stamps count for where the trusted root has authorities."""
+    if content is None:
+        return tuple(Grounds(public=False, key=key, unsafe_without_log=True) for key in keys) or (Grounds(),)
+    try:
+        root = parse_root(content, "the trusted root", part=True)
+    except Malformed as problem:
+        unclear.append(f"its trusted root: {problem}")
+        return ()
+    if not keys and not (root.authorities and (root.logs or root.stampers)):
+        unclear.append("its trusted root lacks authorities for certificates, or both logs and time stamping authorities")
+    common = Grounds(
+        trusted_root=content,
+        unsafe_without_log=not root.logs,
+        unsafe_without_sct=bool(keys) or not root.ct_logs,
+        stamps=stamps if root.stampers else Stamps.IGNORED,
+    )
+    return tuple(replace(common, key=key) for key in keys) or (common,)
 
 
 def chart_uses(objects: Iterable[Object]) -> tuple[Use, ...]:

@@ -13,7 +13,7 @@ from auditor.model.reference import Digest
 from auditor.policies.bundles import read_by_cosign
 from auditor.registry.material import Listing, Material, SimpleSigning
 from auditor.signatures.encoding import Malformed
-from auditor.signatures.enforcer import Outcome, Terms, Undecided, examine
+from auditor.signatures.enforcer import Outcome, Stamps, Terms, Undecided, examine
 from auditor.signatures.keys import PublicKey, load_pem_key
 from auditor.signatures.pem import root_from_pem
 from auditor.signatures.recipe import Recipe
@@ -30,7 +30,7 @@ class Grounds(Struct, frozen=True):
 
     What is None comes from Sigstore's public root, if `public`; else it is absent. `trusted_root` (JSON) replaces the public
     root as a whole. `key` is one public key in PEM; then no certificate is asked for. The switches that weaken are named
-    unsafe; `stamped` demands a time stamp; `offline`: the engine asks no log for an entry that the signature does not carry.
+    unsafe; `stamps` says what time stamps count for; `offline`: the engine asks no log for an entry that the signature does not carry.
     """
 
     public: bool = True
@@ -42,7 +42,7 @@ class Grounds(Struct, frozen=True):
     key: bytes | None = None
     unsafe_without_log: bool = False
     unsafe_without_sct: bool = False
-    stamped: bool = False
+    stamps: Stamps = Stamps.IGNORED
     offline: bool = False
 
 
@@ -137,7 +137,7 @@ class Proofs:
             key,
             unsafe_without_log=grounds.unsafe_without_log,
             unsafe_without_sct=grounds.unsafe_without_sct,
-            stamped=grounds.stamped,
+            stamps=grounds.stamps,
             offline=grounds.offline,
         )
 

@@ -1,18 +1,21 @@
 """What another program would take for a valid signature: the recipe of `verify.py` on that program's terms.
 
-Steps 1 to 3 and 6 to 8 are the same. The terms may leave out the log (then its time too) and the CT log, may demand a time
-stamp, or name a long-lived key. Where the other program would ask a service, or would judge by its own clock, the outcome is
-`Undecided`: it is never guessed in favour of the signature.
+Steps 1 to 3 and 6 to 8 are the same, but for what cosign's library does not read (`auditor.signatures.unread`). The terms may
+leave out the log (then its time too) and the CT log, say what time stamps count for, or name a long-lived key. Where the
+other program would ask a service, or would judge by its own clock, the outcome is `Undecided`: it is never guessed in favour
+of the signature.
 
 Source: cosign `pkg/cosign/verify.go` (legacy forms), sigstore-go `pkg/verify` (bundles), as policies.md section 2 reads them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Never, TypeAlias
 
@@ -26,11 +29,12 @@ from auditor.model.identity import Identity
 from auditor.model.reference import Digest
 from auditor.registry.material import Material
 from auditor.signatures.candidate import Candidate
-from auditor.signatures.certificate import certificate_der, check_leaf, identity_of
+from auditor.signatures.certificate import certificate_der, check_leaf, identity_of, names_issuer_in_text
 from auditor.signatures.chain import Issuer, check_chain, issuers_of
 from auditor.signatures.content import NOTHING, Content, read
 from auditor.signatures.encoding import Json, Malformed, Object, decode_base64, object_of, parse_object
 from auditor.signatures.keys import PublicKey, key_id, load_pem_key
+from auditor.signatures.legacy import TIMESTAMP
 from auditor.signatures.log import check_in_service, check_inclusion, check_promise, log_of
 from auditor.signatures.log_entry import check_about
 from auditor.signatures.recipe import Recipe, check_signature
@@ -38,17 +42,29 @@ from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, load_certificate
 from auditor.signatures.sct import check_sct
 from auditor.signatures.timestamp import read_stamps, stamped_times
+from auditor.signatures.unread import check_entry_hash, check_hash, is_known_entry
 
 _log: Final = logging.getLogger(__name__)
 _CHAIN: Final = "dev.sigstore.cosign/chain"
+
+
+class Stamps(StrEnum):
+    """What RFC 3161 time stamps count for: nothing, a trusted time where there is one, or one has to be there.
+
+    Engines pass them over unless they are told to use them (`UseSignedTimestamps` of cosign), whatever the trusted root holds.
+    """
+
+    IGNORED = "ignored"
+    TAKEN = "taken"
+    DEMANDED = "demanded"
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
     """On what terms a signature is taken. `recipe` is the trusted root; `key` replaces certificates altogether.
 
-    `stamped`: a trusted time stamp has to be there. `offline`: a log entry that the signature does not carry is never asked
-    for, so that its lack refuses. `now` is the clock of the program that judges.
+    `offline`: a log entry that the signature does not carry is never asked for, so that its lack refuses. `now` is the clock
+    of the program that judges.
     """
 
     recipe: Recipe
@@ -56,7 +72,7 @@ class Terms:
     key: PublicKey | None = None
     unsafe_without_log: bool = False
     unsafe_without_sct: bool = False
-    stamped: bool = False
+    stamps: Stamps = Stamps.IGNORED
     offline: bool = False
 
 
@@ -135,11 +151,14 @@ def _by_certificate(content: Content, terms: Terms) -> Identity:
     if candidate is None:
         refuse(Step.CHAIN, "it is made with a key, not with a certificate")
     # 8. The identity comes first: a certificate that names nobody need not be judged.
-    identity = identity_of(candidate.leaf)
+    identity = _identity(candidate)
     # 6. The signature, so that nothing is undecided about what is not even signed
     check_signature(candidate)
+    check_hash(candidate)
     # 4. A trusted time
     times = _times(candidate, terms)
+    if not times and candidate.timestamps and candidate.entry is None and not terms.unsafe_without_log:
+        _unlogged(terms)  # a log that is asked tells the time, which the stamp that is passed over does not
     # 5. The chain, and the certificate's place in a CT log
     check_leaf(candidate.leaf)
     issuer = _issuer(content, candidate, terms, times or [terms.now])
@@ -154,6 +173,14 @@ def _by_certificate(content: Content, terms: Terms) -> Identity:
     return identity
 
 
+def _identity(candidate: Candidate) -> Identity:
+    """Whom the certificate names, as the form is read: in legacy forms the issuer counts in one of its two extensions only."""
+    identity = identity_of(candidate.leaf)
+    if candidate.form is Form.BUNDLE or names_issuer_in_text(candidate.leaf):
+        return identity
+    return dataclasses.replace(identity, issuer=None)
+
+
 def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
     times = []
     root = terms.recipe.root
@@ -164,14 +191,16 @@ def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
         check_in_service(log, [entry.time], Step.TIME)
         times.append(entry.time)
     stamps: list[datetime] = []
-    if candidate.timestamps and terms.recipe.stampers:
+    if terms.stamps is not Stamps.IGNORED and candidate.timestamps and terms.recipe.stampers:
         stamps = stamped_times(read_stamps(candidate.timestamps), candidate.stamped, terms.recipe.stampers)
         if not stamps:
             refuse(Step.TIME, "its time stamp is by no authority that is trusted here")
-    if terms.stamped and not stamps:
+    if terms.stamps is Stamps.DEMANDED and not stamps:
         refuse(Step.TIME, "there is no time stamp by a trusted authority")
-    if candidate.form is Form.BUNDLE and not times and not stamps:
-        refuse(Step.TIME, "there is no trusted time: neither a signed entry timestamp nor a trusted time stamp")
+    by_the_clock = terms.unsafe_without_log and terms.stamps is Stamps.IGNORED
+    if candidate.form is Form.BUNDLE and not times and not stamps and not by_the_clock:
+        told = "and time stamps are not looked at" if terms.stamps is Stamps.IGNORED else "nor a trusted time stamp"
+        refuse(Step.TIME, f"there is no trusted time: no signed entry timestamp, {told}")
     return times + stamps
 
 
@@ -204,12 +233,15 @@ def _check_log(candidate: Candidate, terms: Terms, times: list[datetime]) -> Non
             refuse(Step.LOG, "the bundle has no transparency log entry")
         _unlogged(terms)
     check_about(candidate, entry)
+    check_entry_hash(candidate, entry)
     if entry.proof is not None:
         log = log_of(entry, terms.recipe.root.logs, Step.LOG)
         check_in_service(log, times, Step.LOG)
         check_inclusion(entry, entry.proof, log)
     elif entry.promise is None or entry.time is None:
         refuse(Step.LOG, "the log entry has neither a signed entry timestamp nor an inclusion proof")
+    if not is_known_entry(candidate, entry):
+        raise _Unclear("whether log entries of this kind count in a bundle depends on the engine's release")
 
 
 def _unlogged(terms: Terms) -> Never:
@@ -223,9 +255,9 @@ def _unlogged(terms: Terms) -> Never:
 
 
 def _by_key(content: Content, key: PublicKey, terms: Terms) -> None:
-    if not content.message.signed(key, content.signature):
-        refuse(Step.SIGNATURE, "the signature does not verify with the key")
-    if terms.stamped:
+    if not content.message.signed_over_sha256(key, content.signature):
+        refuse(Step.SIGNATURE, "the signature does not verify with the key over SHA-256")
+    if terms.stamps is Stamps.DEMANDED or (terms.stamps is Stamps.TAKEN and content.annotations.get(TIMESTAMP)):
         raise _Unclear("time stamps of signatures by a key are not judged here")
     if terms.unsafe_without_log:
         return

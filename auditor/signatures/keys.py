@@ -108,8 +108,3 @@ def _ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes, algori
     except InvalidSignature:
         return False
     return True
-
-
-def always_sha256(key: PublicKey) -> bool:
-    """Whether every signature of this key that counts here is over SHA-256 (or, as Ed25519's, over the message itself)."""
-    return not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name == "secp256r1"

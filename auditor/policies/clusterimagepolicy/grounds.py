@@ -7,7 +7,7 @@
 | key | - | `ctlog` absent: not looked at |
 
 `ctlog.trustRootRef` names the log's keys, `ctlog.url` alone means the public log's. `rfc3161timestamp.trustRootRef` demands a
-time stamp by that root and leaves the log out, whatever `ctlog` says.
+time stamp by that root and leaves the log out, whatever `ctlog` says; without it time stamps count for nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from auditor.policies.clusterimagepolicy.policy import Authority, KeyCheck, KeylessCheck
 from auditor.policies.clusterimagepolicy.trust_root import TrustRoot
 from auditor.policies.proofs import Grounds
+from auditor.signatures.enforcer import Stamps
 
 
 class Unknown(Exception):  # noqa: N818 - an answer about one authority, turned into a ruling by the judge
@@ -60,7 +61,7 @@ def _logged(grounds: Grounds, authority: Authority, roots: Mapping[str, TrustRoo
         tsa = _parts(authority.stamps, roots).get("tsa")
         if tsa is None:
             raise Unsatisfiable(f"TrustRoot {authority.stamps} names no time stamping authority")
-        return replace(grounds, unsafe_without_log=True, stamped=True, tsa=tsa)
+        return replace(grounds, unsafe_without_log=True, stamps=Stamps.DEMANDED, tsa=tsa)
     if without or log is None:
         return replace(grounds, unsafe_without_log=without)
     if log.trust_root:
@@ -87,7 +88,7 @@ def _bundled(check: KeylessCheck, authority: Authority, roots: Mapping[str, Trus
             tsa=parts.get("tsa"),
         )
     if authority.stamped:
-        return replace(grounds, stamped=True, unsafe_without_log=authority.log is not None)
+        return replace(grounds, stamps=Stamps.DEMANDED, unsafe_without_log=authority.log is not None)
     return grounds
 
 

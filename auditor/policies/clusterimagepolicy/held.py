@@ -16,9 +16,7 @@ from auditor.policies.clusterimagepolicy.trust_root import TrustRoot
 from auditor.policies.proofs import Grounds, Proofs, beside
 from auditor.policies.rego.evaluate import Json, Rego
 from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
-from auditor.signatures.encoding import Malformed
-from auditor.signatures.enforcer import Accepted, Rejected, Undecided
-from auditor.signatures.keys import always_sha256, load_pem_key
+from auditor.signatures.enforcer import Accepted, Rejected, Stamps, Undecided
 
 _KINDS: Final[Mapping[Form, type[Material]]] = MappingProxyType(
     {Form.SIG: SimpleSigning, Form.ATT: LegacyAttestation, Form.BUNDLE: BundleBytes}
@@ -97,21 +95,13 @@ def held_by(case: Case, grounds: Grounds, form: Form) -> list[Held] | Unsatisfie
 def _objection(authority: Authority, outcome: Accepted, grounds: Grounds) -> Unsatisfied | Unclear | None:
     """Why a valid signature does not count."""
     if grounds.key is not None:
-        try:
-            certain = always_sha256(load_pem_key(grounds.key, "the key"))
-        except Malformed as problem:
-            return Unclear(str(problem))
-        return (
-            None
-            if certain
-            else Unclear("the controller verifies SHA-256 only, and the key may have signed another hash")
-        )
+        return None
     check = authority.check
     identity = outcome.identity
     if not isinstance(check, KeylessCheck) or identity is None:
         return Unsatisfied("it is made with a key")
     if not any(each.matches(identity) for each in check.identities):
         return Unsatisfied(f"none of the expected identities matched: it is signed by {identity}")
-    if grounds.unsafe_without_log and not grounds.stamped:
+    if grounds.unsafe_without_log and grounds.stamps is not Stamps.DEMANDED:
         return Unclear("neither log nor time stamp is looked at: it holds only while its certificate is young")
     return None

@@ -17,9 +17,7 @@ from auditor.policies.inspected import Inspected, Resource
 from auditor.policies.proofs import Grounds, Proofs, beside
 from auditor.policies.ruling import Engine, Ruling, erred, failed, passed, skipped, unknown, warned
 from auditor.registry.material import Listing, SimpleSigning
-from auditor.signatures.encoding import Malformed
 from auditor.signatures.enforcer import Accepted, Rejected, Undecided
-from auditor.signatures.keys import always_sha256, load_pem_key
 
 
 class TrustRoot(Struct, frozen=True):
@@ -226,16 +224,9 @@ def _answer(root: TrustRoot, common: Grounds, listing: Listing, digest: Digest, 
 
 def _doubt(grounds: Grounds) -> str | None:
     """Why an accepted signature may not be one for Connaisseur."""
-    if grounds.key is None:
-        return (
-            "the log is not looked at: it holds only while its certificate is young"
-            if grounds.unsafe_without_log
-            else None
-        )
-    try:
-        return None if always_sha256(load_pem_key(grounds.key, "the key")) else "its key may have signed another hash"
-    except Malformed as problem:
-        return str(problem)
+    if grounds.key is None and grounds.unsafe_without_log:
+        return "the log is not looked at: it holds only while its certificate is young"
+    return None
 
 
 def _with_key(common: Grounds, key: bytes) -> Grounds:

@@ -20,6 +20,7 @@ from auditor.policies.pems import key_mistakes, pem_mistakes
 from auditor.policies.proofs import Grounds
 from auditor.policies.regex import invalid
 from auditor.policies.versions import Kyverno
+from auditor.signatures.enforcer import Stamps
 
 _PEM_KEY: Final = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 _SECRET: Final = re.compile(r"k8s://(?:([^/]+)/)?([^/]+)")
@@ -177,10 +178,11 @@ class Reader:
         return Entry(field.place, grounds, who, shared.annotations, shared.repository, unclear=unclear, lax=lax)
 
     def _bundled(self, field: Cursor, who: Who, shared: _Shared, unclear: str | None) -> Entry:
-        """For bundles the public root alone counts, and SCTs are never checked."""
+        """For bundles the public root alone counts, its time stamping authorities too, and SCTs are never checked."""
         if field["ctlog"]["ignoreSCT"].yes:
             unclear = "with `ignoreSCT` Kyverno checks no time of a bundle, which is not evaluated here"
-        grounds = Grounds(unsafe_without_sct=True, unsafe_without_log=field["rekor"]["ignoreTlog"].yes)
+        without_log = field["rekor"]["ignoreTlog"].yes
+        grounds = Grounds(unsafe_without_sct=True, unsafe_without_log=without_log, stamps=Stamps.TAKEN)
         return Entry(field.place, grounds, who, shared.annotations, None, unclear=unclear)
 
     def _check_keyless(self, field: Cursor) -> None:
@@ -211,6 +213,7 @@ class Reader:
             key=key,
             unsafe_without_log=ignore_log,
             unsafe_without_sct=key is not None or ctlog["ignoreSCT"].yes,
+            stamps=Stamps.TAKEN if ctlog["tsaCertChain"].text else Stamps.IGNORED,
         )
 
 

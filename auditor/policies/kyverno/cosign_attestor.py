@@ -1,7 +1,8 @@
 """`attestors[].cosign` of an ImageValidatingPolicy: on what grounds a signature counts, and who must have made it.
 
 Source: `pkg/image/verifiers/ivpol/cosign` of Kyverno 1.19. Where bundles are beside the image they alone are read, any predicate
-counts as a signature, and more than one identity is an error. Parts of the trust that the policy brings may be passed over by
+counts as a signature, and more than one identity is an error. Time stamps count only where the policy brings their authority
+(`tsaCertChain`); a bundle then needs one, while without it one of Rekor v2 has no time at all. Parts of the trust that the policy brings may be passed over by
 one of cosign's two ways: a verdict then needs the agreement of both readings.
 """
 
@@ -23,7 +24,7 @@ from auditor.policies.pems import key_mistakes, pem_mistakes
 from auditor.policies.proofs import Grounds, Proofs
 from auditor.policies.regex import invalid, occurs
 from auditor.registry.material import BundleBytes, LegacyAttestation, Listing, Material, SimpleSigning
-from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Undecided
+from auditor.signatures.enforcer import Accepted, Outcome, Rejected, Stamps, Undecided
 
 
 class NamedIdentity(Struct, frozen=True):
@@ -52,11 +53,15 @@ def _fits(text: str, pattern: str, value: str, *, bundle: bool) -> bool:
 
 
 class CosignAttestor(Struct, frozen=True):
-    """One attestor. `readings` are the grounds on which the engine may judge: all must agree. `unclear`: nobody can tell."""
+    """One attestor. `readings` are the grounds on which the engine may judge, `bundled` those for bundles: all must agree.
+
+    `unclear`: nobody can tell.
+    """
 
     name: str
     place: Place
     readings: tuple[Grounds, ...] = (Grounds(offline=True),)
+    bundled: tuple[Grounds, ...] = (Grounds(offline=True),)
     identities: tuple[NamedIdentity, ...] | None = None
     annotations: tuple[tuple[str, str], ...] = ()
     repository: str | None = None
@@ -82,7 +87,8 @@ class CosignAttestor(Struct, frozen=True):
         if not bundle and any(fault.form is Form.BUNDLE for fault in listing.faults):
             return Answer(None, "whether there are bundles could not be read"), []
         wanted: type[Material] = BundleBytes if bundle else SimpleSigning if kind is None else LegacyAttestation
-        judged = [self._on(grounds, listing, wanted, image, proofs, kind) for grounds in self.readings]
+        readings = self.bundled if bundle else self.readings
+        judged = [self._on(grounds, listing, wanted, image, proofs, kind) for grounds in readings]
         answers = [answer for answer, _ in judged]
         if any(answer.holds is not answers[0].holds for answer in answers):
             return Answer(None, f"two ways of reading its trust disagree: {joined(each.why for each in answers)}"), []
@@ -219,6 +225,7 @@ def _grounds(cosign: Cursor, *, fulcio: bytes | None = None, key: bytes | None =
         key=key,
         unsafe_without_log=ctlog["insecureIgnoreTlog"].yes,
         unsafe_without_sct=key is not None or ctlog["insecureIgnoreSCT"].yes,
+        stamps=Stamps.TAKEN if ctlog["tsaCertChain"].text else Stamps.IGNORED,
         offline=not ctlog["url"].text,
     )
     own = replace(plain, fulcio=fulcio, rekor=_pem(ctlog["rekorPubKey"]), ctlog=_pem(ctlog["ctLogPubKey"]))
@@ -232,7 +239,9 @@ def _pem(field: Cursor) -> bytes | None:
 def _keyless(base: CosignAttestor, cosign: Cursor, mistakes: list[Mistake]) -> CosignAttestor:
     keyless = cosign["keyless"]
     identities = tuple(_identity(each, mistakes) for each in keyless["identities"])
-    return replace(base, readings=_grounds(cosign, fulcio=_pem(keyless["roots"])), identities=identities)
+    readings = _grounds(cosign, fulcio=_pem(keyless["roots"]))
+    bundled = tuple(replace(each, stamps=Stamps.DEMANDED) if each.tsa is not None else each for each in readings)
+    return replace(base, readings=readings, bundled=bundled, identities=identities)
 
 
 def _identity(field: Cursor, mistakes: list[Mistake]) -> NamedIdentity:

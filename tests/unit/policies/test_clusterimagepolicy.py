@@ -152,7 +152,7 @@ STAMP = "  rfc3161timestamp: {trustRootRef: private}\n"
         (REF, "", sig(TIMESTAMP_ONLY), (), FAIL),
         (REF, "  ctlog: {url: https://rekor.acme.example}\n", sig(), (), PASS),
         (", trustRootRef: elsewhere", LOG, sig(), (), UNKNOWN),
-        ("", "  ctlog: {}\n", sig(TIMESTAMP_ONLY), (), UNKNOWN),
+        ("", "  ctlog: {}\n", sig(TIMESTAMP_ONLY), (), FAIL),
         ("", "", sig(TIMESTAMP_ONLY), (), UNKNOWN),
     ],
 )
@@ -375,6 +375,11 @@ COMPLIANT = """
             "  attestations: [{name: a, predicateType: slsaprovenance1}]\n  signatureFormat: bundle\n",
             [bundle(STACK.attest(SCENE.digest, WHO, SCENE.at, predicate_type=SLSA_PROVENANCE, predicate={}))],
             PASS,
+        ),
+        (
+            "  attestations: [{name: a, predicateType: slsaprovenance1}]\n  signatureFormat: bundle\n",
+            [bundle(STACK.attest(SCENE.digest, WHO, SCENE.at, REKOR_V2, predicate_type=SLSA_PROVENANCE, predicate={}))],
+            FAIL,  # without rfc3161timestamp its stamp counts for nothing, and its log tells no time
         ),
         ("  signatureFormat: bundle\n", [bundle(STACK.attest(SCENE.digest, WHO, SCENE.at, REKOR_V2))], FAIL),
     ],

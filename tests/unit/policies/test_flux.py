@@ -20,6 +20,7 @@ from fixtures.sigstore import bundle, sig_layer
 from fixtures.sigstore.keys import derive, pem
 from fixtures.sigstore.scene import Scene
 from fixtures.sigstore.signed import Stored
+from fixtures.sigstore.stack import REKOR_V2, TIMESTAMP_ONLY
 from fixtures.sigstore.statements import SLSA_PROVENANCE, simple_signing
 from tests.support.policies import image_of, load_text, said
 from tests.support.signatures import made_root
@@ -36,6 +37,7 @@ OTHER = "{issuer: '^https://accounts\\.google\\.com$', subject: oncall}"
 KEY = derive("acme", "flux key")
 SIG = sig_layer(STACK.sign(SCENE.digest, SCENE.claimant, SCENE.at))
 BUNDLE = bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at))
+LOGGED_BY_V2 = bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2))
 PROVENANCE = bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, predicate_type=SLSA_PROVENANCE, predicate={}))
 STRANGER = sig_layer(SCENE.stranger.sign(SCENE.digest, SCENE.claimant, SCENE.at))
 KEYED = sig_layer(STACK.seal_with_key(KEY, simple_signing(SCENE.digest, "ghcr.io/acme/shop", None)))
@@ -69,6 +71,7 @@ def artifact(*stored: Stored, resource: Resource = OWN, listing: Listing | None 
         ("{provider: cosign}", [BUNDLE], FAIL),
         (f"{{matchOIDCIdentity: [{IDENTITY}]}}", [BUNDLE], PASS),
         (f"{{matchOIDCIdentity: [{IDENTITY}]}}", [PROVENANCE], PASS),
+        (f"{{matchOIDCIdentity: [{IDENTITY}]}}", [LOGGED_BY_V2], FAIL),
         (f"{{matchOIDCIdentity: [{OTHER}, {IDENTITY}]}}", [BUNDLE], FAIL),
         (f"{{matchOIDCIdentity: [{OTHER}]}}", [BUNDLE, SIG], FAIL),
         ("{provider: notation}", [SIG], UNKNOWN),
@@ -96,6 +99,49 @@ def test_a_trusted_root_replaces_the_public_one() -> None:
     assert said(loaded, artifact(STRANGER), PUBLIC)[0] is PASS
     assert said(loaded, artifact(SIG), PUBLIC)[0] is FAIL
     assert said(load_text(verify), artifact(SIG), PUBLIC)[0] is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("without", "stored", "expected"),
+    [
+        ({}, LOGGED_BY_V2, PASS),
+        ({}, BUNDLE, FAIL),  # the root has time stamping authorities, and it is not stamped
+        ({}, SIG, PASS),  # a classic signature may go by the log's time
+        ({"tsa": False}, BUNDLE, PASS),
+        ({"tsa": False}, LOGGED_BY_V2, FAIL),
+        ({"tlogs": False}, bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, TIMESTAMP_ONLY)), PASS),
+        ({"tlogs": False, "tsa": False}, BUNDLE, UNKNOWN),
+    ],
+)
+def test_what_a_trusted_root_holds_is_demanded(
+    without: dict[str, bool], stored: Stored, expected: PolicyVerdict
+) -> None:
+    verify = repository(f"{{trustedRootSecretRef: {{name: root}}, matchOIDCIdentity: [{IDENTITY}]}}")
+    root = secret("root", trusted_root__json=json.dumps(trusted(**without)).encode())
+    assert said(load_text(verify, root), artifact(stored), PUBLIC)[0] is expected
+
+
+def trusted(*, tlogs: bool = True, tsa: bool = True) -> dict[str, object]:
+    document = STACK.trusted_root(tlogs=tlogs)
+    return document if tsa else {**document, "timestampAuthorities": []}
+
+
+def test_keys_beside_a_trusted_root_leave_no_log_out() -> None:
+    payload = simple_signing(SCENE.digest, "ghcr.io/acme/shop", None)
+    logged = sig_layer(STACK.seal_with_key(KEY, payload, at=SCENE.at))
+    keys = secret("keys", own__pub=pem(KEY.public_key()))
+    root = secret("root", trusted_root__json=json.dumps(trusted(tsa=False)).encode())
+    loaded = load_text(repository("{secretRef: {name: keys}, trustedRootSecretRef: {name: root}}"), keys, root)
+    assert said(loaded, artifact(logged), PUBLIC)[0] is PASS
+    assert said(loaded, artifact(KEYED), PUBLIC)[0] is UNKNOWN  # it would ask the log
+
+
+def test_a_chart_has_no_trusted_root() -> None:
+    chart = repository(f"{{trustedRootSecretRef: {{name: root}}, matchOIDCIdentity: [{IDENTITY}]}}")
+    root = secret("root", trusted_root__json=json.dumps(SCENE.stranger.trusted_root()).encode())
+    loaded = load_text(chart.replace("OCIRepository", "HelmChart"), root)
+    own = Resource("HelmChart", OWN.api_version, OWN.name, OWN.namespace)
+    assert said(loaded, artifact(STRANGER, resource=own), PUBLIC)[0] is UNKNOWN
 
 
 def test_it_judges_its_own_artifact_only() -> None:

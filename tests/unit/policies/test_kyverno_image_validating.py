@@ -20,7 +20,7 @@ from fixtures.sigstore.keys import derive, pem
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
 from fixtures.sigstore.signed import Stored, att_layer
-from fixtures.sigstore.stack import REKOR_V2, TIMESTAMP_ONLY, Ceremony
+from fixtures.sigstore.stack import REKOR_V1, REKOR_V2, TIMESTAMP_ONLY, Ceremony
 from fixtures.sigstore.statements import SLSA_PROVENANCE, provenance, simple_signing
 from tests.support.policies import DIGEST, image_of, load_text, said
 from tests.support.signatures import made_root
@@ -72,7 +72,7 @@ def sig(who: object = WHO, stack: Sigstore = STACK, ceremony: Ceremony | None = 
 
 
 def in_bundle(who: object = WHO, **more: object) -> Stored:
-    return bundle(STACK.attest(SCENE.digest, who, SCENE.at, REKOR_V2, **more))  # type: ignore[arg-type]
+    return bundle(STACK.attest(SCENE.digest, who, SCENE.at, **{"ceremony": REKOR_V1, **more}))  # type: ignore[arg-type]
 
 
 def verdict(
@@ -137,10 +137,19 @@ def test_logs() -> None:
         verdict(policy(attestor=GOOD + f", ctlog: {{rekorPubKey: {REKOR}}}"), sig()) is FAIL
     )  # the engine wants its URL
     ignoring = policy(attestor=GOOD + ", ctlog: {insecureIgnoreTlog: true}")
-    assert (
-        verdict(ignoring, sig(ceremony=TIMESTAMP_ONLY)) is UNKNOWN
-    )  # it reads stamps only by the policy's own authority
+    assert verdict(ignoring, sig(ceremony=TIMESTAMP_ONLY)) is FAIL  # stamps count by the policy's own authority only
     assert verdict(ignoring, sig()) is FAIL  # nothing else says when, and the certificate has expired
+
+
+def test_time_stamps_of_bundles_count_by_the_authority_of_the_policy_and_are_demanded_then() -> None:
+    by_log, by_stamp = in_bundle(), in_bundle(ceremony=REKOR_V2)
+    assert verdict(policy(), by_log) is PASS
+    assert verdict(policy(), by_stamp) is FAIL  # such a log tells no time
+    tsa = json.dumps(STACK.pem_files()["tsa"].decode())
+    stamped = policy(attestor=GOOD + f", ctlog: {{url: https://rekor.sigstore.dev, tsaCertChain: {tsa}}}")
+    assert verdict(stamped, by_stamp) is PASS
+    assert verdict(stamped, by_log) is FAIL
+    assert verdict(stamped, sig()) is PASS  # the classic way takes a stamp where there is one
 
 
 def test_a_trusted_root_of_its_own() -> None:

@@ -197,9 +197,7 @@ def test_what_is_not_logged_is_not_guessed() -> None:
     ignoring = policy(GOOD.replace(LOG, "rekor: {url: https://x, ignoreTlog: true}"))
     # Without the log nothing says when it was made, and the certificate is long expired.
     assert verdict(ignoring, sig()) is FAIL
-    assert (
-        verdict(ignoring, sig(ceremony=TIMESTAMP_ONLY)) is UNKNOWN
-    )  # Kyverno reads stamps only by the policy's own authority
+    assert verdict(ignoring, sig(ceremony=TIMESTAMP_ONLY)) is FAIL  # stamps count by the policy's own authority only
 
 
 KEY = derive("kyverno", "key")

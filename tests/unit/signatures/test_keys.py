@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auditor.signatures.encoding import Malformed
-from auditor.signatures.keys import always_sha256, load_key, load_pem_key, supported
+from auditor.signatures.keys import load_key, load_pem_key, supported
 
 P256 = ec.generate_private_key(ec.SECP256R1()).public_key()
 P384 = ec.generate_private_key(ec.SECP384R1()).public_key()
@@ -56,7 +56,3 @@ def test_what_is_no_key(content: bytes) -> None:
         load_key(content, "it")
     with pytest.raises(Malformed, match="it is not a public key in PEM"):
         load_pem_key(content, "it")
-
-
-def test_keys_whose_signatures_are_over_one_hash() -> None:
-    assert [always_sha256(key) for key in (P256, RSA, ED25519, P384, P521)] == [True, True, True, False, False]
