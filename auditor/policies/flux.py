@@ -135,7 +135,6 @@ class FluxPolicy(Struct, frozen=True):
         why = "; ".join(list(dict.fromkeys(refused))[:_SHOWN])
         return failed(f"no matching signatures: {why}" if why else "no signatures found", self.where)
 
-
     def _allows(self, identity: Identity | None) -> bool:
         if identity is None or not self.matchers:
             return True
@@ -216,9 +215,7 @@ def _trusted_root(reference: Cursor, found: Object, held: Found, unclear: list[s
     return content
 
 
-def _grounds(
-    keys: tuple[bytes, ...], content: bytes | None, stamps: Stamps, unclear: list[str]
-) -> tuple[Grounds, ...]:
+def _grounds(keys: tuple[bytes, ...], content: bytes | None, stamps: Stamps, unclear: list[str]) -> tuple[Grounds, ...]:
     """One for certificates, or one for each key. `stamps`: what time stamps count for where the trusted root has authorities."""
     if content is None:
         return tuple(Grounds(public=False, key=key, unsafe_without_log=True) for key in keys) or (Grounds(),)
@@ -228,7 +225,9 @@ def _grounds(
         unclear.append(f"its trusted root: {problem}")
         return ()
     if not keys and not (root.authorities and (root.logs or root.stampers)):
-        unclear.append("its trusted root lacks authorities for certificates, or both logs and time stamping authorities")
+        unclear.append(
+            "its trusted root lacks authorities for certificates, or both logs and time stamping authorities"
+        )
     common = Grounds(
         trusted_root=content,
         unsafe_without_log=not root.logs,

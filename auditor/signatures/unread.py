@@ -29,7 +29,9 @@ def check_hash(candidate: Candidate) -> None:
         return
     key = supported(candidate.leaf.certificate.public_key(), "the certificate's key")
     if not candidate.message.signed_over_sha256(key, candidate.signature):
-        refuse(Step.SIGNATURE, "the signature is over another hash than SHA-256, which is all that is read in this form")
+        refuse(
+            Step.SIGNATURE, "the signature is over another hash than SHA-256, which is all that is read in this form"
+        )
 
 
 def check_entry_hash(candidate: Candidate, entry: LogEntry) -> None:
@@ -41,7 +43,10 @@ def check_entry_hash(candidate: Candidate, entry: LogEntry) -> None:
     content = candidate.message.content if candidate.envelope is None else candidate.envelope.raw
     wanted = hashlib.sha256(content or b"").hexdigest()
     if stated.get("algorithm") != "sha256" or stated.get("value") != wanted:
-        refuse(Step.LOG, "the log entry has not the SHA-256 of what the layer holds, which is all that is read in this form")
+        refuse(
+            Step.LOG,
+            "the log entry has not the SHA-256 of what the layer holds, which is all that is read in this form",
+        )
 
 
 def _hash(kind: str, spec: Object) -> Object:

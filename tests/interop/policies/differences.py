@@ -70,7 +70,6 @@ _TEMPLATE: Final = "whether the policy is about the pods depends on names and la
 _EMPTY: Final = "none of the pod's images matches, so the expression holds for an empty list; we say that the policy does not speak about them"
 _NOTHING: Final = "nothing is verified, which Kyverno reports as a pass and we do not"
 _LOG: Final = "without a log entry Kyverno asks the log for one, and refuses where it gets no answer; we ask no log"
-_YOUNG: Final = "neither log nor timestamp is looked at: the engine takes the signature while its certificate is young, so we cannot tell"
 _INVALID: Final = "`kyverno apply` leaves out a policy that its admission refuses (`rekor` without `url`); we call the policy not evaluable"
 _KEYS: Final = "bundles beside attestors by key are not evaluated here"
 _NOTES: Final = "annotations of bundles are not evaluated here"
@@ -81,7 +80,6 @@ _WARN: Final = "`mode: warn` lets the image in with a warning; we say that the p
 
 DIFFERENCES: Final[tuple[Difference, ...]] = (
     Difference("ClusterPolicy: logs", "log timestamp-and-log", "stamped", REFUSES, UNKNOWN, _LOG),
-    Difference("ClusterPolicy: logs", "neither", "stamped", REFUSES, UNKNOWN, _YOUNG),
     Difference("ClusterPolicy: logs", "no-address", "*", SILENT, UNKNOWN, _INVALID),
     Difference("ClusterPolicy: what", "condition-missing", "provenance*", REFUSES, UNKNOWN, _CONDITION),
     Difference("ClusterPolicy: digests", "digest-of-anything pinned-by-nobody", "*", ACCEPTS, SILENT, _NOTHING),
@@ -91,7 +89,6 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
     Difference("ImageValidatingPolicy: who", "key", "bundle-key", ACCEPTS, UNKNOWN, _KEYS),
     Difference("ImageValidatingPolicy: who", "key", "bundle* mixed", REFUSES, UNKNOWN, _KEYS),
     Difference("ImageValidatingPolicy: who", "annotations", "bundle bundle-headless", REFUSES, UNKNOWN, _NOTES),
-    Difference("ImageValidatingPolicy: logs", "unlogged", "stamped", REFUSES, UNKNOWN, _YOUNG),
     Difference("ImageValidatingPolicy: what", "from-source", "provenance-two", REFUSES, UNKNOWN, _ONE_OF),
     Difference("ImageValidatingPolicy: names", "*", "*", ACCEPTS, SILENT, _EMPTY),
     Difference("ClusterImagePolicy: who", "mode-warn", "*", ACCEPTS, REFUSES, _WARN),

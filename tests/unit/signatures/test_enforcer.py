@@ -85,7 +85,10 @@ def test_an_entry_that_is_not_carried_is_asked_for_or_lacks() -> None:
 
 def test_a_demanded_time_stamp() -> None:
     assert outcome(sig(), stamps=Stamps.DEMANDED) is Rejected
-    assert outcome(bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2)), stamps=Stamps.DEMANDED) is Accepted
+    assert (
+        outcome(bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2)), stamps=Stamps.DEMANDED)
+        is Accepted
+    )
 
 
 def test_without_ct_logs_certificates_pass_only_where_the_terms_say_so() -> None:
@@ -185,12 +188,13 @@ def test_a_key_and_a_time_stamp() -> None:
 @pytest.mark.parametrize("form", ["sig", "att", "bundle"])
 def test_in_classic_forms_the_issuer_is_read_from_the_older_extension_alone(form: str) -> None:
     encoded = replace(SCENE.claimant, issuer_v1=False)
-    stored = {
-        "sig": lambda: sig_layer(STACK.sign(SCENE.digest, encoded, SCENE.at)),
-        "att": lambda: att_layer(STACK.attest(SCENE.digest, encoded, SCENE.at)),
-        "bundle": lambda: bundle(STACK.attest(SCENE.digest, encoded, SCENE.at)),
-    }[form]()
-    found = examine(as_material(stored), DIGEST, STRICT)
+    attested = STACK.attest(SCENE.digest, encoded, SCENE.at)
+    stored: dict[str, Stored] = {
+        "sig": sig_layer(STACK.sign(SCENE.digest, encoded, SCENE.at)),
+        "att": att_layer(attested),
+        "bundle": bundle(attested),
+    }
+    found = examine(as_material(stored[form]), DIGEST, STRICT)
     assert isinstance(found, Accepted)
     assert found.identity is not None
     assert found.identity.issuer == (SCENE.claimant.issuer if form == "bundle" else None)
