@@ -37,16 +37,12 @@ _TENANT_DEPTH: Final[Mapping[str, int]] = {
 
 _PUBLIC_MAIL: Final = frozenset(
     {
-        "gmail.com",
-        "googlemail.com",
-        "outlook.com",
-        "hotmail.com",
-        "live.com",
-        "yahoo.com",
-        "icloud.com",
-        "proton.me",
-        "protonmail.com",
-        "gmx.net",
+        *("126.com", "163.com", "aol.com", "duck.com", "fastmail.com", "gmail.com"),
+        *("gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com", "hotmail.com"),
+        *("icloud.com", "live.com", "mac.com", "mail.com", "mail.ru", "me.com"),
+        *("msn.com", "outlook.com", "pm.me", "proton.me", "protonmail.com", "qq.com"),
+        *("tuta.com", "tutanota.com", "web.de", "yahoo.com", "yandex.com", "yandex.ru"),
+        *("ymail.com", "zoho.com"),
         "users.noreply.github.com",
         "developer.gserviceaccount.com",
         "appspot.gserviceaccount.com",
@@ -54,6 +50,9 @@ _PUBLIC_MAIL: Final = frozenset(
     }
 )
 _PLAIN_DOT: Final = re.compile(r"(?<=[A-Za-z0-9-])\.(?=[A-Za-z0-9-])")
+_PLAIN_HOST: Final = re.compile(r"\^?[a-z][a-z0-9+-]*://[^/]*")
+_PLAIN_MAIL_DOMAIN: Final = re.compile(r"[@!][a-z0-9-]+\.[a-z0-9-]+\$?\Z")
+"""With one dot only: who has `mail.acme.example` in mind does not mean `mail-acme.example`, which a stranger may have."""
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([^/]+)/(.*)", re.DOTALL)
 _MAIL_DOMAIN: Final = re.compile(r"[@!]([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.ASCII)
 
@@ -61,8 +60,9 @@ _MAIL_DOMAIN: Final = re.compile(r"[@!]([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.ASCII)
 def wide_subject(subject: TextPattern, *, plain_dots: bool = False) -> str | None:
     """Why a stranger could have this subject; None where that is impossible.
 
-    `plain_dots` takes `.` between letters for the dot that was meant (`github.com`), as everybody writes it for cosign: a
-    stranger would need a host that differs in that one character.
+    `plain_dots` takes `.` between letters of a host for the dot that was meant (`github.com`), as everybody writes it for
+    cosign: a stranger would need a host that differs in that one character, and whose subjects the issuer gives. An owner
+    that differs so, or a mail domain, may be had.
     """
     ends = _ends(_with_plain_dots(subject) if plain_dots else subject)
     if ends is None:
@@ -100,9 +100,12 @@ def _not_literal(pattern: TextPattern) -> str:
 
 
 def _with_plain_dots(pattern: TextPattern) -> TextPattern:
-    if pattern.kind is not TextKind.REGEX:
+    part = _PLAIN_HOST.match(pattern.text) or _PLAIN_MAIL_DOMAIN.search(pattern.text)
+    if pattern.kind is not TextKind.REGEX or part is None:
         return pattern
-    return TextPattern(pattern.kind, _PLAIN_DOT.sub(r"\.", pattern.text))
+    text = pattern.text
+    plain = _PLAIN_DOT.sub(r"\.", part[0])
+    return TextPattern(pattern.kind, text[: part.start()] + plain + text[part.end() :])
 
 
 def _is_host(host: str, known: str) -> bool:

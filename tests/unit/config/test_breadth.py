@@ -131,3 +131,26 @@ def test_a_dot_that_was_meant_is_one_only_where_cosigns_flags_are_read() -> None
         r"https?://github.com/acme/.*",
     ):
         assert wide_subject(TextPattern.regex(text), plain_dots=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "stranger"),
+    [
+        ("https://gitlab.com/my.group/.*", "https://gitlab.com/my-group/evil//.gitlab-ci.yml@refs/heads/main"),
+        (".*@mail.acme.example", "oncall@mail-acme.example"),
+        ("[a-z]+@mail.acme.example$", "oncall@mail-acme.example"),
+    ],
+)
+def test_a_plain_dot_in_what_a_stranger_may_have_is_no_dot(text: str, stranger: str) -> None:
+    assert TextPattern.regex(text).matches(stranger)
+    assert wide_subject(TextPattern.regex(text), plain_dots=True)
+
+
+def test_a_plain_dot_before_a_top_level_domain_can_only_be_a_dot() -> None:
+    assert wide_subject(TextPattern.regex("[a-z]+@acme.example"), plain_dots=True) is None
+    assert wide_subject(TextPattern.regex(r"[a-z]+@mail\.acme\.example"), plain_dots=True) is None
+
+
+@pytest.mark.parametrize("domain", ["gmail.com", "me.com", "gmx.de", "pm.me", "qq.com", "users.noreply.github.com"])
+def test_addresses_that_anybody_can_have(domain: str) -> None:
+    assert "anybody" in (wide_subject(TextPattern.glob(f"*@{domain}")) or "")
