@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from auditor.model.evidence import Absent, Form
+from auditor.model.evidence import Absent, Form, Step
 from auditor.model.identity import Identity
 from auditor.model.place import Place
 from auditor.model.reference import Digest, InvalidReference
@@ -18,6 +18,8 @@ from auditor.policies.proofs import Grounds, Proofs, beside
 from auditor.policies.ruling import Engine, Ruling, erred, failed, passed, skipped, unknown, warned
 from auditor.registry.material import Listing, SimpleSigning
 from auditor.signatures.enforcer import Accepted, Rejected, Undecided
+
+_MOVED: Final = "a signature beside it is of another digest: if it is valid, Connaisseur cannot choose and refuses"
 
 
 class TrustRoot(Struct, frozen=True):
@@ -203,23 +205,34 @@ def _answer(root: TrustRoot, common: Grounds, listing: Listing, digest: Digest, 
         return _Not(root.unclear, sure=False)
     grounds = common if root.key is None else _with_key(common, root.key)
     doubts = [str(each.fault) for each in listing.faults if each.form is Form.SIG]
-    refused = []
+    refused: list[str] = []
+    signed: list[Accepted] = []
+    moved = False
     for material in beside(listing, SimpleSigning):
         match proofs.examine(material, digest, grounds):
-            case Accepted(identity=identity) if root.allows(identity):
-                doubt = _doubt(grounds)
-                if doubt is None:
-                    return _Signed(identity.subject if identity else "the key")
-                doubts.append(doubt)
+            case Accepted(identity=identity) as accepted if root.allows(identity):
+                signed.append(accepted)
             case Accepted(identity=identity):
                 refused.append(f"it is signed by {identity}")
-            case Rejected(why=why):
+            case Rejected(why=why, step=step):
                 refused.append(why)
+                moved = moved or step is Step.SUBJECT
             case Undecided(why=why):
                 doubts.append(why)
+    if any(_is_unread(each) for each in signed):
+        return _Not("a valid signature says something that is no text, which Connaisseur cannot read", sure=True)
+    if signed:
+        doubt = _doubt(grounds) or (_MOVED if moved else None)
+        who = signed[0].identity
+        return _Not(doubt, sure=False) if doubt else _Signed(who.subject if who else "the key")
     if doubts:
         return _Not(doubts[0], sure=False)
     return _Not(refused[0] if refused else "no signatures found", sure=True)
+
+
+def _is_unread(accepted: Accepted) -> bool:
+    """Connaisseur reads the signed annotations of every valid signature, as texts."""
+    return not all(value is None or isinstance(value, str) for value in accepted.optional.values())
 
 
 def _doubt(grounds: Grounds) -> str | None:

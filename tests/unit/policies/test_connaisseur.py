@@ -79,6 +79,17 @@ def test_one_entry_governs(entries: list[str], stored: list[Stored], expected: P
     assert said(load_text(values(*entries)), image_of(IMAGE, stored), PUBLIC)[0] is expected
 
 
+def test_what_stands_beside_a_good_signature() -> None:
+    loaded = load_text(values("{pattern: '*:*'}"))
+    counted = sig_layer(STACK.sign(SCENE.digest, SCENE.claimant, SCENE.at, optional={"build": 7}))
+    told = sig_layer(STACK.sign(SCENE.digest, SCENE.claimant, SCENE.at, optional={"build": "7"}))
+    assert said(loaded, image_of(IMAGE, [told]), PUBLIC)[0] is PASS
+    assert said(loaded, image_of(IMAGE, [SIG, counted]), PUBLIC)[0] is FAIL  # it reads texts alone, of each valid one
+    moved = sig_layer(STACK.sign(SCENE.other_digest, SCENE.claimant, SCENE.at))
+    assert said(loaded, image_of(IMAGE, [SIG, moved]), PUBLIC)[0] is UNKNOWN
+    assert said(loaded, image_of(IMAGE, [moved]), PUBLIC)[0] is FAIL
+
+
 def test_detection_mode_only_warns() -> None:
     loaded = load_text(values("{pattern: '*:*'}", features="detectionMode: true"))
     assert said(loaded, image_of(IMAGE), PUBLIC)[0] is WARN
