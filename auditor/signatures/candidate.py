@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate, Extension, ExtensionType, ObjectIdentifier
 from msgspec import Struct
 
@@ -33,11 +32,6 @@ class Message(Struct, frozen=True):
         if self.content is None:
             return signed_digest_by(key, signature, self.sha256)
         return signed_by(key, signature, self.content)
-
-    def signed_over_sha256(self, key: PublicKey, signature: bytes) -> bool:
-        """The same for readers that take no other hash. Ed25519 is over the message itself."""
-        by_digest = not isinstance(key, Ed25519PublicKey)
-        return signed_digest_by(key, signature, self.sha256) if by_digest else self.signed(key, signature)
 
     def digest(self, algorithm: str) -> bytes | None:
         """The digest by a hash's name in `hashlib`; None where it cannot be told."""

@@ -117,11 +117,6 @@ def identity_of(leaf: Leaf) -> Identity:
     return Identity(_issuer(leaf), subject, subject_type, MappingProxyType(claims))
 
 
-def names_issuer_in_text(leaf: Leaf) -> bool:
-    """Whether the issuer is in extension .1.1, the only one that older readers look at."""
-    return _value(leaf, _ISSUER_V1) is not None
-
-
 def _subject(leaf: Leaf) -> tuple[str, SubjectType]:
     names = list(leaf.extension(SubjectAlternativeName) or ())
     if len(names) != 1:

@@ -29,7 +29,7 @@ from auditor.model.identity import Identity
 from auditor.model.reference import Digest
 from auditor.registry.material import Material
 from auditor.signatures.candidate import Candidate
-from auditor.signatures.certificate import certificate_der, check_leaf, identity_of, names_issuer_in_text
+from auditor.signatures.certificate import certificate_der, check_leaf, identity_of
 from auditor.signatures.chain import Issuer, check_chain, issuers_of
 from auditor.signatures.content import NOTHING, Content, read
 from auditor.signatures.encoding import Json, Malformed, Object, decode_base64, object_of, parse_object
@@ -42,7 +42,7 @@ from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, load_certificate
 from auditor.signatures.sct import check_sct
 from auditor.signatures.timestamp import read_stamps, stamped_times
-from auditor.signatures.unread import check_entry_hash, check_hash, is_known_entry
+from auditor.signatures.unread import check_entry_hash, check_hash, is_issuer_read, is_known_entry, signed_over_sha256
 
 _log: Final = logging.getLogger(__name__)
 _CHAIN: Final = "dev.sigstore.cosign/chain"
@@ -174,11 +174,9 @@ def _by_certificate(content: Content, terms: Terms) -> Identity:
 
 
 def _identity(candidate: Candidate) -> Identity:
-    """Whom the certificate names, as the form is read: in legacy forms the issuer counts in one of its two extensions only."""
+    """Whom the certificate names, as the form is read."""
     identity = identity_of(candidate.leaf)
-    if candidate.form is Form.BUNDLE or names_issuer_in_text(candidate.leaf):
-        return identity
-    return dataclasses.replace(identity, issuer=None)
+    return identity if is_issuer_read(candidate) else dataclasses.replace(identity, issuer=None)
 
 
 def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
@@ -255,7 +253,7 @@ def _unlogged(terms: Terms) -> Never:
 
 
 def _by_key(content: Content, key: PublicKey, terms: Terms) -> None:
-    if not content.message.signed_over_sha256(key, content.signature):
+    if not signed_over_sha256(content.message, key, content.signature):
         refuse(Step.SIGNATURE, "the signature does not verify with the key over SHA-256")
     if terms.stamps is Stamps.DEMANDED or (terms.stamps is Stamps.TAKEN and content.annotations.get(TIMESTAMP)):
         raise _Unclear("time stamps of signatures by a key are not judged here")

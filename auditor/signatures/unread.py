@@ -13,14 +13,30 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509 import ObjectIdentifier
+
 from auditor.model.evidence import Form, Step
-from auditor.signatures.candidate import Candidate, LogEntry
+from auditor.signatures.candidate import Candidate, LogEntry, Message
 from auditor.signatures.encoding import Object, object_of, parse_object
-from auditor.signatures.keys import supported
+from auditor.signatures.keys import PublicKey, signed_digest_by, supported
 from auditor.signatures.refusal import refuse
 
 _ENVELOPES: Final = frozenset({("dsse", "0.0.1"), ("intoto", "0.0.2"), ("hashedrekord", "0.0.2")})
 _MESSAGES: Final = frozenset({("hashedrekord", "0.0.1"), ("hashedrekord", "0.0.2")})
+_OLDER_ISSUER: Final = ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
+
+
+def is_issuer_read(candidate: Candidate) -> bool:
+    """Whether the issuer of the certificate is where the form is read: in the legacy ones in the older extension alone."""
+    return candidate.form is Form.BUNDLE or _OLDER_ISSUER in candidate.leaf.extensions
+
+
+def signed_over_sha256(message: Message, key: PublicKey, signature: bytes) -> bool:
+    """Whether `key` made `signature` over the SHA-256 of the message. Ed25519 is over the message itself."""
+    if isinstance(key, Ed25519PublicKey):
+        return message.signed(key, signature)
+    return signed_digest_by(key, signature, message.sha256)
 
 
 def check_hash(candidate: Candidate) -> None:
@@ -28,7 +44,7 @@ def check_hash(candidate: Candidate) -> None:
     if candidate.form is Form.BUNDLE:
         return
     key = supported(candidate.leaf.certificate.public_key(), "the certificate's key")
-    if not candidate.message.signed_over_sha256(key, candidate.signature):
+    if not signed_over_sha256(candidate.message, key, candidate.signature):
         refuse(
             Step.SIGNATURE, "the signature is over another hash than SHA-256, which is all that is read in this form"
         )
