@@ -33,16 +33,20 @@ _KIND: Final = "kind"
 _COSIGN: Final = "dev.cosignproject.cosign/"
 _COSIGN_TAGS: Final = {f"{_COSIGN}sigs": ".sig", f"{_COSIGN}atts": ".att"}
 _SIGNATURE_TAG: Final = "sha256-"
+_RUNNABLE: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+"""How the types of an image's layers begin. Signatures and statements have other ones; files that ORAS attaches have these."""
+_EMPTY: Final = Digest.of(b"{}")
 _DEPTH: Final = 3
 """Indexes within indexes: an index of the layout, a multi-platform image, its attestations."""
 
 
 class Held(Struct, frozen=True):
-    """One manifest of a layout: its descriptor, what it says, the digest it refers to, and its names as annotated."""
+    """One manifest of a layout: its descriptor, what it says, the digests of what it refers to and of its configuration."""
 
     descriptor: Descriptor
     document: Document
     subject: Digest | None
+    config: Digest | None
     listed: bool
     """Whether `index.json` itself lists it: children of a multi-platform image are not images of their own."""
 
@@ -59,11 +63,19 @@ class Held(Struct, frozen=True):
 
     @property
     def is_image(self) -> bool:
-        """Whether it is something to run, not a signature or another thing that refers to something."""
+        """Whether it is something to run, not a signature or another thing that refers to something.
+
+        What has the layers of an image runs, whatever it refers to or is called: it must not hide behind that.
+        """
         kind = self.descriptor.annotations.get(_KIND, "")
         beside = kind.startswith(_COSIGN) and not kind.startswith(f"{_COSIGN}image")
         tagged = any(name.rpartition(":")[2].startswith(_SIGNATURE_TAG) for name in self.names)
-        return self.listed and self.subject is None and not beside and not tagged
+        return self.listed and (self._runs or not (self.subject or beside or tagged))
+
+    @property
+    def _runs(self) -> bool:
+        layers = any(layer.media_type.startswith(_RUNNABLE) for layer in self.document.layers)
+        return (layers and self.config != _EMPTY) or (self.document.is_index and self.subject is not None)
 
 
 def open_layout(path: Path, *, limits: Limits = DEFAULT) -> tuple[RegistryClient, tuple[Reference, ...]]:
@@ -158,7 +170,9 @@ class Layout:
             if Digest.of(content) != descriptor.digest:
                 raise Failed(FaultKind.MISMATCH, f"the blob {descriptor.digest.short} has another digest")
             document = parse(content, descriptor.media_type, descriptor.digest.short)
-            yield Held(descriptor, document, _subject(content), listed=depth == 0)
+            said = _json(content)
+            subject, config = _digest(said.get("subject")), _digest(said.get("config"))
+            yield Held(descriptor, document, subject, config, listed=depth == 0)
             if document.is_index:
                 yield from self._walk(document, depth + 1)
 
@@ -210,9 +224,8 @@ def _media_type(content: bytes) -> str:
     return stated if isinstance(stated, str) and stated.isascii() and stated.isprintable() else ""
 
 
-def _subject(content: bytes) -> Digest | None:
-    subject = _json(content).get("subject")
+def _digest(described: object) -> Digest | None:
     try:
-        return Digest.parse(str(subject["digest"])) if isinstance(subject, dict) and "digest" in subject else None
+        return Digest.parse(str(described["digest"])) if isinstance(described, dict) and "digest" in described else None
     except InvalidReference:
         return None

@@ -16,7 +16,7 @@ from auditor.registry.layout import open_layout
 from auditor.registry.material import Listing
 from fixtures.registry import OciRegistry, Quirks
 from fixtures.registry.images import descriptor, encode
-from fixtures.registry.store import OCI_INDEX
+from fixtures.registry.store import OCI_INDEX, OCI_MANIFEST
 from tests.registry.asking import BUNDLE, NOTES, PAYLOAD, ask, client
 from tests.support.layouts import save, write_index
 
@@ -124,3 +124,43 @@ def test_an_index_that_holds_itself_ends(tmp_path: Path) -> None:
     write_index(tmp_path, child["manifests"])
     with pytest.raises(UsageError, match="too much"):
         open_layout(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("refers", "notes"),
+    [
+        (True, {}),
+        (False, {"kind": "dev.cosignproject.cosign/sigs"}),
+        (False, {"org.opencontainers.image.ref.name": f"sha256-{'0' * 64}.sig"}),
+    ],
+    ids=["subject", "kind", "tag"],
+)
+def test_an_image_does_not_hide_behind_what_it_refers_to_or_is_called(
+    tmp_path: Path, refers: bool, notes: dict[str, str]
+) -> None:
+    folder = tmp_path / "layout"
+    signed(folder)
+    listed = json.loads((folder / "index.json").read_bytes())["manifests"]
+    _, (reference,) = open_layout(folder)
+    image = json.loads((folder / "blobs" / "sha256" / (reference.digest or Digest("")).hex).read_bytes())
+    stranger = encode({**image, "annotations": {"by": "a stranger"}, **({"subject": listed[0]} if refers else {})})
+    (folder / "blobs" / "sha256" / Digest.of(stranger).hex).write_bytes(stranger)
+    write_index(folder, [*listed, {**descriptor(image["mediaType"], stranger), "annotations": notes}])
+    _, images = open_layout(folder)
+    assert [each.digest for each in images] == [reference.digest, Digest.of(stranger)]
+
+
+def test_what_is_attached_to_an_image_as_files_is_no_image(tmp_path: Path) -> None:
+    """As ORAS attaches them: in layers of an image's type, without a configuration."""
+    folder = tmp_path / "layout"
+    signed(folder)
+    listed = json.loads((folder / "index.json").read_bytes())["manifests"]
+    _, images = open_layout(folder)
+    layer = {**descriptor("application/vnd.oci.image.layer.v1.tar", b"a bill of materials")}
+    config = descriptor("application/vnd.oci.empty.v1+json", b"{}")
+    attached = encode(
+        {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer], "subject": listed[0]}
+    )
+    (folder / "blobs" / "sha256" / Digest.of(attached).hex).write_bytes(attached)
+    write_index(folder, [*listed, descriptor(OCI_MANIFEST, attached)])
+    assert open_layout(folder)[1] == images
