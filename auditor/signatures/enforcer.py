@@ -157,8 +157,8 @@ def _by_certificate(content: Content, terms: Terms) -> Identity:
     check_hash(candidate)
     # 4. A trusted time
     times = _times(candidate, terms)
-    if not times and candidate.timestamps and candidate.entry is None and not terms.unsafe_without_log:
-        _unlogged(terms)  # a log that is asked tells the time, which the stamp that is passed over does not
+    if not times and candidate.entry is None and not terms.unsafe_without_log and _stamps(candidate, terms):
+        _unlogged(terms)  # the certificate was valid once: the log that is asked may have an entry of that time
     # 5. The chain, and the certificate's place in a CT log
     check_leaf(candidate.leaf)
     issuer = _issuer(content, candidate, terms, times or [terms.now])
@@ -188,18 +188,24 @@ def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
         check_promise(entry, entry.promise, entry.time, log)
         check_in_service(log, [entry.time], Step.TIME)
         times.append(entry.time)
-    stamps: list[datetime] = []
-    if terms.stamps is not Stamps.IGNORED and candidate.timestamps and terms.recipe.stampers:
-        stamps = stamped_times(read_stamps(candidate.timestamps), candidate.stamped, terms.recipe.stampers)
-        if not stamps:
-            refuse(Step.TIME, "its time stamp is by no authority that is trusted here")
+    counting = terms.stamps is not Stamps.IGNORED
+    stamps = _stamps(candidate, terms) if counting else []
+    if counting and candidate.timestamps and terms.recipe.stampers and not stamps:
+        refuse(Step.TIME, "its time stamp is by no authority that is trusted here")
     if terms.stamps is Stamps.DEMANDED and not stamps:
         refuse(Step.TIME, "there is no time stamp by a trusted authority")
-    by_the_clock = terms.unsafe_without_log and terms.stamps is Stamps.IGNORED
+    by_the_clock = terms.unsafe_without_log and not counting
     if candidate.form is Form.BUNDLE and not times and not stamps and not by_the_clock:
-        told = "and time stamps are not looked at" if terms.stamps is Stamps.IGNORED else "nor a trusted time stamp"
+        told = "nor a trusted time stamp" if counting else "and time stamps are not looked at"
         refuse(Step.TIME, f"there is no trusted time: no signed entry timestamp, {told}")
     return times + stamps
+
+
+def _stamps(candidate: Candidate, terms: Terms) -> list[datetime]:
+    """What trusted authorities say of the time, whether or not that counts."""
+    if not candidate.timestamps or not terms.recipe.stampers:
+        return []
+    return stamped_times(read_stamps(candidate.timestamps), candidate.stamped, terms.recipe.stampers)
 
 
 def _issuer(content: Content, candidate: Candidate, terms: Terms, times: list[datetime]) -> Issuer:

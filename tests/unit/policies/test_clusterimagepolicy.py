@@ -153,7 +153,8 @@ STAMP = "  rfc3161timestamp: {trustRootRef: private}\n"
         (REF, "  ctlog: {url: https://rekor.acme.example}\n", sig(), (), PASS),
         (", trustRootRef: elsewhere", LOG, sig(), (), UNKNOWN),
         ("", "  ctlog: {}\n", sig(TIMESTAMP_ONLY), (), FAIL),
-        ("", "", sig(TIMESTAMP_ONLY), (), UNKNOWN),
+        ("", "", sig(TIMESTAMP_ONLY), (), FAIL),
+        ("", "  ctlog: {url: https://rekor.sigstore.dev}\n", sig(TIMESTAMP_ONLY), (), UNKNOWN),
     ],
 )
 def test_what_vouches_for_the_time(

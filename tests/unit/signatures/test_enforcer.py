@@ -15,6 +15,7 @@ from auditor.registry.material import SimpleSigning
 from auditor.signatures.enforcer import Accepted, Rejected, Stamps, Terms, Undecided, examine
 from auditor.signatures.keys import load_pem_key
 from auditor.signatures.recipe import Recipe
+from auditor.signatures.root import parse_root
 from fixtures.hostile.signatures import Attack, attacks
 from fixtures.sigstore import att_layer, bundle, sig_layer
 from fixtures.sigstore.entries import EntryKind
@@ -153,6 +154,10 @@ def test_a_stamp_that_is_passed_over_does_not_spoil_what_a_log_would_tell() -> N
     stored = sig_layer(STACK.sign(SCENE.digest, SCENE.claimant, SCENE.at, TIMESTAMP_ONLY))
     assert outcome(stored, stamps=Stamps.IGNORED) is Undecided
     assert outcome(stored, stamps=Stamps.IGNORED, offline=True) is Rejected
+    without = parse_root(json.dumps({**STACK.trusted_root(), "timestampAuthorities": []}), "no stamps")
+    assert (
+        outcome(stored, stamps=Stamps.IGNORED, recipe=Recipe(without)) is Rejected
+    )  # nothing says when, and it is over
 
 
 @pytest.mark.parametrize("algorithm", [Algorithm.P384, Algorithm.P521])
