@@ -2,7 +2,7 @@
 
 It judges what Flux fetches, not the images of workloads. Where the artifact has any bundle, bundles alone are verified: for one
 identity only, and whatever they state. `matchOIDCIdentity` is regular expressions that match anywhere; without it any
-certificate passes in a legacy signature, and none in a bundle. Time stamps count for nothing, and keys leave the log out.
+certificate passes in a legacy signature, and none in a bundle. Keys leave the log out.
 
 With a trusted root of its own (OCIRepository alone has one) what the root holds is demanded, of keys too, and what it does
 not hold is not looked at: a log, a CT log, and time stamping authorities, by whom a bundle must then be stamped.

@@ -52,6 +52,7 @@ class Stamps(StrEnum):
     """What RFC 3161 time stamps count for: nothing, a trusted time where there is one, or one has to be there.
 
     Engines pass them over unless they are told to use them (`UseSignedTimestamps` of cosign), whatever the trusted root holds.
+    A bundle whose log entry tells no time (Rekor v2) needs one in any case, since cosign 3.0.5.
     """
 
     IGNORED = "ignored"
@@ -188,11 +189,13 @@ def _times(candidate: Candidate, terms: Terms) -> list[datetime]:
         check_promise(entry, entry.promise, entry.time, log)
         check_in_service(log, [entry.time], Step.TIME)
         times.append(entry.time)
-    counting = terms.stamps is not Stamps.IGNORED
+    untold = not terms.unsafe_without_log and entry is not None and entry.time is None
+    wanted = Stamps.DEMANDED if untold and candidate.form is Form.BUNDLE else terms.stamps
+    counting = wanted is not Stamps.IGNORED
     stamps = _stamps(candidate, terms) if counting else []
     if counting and candidate.timestamps and terms.recipe.stampers and not stamps:
         refuse(Step.TIME, "its time stamp is by no authority that is trusted here")
-    if terms.stamps is Stamps.DEMANDED and not stamps:
+    if wanted is Stamps.DEMANDED and not stamps:
         refuse(Step.TIME, "there is no time stamp by a trusted authority")
     by_the_clock = terms.unsafe_without_log and not counting
     if candidate.form is Form.BUNDLE and not times and not stamps and not by_the_clock:

@@ -7,7 +7,7 @@
 | key | - | `ctlog` absent: not looked at |
 
 `ctlog.trustRootRef` names the log's keys, `ctlog.url` alone means the public log's. `rfc3161timestamp.trustRootRef` demands a
-time stamp by that root and leaves the log out, whatever `ctlog` says; without it time stamps count for nothing.
+time stamp by that root and leaves the log out, whatever `ctlog` says; without it stamps count only where a bundle's log tells no time.
 """
 
 from __future__ import annotations

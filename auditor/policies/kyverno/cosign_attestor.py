@@ -1,8 +1,8 @@
 """`attestors[].cosign` of an ImageValidatingPolicy: on what grounds a signature counts, and who must have made it.
 
 Source: `pkg/image/verifiers/ivpol/cosign` of Kyverno 1.19. Where bundles are beside the image they alone are read, any predicate
-counts as a signature, and more than one identity is an error. Time stamps count only where the policy brings their authority
-(`tsaCertChain`); a bundle then needs one, while without it one of Rekor v2 has no time at all. Parts of the trust that the policy brings may be passed over by
+counts as a signature, and more than one identity is an error. Where the policy brings a time stamping authority
+(`tsaCertChain`) a bundle needs a stamp, and where it leaves the log out, too. Parts of the trust that the policy brings may be passed over by
 one of cosign's two ways: a verdict then needs the agreement of both readings.
 """
 
@@ -240,7 +240,8 @@ def _keyless(base: CosignAttestor, cosign: Cursor, mistakes: list[Mistake]) -> C
     keyless = cosign["keyless"]
     identities = tuple(_identity(each, mistakes) for each in keyless["identities"])
     readings = _grounds(cosign, fulcio=_pem(keyless["roots"]))
-    bundled = tuple(replace(each, stamps=Stamps.DEMANDED) if each.tsa is not None else each for each in readings)
+    stamped = readings[0].tsa is not None or readings[0].unsafe_without_log
+    bundled = tuple(replace(each, stamps=Stamps.DEMANDED) for each in readings) if stamped else readings
     return replace(base, readings=readings, bundled=bundled, identities=identities)
 
 

@@ -71,7 +71,7 @@ def artifact(*stored: Stored, resource: Resource = OWN, listing: Listing | None 
         ("{provider: cosign}", [BUNDLE], FAIL),
         (f"{{matchOIDCIdentity: [{IDENTITY}]}}", [BUNDLE], PASS),
         (f"{{matchOIDCIdentity: [{IDENTITY}]}}", [PROVENANCE], PASS),
-        (f"{{matchOIDCIdentity: [{IDENTITY}]}}", [LOGGED_BY_V2], FAIL),
+        (f"{{matchOIDCIdentity: [{IDENTITY}]}}", [LOGGED_BY_V2], PASS),
         (f"{{matchOIDCIdentity: [{OTHER}, {IDENTITY}]}}", [BUNDLE], FAIL),
         (f"{{matchOIDCIdentity: [{OTHER}]}}", [BUNDLE, SIG], FAIL),
         ("{provider: notation}", [SIG], UNKNOWN),

@@ -72,7 +72,7 @@ def sig(who: object = WHO, stack: Sigstore = STACK, ceremony: Ceremony | None = 
 
 
 def in_bundle(who: object = WHO, **more: object) -> Stored:
-    return bundle(STACK.attest(SCENE.digest, who, SCENE.at, **{"ceremony": REKOR_V1, **more}))  # type: ignore[arg-type]
+    return bundle(STACK.attest(SCENE.digest, who, SCENE.at, **{"ceremony": REKOR_V2, **more}))  # type: ignore[arg-type]
 
 
 def verdict(
@@ -141,15 +141,15 @@ def test_logs() -> None:
     assert verdict(ignoring, sig()) is FAIL  # nothing else says when, and the certificate has expired
 
 
-def test_time_stamps_of_bundles_count_by_the_authority_of_the_policy_and_are_demanded_then() -> None:
-    by_log, by_stamp = in_bundle(), in_bundle(ceremony=REKOR_V2)
-    assert verdict(policy(), by_log) is PASS
-    assert verdict(policy(), by_stamp) is FAIL  # such a log tells no time
+def test_time_stamps_of_bundles_are_demanded_where_the_policy_brings_their_authority_or_leaves_the_log_out() -> None:
+    by_log, by_stamp, unlogged = (in_bundle(ceremony=each) for each in (REKOR_V1, REKOR_V2, TIMESTAMP_ONLY))
+    assert [verdict(policy(), each) for each in (by_log, by_stamp, unlogged)] == [PASS, PASS, FAIL]
     tsa = json.dumps(STACK.pem_files()["tsa"].decode())
     stamped = policy(attestor=GOOD + f", ctlog: {{url: https://rekor.sigstore.dev, tsaCertChain: {tsa}}}")
-    assert verdict(stamped, by_stamp) is PASS
-    assert verdict(stamped, by_log) is FAIL
+    assert [verdict(stamped, each) for each in (by_log, by_stamp, unlogged)] == [FAIL, PASS, FAIL]
     assert verdict(stamped, sig()) is PASS  # the classic way takes a stamp where there is one
+    ignoring = policy(attestor=GOOD + ", ctlog: {insecureIgnoreTlog: true}")
+    assert [verdict(ignoring, each) for each in (by_log, by_stamp, unlogged)] == [FAIL, PASS, PASS]
 
 
 def test_a_trusted_root_of_its_own() -> None:

@@ -16,6 +16,7 @@ from auditor.signatures.root import Root
 from fixtures.sigstore import bundle, github, sig_layer
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.scene import Scene
+from fixtures.sigstore.stack import REKOR_V2
 from tests.support.policies import image_of, load_text, said
 from tests.support.signatures import made_root
 
@@ -62,7 +63,7 @@ spec:
 
 
 def layer(who: object = WHO, *, position: int = 0, layers: int = 1) -> BundleBytes:
-    made = as_material(bundle(SCENE.stack.attest(SCENE.digest, who, SCENE.at)))  # type: ignore[arg-type]
+    made = as_material(bundle(SCENE.stack.attest(SCENE.digest, who, SCENE.at, REKOR_V2)))  # type: ignore[arg-type]
     assert isinstance(made, BundleBytes)
     return replace(made, artifact_type=V3, media_type=V3, position=position, layers=layers)
 

@@ -17,6 +17,7 @@ from auditor.signatures.keys import load_pem_key
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.root import parse_root
 from fixtures.hostile.signatures import Attack, attacks
+from fixtures.hostile.signatures.spoil import with_entry
 from fixtures.sigstore import att_layer, bundle, sig_layer
 from fixtures.sigstore.entries import EntryKind
 from fixtures.sigstore.keys import Algorithm, HashName, derive, pem
@@ -136,10 +137,19 @@ def test_annotations_and_the_signed_part_are_kept_apart() -> None:
 
 
 def test_time_stamps_count_for_what_the_terms_say() -> None:
-    stamped = bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2))  # its log tells no time
-    promised = bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V1))
-    assert [outcome(stamped, stamps=each) for each in Stamps] == [Rejected, Accepted, Accepted]
-    assert [outcome(promised, stamps=each) for each in Stamps] == [Accepted, Accepted, Rejected]
+    promised = STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V1)
+    stamped = STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, Ceremony(stamp=Stamp.SIGNATURE))
+    alone = with_entry(stamped, promise=None)  # the log's time without the log's word
+    assert [outcome(bundle(promised), stamps=each) for each in Stamps] == [Accepted, Accepted, Rejected]
+    assert [outcome(bundle(stamped), stamps=each) for each in Stamps] == [Accepted, Accepted, Accepted]
+    assert [outcome(bundle(alone), stamps=each) for each in Stamps] == [Rejected, Accepted, Accepted]
+
+
+def test_a_bundle_whose_log_tells_no_time_needs_a_stamp_whatever_the_terms_say() -> None:
+    stamped = STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, REKOR_V2)
+    assert [outcome(bundle(stamped), stamps=each) for each in Stamps] == [Accepted, Accepted, Accepted]
+    bare = bundle(replace(stamped, stamps=()))
+    assert [outcome(bare, stamps=each) for each in Stamps] == [Rejected, Rejected, Rejected]
 
 
 def test_without_log_and_stamps_a_bundle_holds_while_its_certificate_is_young() -> None:
