@@ -183,10 +183,12 @@ def _signed(stage: Stage, cel: Cel) -> Table:
 def _times(stage: Stage, cel: Cel) -> Table:
     unlogged = {"a": cel.keyless(who(), ctlog={"insecureIgnoreTlog": True})}
     stamped = {"insecureIgnoreTlog": True, "tsaCertChain": stage.pems["tsa"]}
+    logged = {"url": "https://rekor.acme.example", "tsaCertChain": stage.pems["tsa"]}
     cases = {
         "log": {"a": cel.keyless(who())},
         "unlogged": unlogged,
         "timestamp": {"a": cel.keyless(who(), ctlog=stamped)},
+        "timestamp-and-log": {"a": cel.keyless(who(), ctlog=logged)},
     }
     return Table(
         "ImageValidatingPolicy: logs and times",

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import Claimant, Profile, Sigstore, att_layer, bundle, email, github, sig_layer
+from fixtures.sigstore.entries import EntryKind
 from fixtures.sigstore.keys import Algorithm, PrivateKey, derive, pem
 from fixtures.sigstore.push import push_signatures
 from fixtures.sigstore.signed import IN_TOTO, Bundle, Layer, Signed, Stored
-from fixtures.sigstore.stack import REKOR_V1, TIMESTAMP_ONLY, Ceremony, Log
+from fixtures.sigstore.stack import REKOR_V1, REKOR_V2, TIMESTAMP_ONLY, Ceremony, Log
 from fixtures.sigstore.statements import CYCLONEDX, SLSA_PROVENANCE, provenance, simple_signing, statement
 
 HOSTS: Final = ("ghcr.io", "docker.io", "index.docker.io", "registry-1.docker.io")
@@ -30,6 +33,7 @@ TAG: Final = "v1"
 KEY: Final = derive("policies", "release key", Algorithm.P256)
 OTHER_KEY: Final = derive("policies", "other key", Algorithm.P256)
 _UNTIMED: Final = Ceremony(log=Log.NONE)
+_HASHED: Final = Ceremony(kind=EntryKind.HASHEDREKORD_1)
 _NO_SCT: Final = Ceremony(profile=Profile(scts=lambda _: ()))
 
 IMAGES: Final = {
@@ -45,11 +49,15 @@ IMAGES: Final = {
     "key-other": "`.sig` by the other key",
     "stamped": "`.sig` by `acme/shop` with a timestamp and no log entry",
     "untimed": "`.sig` by `acme/shop` with neither, its certificate long over",
+    "long-hash": "`.sig` by `acme/shop` over SHA-384, by a key that asks for it",
+    "newer-issuer": "`.sig` by `acme/shop`, its issuer in the newer of two extensions alone",
     "no-sct": "`.sig` by `acme/shop`, its certificate in no CT log",
     "stranger": "`.sig` in the name of `acme/shop` under another Sigstore",
     "moved": "the `.sig` of `classic` beside another image",
     "spoiled": "the `.sig` of `classic`, one bit of the signature turned",
     "bundle": "a bundle by `acme/shop`",
+    "bundle-timed": "a bundle by `acme/shop` whose log tells no time, with a timestamp",
+    "bundle-unlogged": "a bundle by `acme/shop` with a timestamp and no log entry",
     "bundle-other": "a bundle by `acme/other`",
     "bundle-key": "a bundle by a key",
     "bundle-second": "one referrer of two bundles: first by `acme/other`, then by `acme/shop`",
@@ -60,7 +68,7 @@ IMAGES: Final = {
 }
 """What stands beside each image: one row for who signed."""
 
-TIMES: Final = ("classic", "stamped", "untimed", "unsigned")
+TIMES: Final = ("classic", "stamped", "untimed", "bundle", "bundle-timed", "bundle-unlogged", "unsigned")
 """Images about which engines may ask a log over the network, again and again: only some policies are put before them."""
 SIGNED: Final = tuple(name for name in IMAGES if name not in {"stamped", "untimed"})
 
@@ -72,6 +80,7 @@ ATTESTED: Final = {
     "provenance-false": "`.att`: provenance by `acme/shop` that names another source",
     "provenance-two": "`.att`: one good provenance and one that names another source, both by `acme/shop`",
     "provenance-both": "`.att`: provenance by `acme/shop`, and one by `acme/other`",
+    "provenance-hashed": "`.att`: provenance by `acme/shop`, whose log entry has another hash than the envelope's",
     "provenance-no-sct": "`.att`: provenance by `acme/shop`, its certificate in no CT log",
     "bom": "`.att`: a bill of materials by `acme/shop`",
     "bundle-provenance": "a bundle: provenance by `acme/shop`",
@@ -133,8 +142,8 @@ class Stage:
         payload = simple_signing(self._digest(name), f"ghcr.io/acme/{name}")
         return sig_layer(self.sigstore.seal_with_key(key, payload, at=AT))
 
-    def _bundle(self, name: str, who: Claimant = SHOP) -> Bundle:
-        return bundle(self.sigstore.attest(self._digest(name), who, AT, predicate={}))
+    def _bundle(self, name: str, who: Claimant = SHOP, ceremony: Ceremony = REKOR_V1) -> Bundle:
+        return bundle(self.sigstore.attest(self._digest(name), who, AT, ceremony, predicate={}))
 
     def _bundle_by_key(self, name: str, key: PrivateKey) -> Bundle:
         payload = statement(self._digest(name), predicate={})
@@ -156,11 +165,15 @@ class Stage:
             "key-other": [self._by_key("key-other", OTHER_KEY)],
             "stamped": [sig("stamped", ceremony=TIMESTAMP_ONLY)],
             "untimed": [sig("untimed", ceremony=_UNTIMED)],
+            "long-hash": [sig("long-hash", ceremony=Ceremony(Algorithm.P384))],
+            "newer-issuer": [sig("newer-issuer", replace(SHOP, issuer_v1=False))],
             "no-sct": [sig("no-sct", ceremony=_NO_SCT)],
             "stranger": [sig("stranger", stack=self.stranger)],
             "moved": [sig("classic")],
             "spoiled": [_spoiled(sig("spoiled"))],
             "bundle": [self._bundle("bundle")],
+            "bundle-timed": [self._bundle("bundle-timed", ceremony=REKOR_V2)],
+            "bundle-unlogged": [self._bundle("bundle-unlogged", ceremony=TIMESTAMP_ONLY)],
             "bundle-other": [self._bundle("bundle-other", OTHER)],
             "bundle-key": [self._bundle_by_key("bundle-key", KEY)],
             "bundle-second": [],
@@ -204,6 +217,7 @@ class Stage:
             "provenance-false": [att("provenance-false", source="evil/shop")],
             "provenance-two": [att("provenance-two"), att("provenance-two", source="evil/shop")],
             "provenance-both": [att("provenance-both"), att("provenance-both", OTHER)],
+            "provenance-hashed": [att_layer(self._statement("provenance-hashed", SHOP, "acme/shop", _HASHED))],
             "provenance-no-sct": [att_layer(self._statement("provenance-no-sct", SHOP, "acme/shop", _NO_SCT))],
             "bom": [att_layer(bom)],
             "bundle-provenance": [bundle(self._statement("bundle-provenance", SHOP, "acme/shop"))],
