@@ -88,7 +88,9 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
     Difference("ClusterPolicy: bundles", "key", "bundle-key", ACCEPTS, UNKNOWN, _KEYS),
     Difference("ImageValidatingPolicy: who", "key", "bundle-key", ACCEPTS, UNKNOWN, _KEYS),
     Difference("ImageValidatingPolicy: who", "key", "bundle* mixed", REFUSES, UNKNOWN, _KEYS),
-    Difference("ImageValidatingPolicy: who", "annotations", "bundle bundle-timed bundle-headless", REFUSES, UNKNOWN, _NOTES),
+    Difference(
+        "ImageValidatingPolicy: who", "annotations", "bundle bundle-timed bundle-headless", REFUSES, UNKNOWN, _NOTES
+    ),
     Difference("ImageValidatingPolicy: logs", "timestamp-and-log", "stamped", REFUSES, UNKNOWN, _LOG),
     Difference("ImageValidatingPolicy: what", "from-source", "provenance-two", REFUSES, UNKNOWN, _ONE_OF),
     Difference("ImageValidatingPolicy: names", "*", "*", ACCEPTS, SILENT, _EMPTY),

@@ -58,6 +58,9 @@ def _bundles(stage: Stage) -> Table:
     cases = {
         "exact": verification([shop], type="SigstoreBundle"),
         "another": verification([entry(OTHER.subject)], type="SigstoreBundle"),
+        "unlogged": verification(
+            [entry(rekor={"url": "https://rekor.sigstore.dev", "ignoreTlog": True})], type="SigstoreBundle"
+        ),
         "either": verification({"count": 1, "entries": [shop, entry(OTHER.subject)]}, type="SigstoreBundle"),
         "glob": verification([entry("https://github.com/acme/*")], type="SigstoreBundle"),
         "regexp": verification([entry(None, subjectRegExp="acme/sh.p")], type="SigstoreBundle"),
@@ -79,6 +82,8 @@ def _bundles(stage: Stage) -> Table:
         "unsigned",
         "classic",
         "bundle",
+        "bundle-timed",
+        "bundle-unlogged",
         "bundle-other",
         "bundle-key",
         "bundle-second",
