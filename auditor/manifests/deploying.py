@@ -11,7 +11,7 @@ from typing import Final
 
 from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
-from auditor.manifests.helm.orders import held
+from auditor.manifests.helm.held import held
 from auditor.manifests.helm.settings import deploys
 from auditor.manifests.layout import Layout
 from auditor.manifests.objects import Object

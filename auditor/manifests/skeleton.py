@@ -46,7 +46,9 @@ WHOLE: Final = frozenset(
             "App",
         ),
         *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
-        "ResourceGraphDefinition",
+        *("OperatorPolicy", "PackageInstall", "GitLab", "Addon", "AWSManagedControlPlane"),
+        *("Policy", "ConfigurationPolicy", "ManifestWork", "ManifestWorkReplicaSet", "Work"),
+        *("SyncSet", "SelectorSyncSet", "Promise", "ResourceGraphDefinition"),
     }
 )
 """Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""

@@ -39,6 +39,14 @@ _CHARTS: Final = (
     *(b"helm.toolkit.fluxcd.io", b"kustomize.toolkit.fluxcd.io", b"argoproj.io", b"tekton.dev"),
     *(b"cattle.io", b"crossplane.io", b"addons.cluster.x-k8s.io", b"config.projectsveltos.io", b"k0sproject.io"),
     *(b"kappctrl.k14s.io", b"operators.coreos.com", b"olm.operatorframework.io", b"fluxcd.controlplane.io"),
+    *(
+        b"open-cluster-management.io",
+        b"packaging.carvel.dev",
+        b"helm.fluxcd.io",
+        b"harvesterhci.io",
+        b"apps.gitlab.com",
+    ),
+    *(b"eks.services.k8s.aws", b"upbound.io", b"awsmanagedcontrolplane"),
 )
 """Groups of the objects that deploy charts and directories, or hand parameters to others: they decide about every image of
 these."""

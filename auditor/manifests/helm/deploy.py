@@ -12,8 +12,9 @@ from auditor.manifests.charts import chart_in, charts_of, release_gap
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import read_chart
+from auditor.manifests.helm.held import held
 from auditor.manifests.helm.needs import Absent, Lookup, first
-from auditor.manifests.helm.orders import Order, held, orders
+from auditor.manifests.helm.orders import Order, orders
 from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.helm.settings import settings
@@ -25,6 +26,7 @@ from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Mapping, Scalar, scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.operators import operators_of
+from auditor.manifests.remote_tasks import remote_tasks
 from auditor.manifests.render.sandbox import Failed
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -60,14 +62,14 @@ class Charts(Struct):
     _count: int = 0
 
     def of(self, item: Object, lookup: Lookup) -> Iterator[Deployed]:
-        """What an object deploys by charts, or by a catalogue of operators; nothing for most objects."""
+        """What an object deploys by charts, a catalogue of operators, or a resolver of tasks; nothing for most objects."""
         match item.kind, item.group:
             case "HelmRelease", "helm.toolkit.fluxcd.io":
                 yield self._release(item, lookup)
             case (("Application" | "ApplicationSet"), "argoproj.io"):
                 yield from self._sources(item)
             case _:
-                gaps = tuple(operators_of(item))
+                gaps = (*operators_of(item), *remote_tasks(item, self._has))
                 yield from (Deployed("", (), (gap,)) for gap in gaps)
                 yield from (self._ordered(item, order) for order in orders(item))
                 for inner in held(item):
@@ -234,6 +236,12 @@ class Charts(Struct):
         except Unreadable:
             return True
         return _names_deployers(text.decode("utf-8", "replace"))
+
+    def _has(self, path: str) -> bool:
+        try:
+            return self.reader.resolve(path) is not None
+        except OutOfTree:
+            return False
 
     def _is_chart(self, directory: str) -> bool:
         try:

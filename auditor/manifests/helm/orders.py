@@ -1,13 +1,13 @@
 """Charts that other controllers than Flux and Argo CD deploy, each by an object that names chart, repository and version.
 
 Source: k3s-io/helm-controller (HelmChart), crossplane-contrib/provider-helm (Release), Cluster API's add-on provider for Helm
-(HelmChartProxy), Sveltos (Profile, ClusterProfile), Fleet (HelmOp), k0s (Chart, ClusterConfig), kapp-controller (App).
+(HelmChartProxy), Sveltos (Profile, ClusterProfile), Fleet (HelmOp), k0s (Chart, ClusterConfig), kapp-controller (App),
+Harvester (Addon), the Helm operator before Flux 2 (HelmRelease), Open Cluster Management (Subscription), GitLab's operator.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -16,8 +16,8 @@ from auditor.manifests.contents import complete
 from auditor.manifests.helm.needs import Absent, first, nested, typed
 from auditor.manifests.helm.sources import of_helmfile, of_repository
 from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
-from auditor.manifests.objects import Object, identify
+from auditor.manifests.nodes import Mapping, Scalar
+from auditor.manifests.objects import Object
 from auditor.manifests.skeleton import origin_of
 
 _ELSEWHERE: Final = "is not read from there"
@@ -40,28 +40,6 @@ def orders(item: Object) -> Iterator[Order]:
     reader = _READERS.get((item.kind, item.group))
     if reader is not None:
         yield from reader(item, item.node.mapping("spec"))
-
-
-def held(item: Object) -> Iterator[Object]:
-    """Deployers of charts inside of an object that makes objects: of a ResourceSet (flux-operator), of a Composition."""
-    if (item.kind, item.group) not in _MAKERS:
-        return
-    seen: set[int] = set()
-    waiting: list[Node] = [item.node.mapping("spec")]
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, Mapping):
-            made = identify(node, item.file, node.line)
-            if (made.kind, made.group) in _DEPLOYERS:
-                yield replace(made, name=made.name or item.name)
-            waiting += [value for _, value in reversed(node.entries)]
-        elif isinstance(node, Sequence):
-            waiting += reversed(node.items)
-        else:
-            waiting += reversed(node.inner)
 
 
 def _k3s(item: Object, spec: Mapping) -> Iterator[Order]:
@@ -166,10 +144,54 @@ def _kapp(item: Object, spec: Mapping) -> Iterator[Order]:
             yield Order(_edit(chart, "version", "name"), name, chart.text("version"), chosen, item.name, "default")
 
 
+def _harvester(item: Object, spec: Mapping) -> Iterator[Order]:
+    if spec.text("enabled") == "true":
+        yield from _k3s(item, spec)
+
+
+def _helm_operator(item: Object, spec: Mapping) -> Iterator[Order]:
+    chart = spec.mapping("chart")
+    name, version = chart.text("name") or chart.text("path"), chart.text("version") or chart.text("ref")
+    chosen = _chosen(chart.text("repository"), name, version)
+    if chart.text("git"):
+        chosen = Unfetched(f"it stands in the git repository {chart.text('git')}")
+    absent = (
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", _ELSEWHERE)
+        for one in _maps(spec, "valuesFrom")
+    )
+    edit = _edit(chart, "version", "ref", "name", "path")
+    space = spec.text("targetNamespace") or item.namespace or "default"
+    release = spec.text("releaseName") or item.name
+    yield Order(edit, name, version, chosen, release, space, (*absent, spec.mapping("values")))
+
+
+def _open_cluster(item: Object, spec: Mapping) -> Iterator[Order]:
+    name, version = spec.text("name"), spec.mapping("packageFilter").text("version")
+    if not name:
+        return  # it applies directories of a git repository
+    edit = _edit(spec.mapping("packageFilter"), "version") or _edit(spec, "name")
+    chosen = Unfetched(f"its channel {spec.text('channel')} is known to the hub alone")
+    yield Order(edit, name, version, chosen, item.name, item.namespace or "default")
+
+
+def _gitlab(item: Object, spec: Mapping) -> Iterator[Order]:
+    chart = spec.mapping("chart")
+    chosen = Unfetched("the operator has it inside of its own image")
+    space = item.namespace or "default"
+    yield Order(
+        _edit(chart, "version"), "gitlab", chart.text("version"), chosen, item.name, space, (chart.mapping("values"),)
+    )
+
+
 _Reader: TypeAlias = Callable[[Object, Mapping], Iterator[Order]]
 _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("HelmChart", "helm.cattle.io"): _k3s,
+    ("Addon", "harvesterhci.io"): _harvester,
+    ("HelmRelease", "helm.fluxcd.io"): _helm_operator,
+    ("Subscription", "apps.open-cluster-management.io"): _open_cluster,
+    ("GitLab", "apps.gitlab.com"): _gitlab,
     ("Release", "helm.crossplane.io"): _crossplane,
+    ("Release", "helm.m.crossplane.io"): _crossplane,
     ("HelmChartProxy", "addons.cluster.x-k8s.io"): _cluster_api,
     ("HelmOp", "fleet.cattle.io"): _fleet,
     ("ManagedChart", "management.cattle.io"): _rancher,
@@ -179,18 +201,8 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("Chart", "helm.k0sproject.io"): _k0s_chart,
     ("App", "kappctrl.k14s.io"): _kapp,
 }
-
-_FLUX_AND_ARGO: Final = {
-    ("HelmRelease", "helm.toolkit.fluxcd.io"),
-    ("Application", "argoproj.io"),
-    ("ApplicationSet", "argoproj.io"),
-}
-_DEPLOYERS: Final = _FLUX_AND_ARGO | set(_READERS)
-_MAKERS: Final = {
-    ("ResourceSet", "fluxcd.controlplane.io"),
-    ("Composition", "apiextensions.crossplane.io"),
-    ("Object", "kubernetes.crossplane.io"),
-}
+KINDS: Final = frozenset(_READERS)
+"""Kinds, with their groups, that deploy charts."""
 
 
 def _named(

@@ -36,6 +36,24 @@ CASES = {
         "deploys chart web (1.2.3)",
         (7, {"ghcr.io/acme/web:v9", "ghcr.io/acme/proxy:v1"}),
     ),
+    "Addon": (
+        "harvesterhci.io/v1beta1",
+        (
+            "  enabled: true\n  repo: https://charts.acme.example\n  chart: web\n  version: 1.2.3\n"
+            "  valuesContent: |\n    tag: v9\n"
+        ),
+        "deploys chart web (1.2.3)",
+        (8, {"ghcr.io/acme/web:v9", "ghcr.io/acme/proxy:v1"}),
+    ),
+    "HelmRelease": (
+        "helm.fluxcd.io/v1",
+        (
+            "  chart:\n    repository: https://charts.acme.example\n    name: web\n    version: 1.2.3\n"
+            "  values: {tag: v9}\n"
+        ),
+        "deploys chart web (1.2.3)",
+        (8, {"ghcr.io/acme/web:v9", "ghcr.io/acme/proxy:v1"}),
+    ),
     "HelmOp": (
         "fleet.cattle.io/v1alpha1",
         "  helm:\n    repo: https://charts.acme.example\n    chart: web\n    version: 1.2.3\n    values: {tag: v9}\n",
@@ -76,6 +94,19 @@ UNKNOWN = {
         "  chart: web\n  repoName: acme\n",
         "known to Rancher alone",
     ),
+    "channel": (
+        "apps.open-cluster-management.io/v1",
+        "Subscription",
+        "  channel: acme/charts\n  name: web\n  packageFilter: {version: 1.2.3}\n",
+        "channel acme/charts is known to the hub alone",
+    ),
+    "git": (
+        "helm.fluxcd.io/v1",
+        "HelmRelease",
+        "  chart: {git: 'https://git.acme.example/charts', path: web, ref: main}\n",
+        "stands in the git repository https://git.acme.example/charts",
+    ),
+    "gitlab": ("apps.gitlab.com/v1beta1", "GitLab", "  chart: {version: 8.0.1}\n", "inside of its own image"),
     "kapp": (
         "kappctrl.k14s.io/v1alpha1",
         "App",
@@ -167,12 +198,85 @@ def test_values_that_a_cluster_fills_in_are_told() -> None:
             9,
             "ClusterExtension x installs operator web (1.x) from the catalogues: its images are unknown",
         ),
+        (
+            "policy.open-cluster-management.io/v1beta1",
+            "OperatorPolicy",
+            "  subscription:\n    name: web\n    channel: stable\n    source: acme\n",
+            7,
+            "OperatorPolicy x installs operator web (channel stable) from the catalogue acme: its images are unknown",
+        ),
+        (
+            "packaging.carvel.dev/v1alpha1",
+            "PackageInstall",
+            "  packageRef:\n    refName: web.acme\n    versionSelection:\n      constraints: 1.x\n",
+            8,
+            "PackageInstall x installs package web.acme (1.x) from the cluster's package repositories: its images are unknown",
+        ),
+        (
+            "eks.services.k8s.aws/v1alpha1",
+            "Addon",
+            "  name: web\n  addonVersion: v1.2.3\n",
+            6,
+            "Addon x installs add-on web (v1.2.3) of EKS: its images are unknown",
+        ),
+        (
+            "eks.aws.upbound.io/v1beta1",
+            "Addon",
+            "  forProvider:\n    addonName: web\n",
+            6,
+            "Addon x installs add-on web (any version) of EKS: its images are unknown",
+        ),
+        (
+            "controlplane.cluster.x-k8s.io/v1beta2",
+            "AWSManagedControlPlane",
+            "  addons:\n  - name: web\n    version: v1.2.3\n",
+            7,
+            "AWSManagedControlPlane x installs add-on web (v1.2.3) of EKS: its images are unknown",
+        ),
     ],
 )
 def test_an_operator_of_a_catalogue_is_a_gap(version: str, kind: str, spec: str, line: int, why: str) -> None:
     (gap,) = inventory(written(version, kind, spec), ManifestSettings()).gaps
     assert (gap.rule, gap.place.line, gap.why) == ("unrendered", line, why)
     assert gap.help
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "around"),
+    [
+        ("policy.open-cluster-management.io/v1", "Policy", "  policy-templates:\n  - objectDefinition:\n"),
+        ("policy.open-cluster-management.io/v1", "ConfigurationPolicy", "  object-templates:\n  - objectDefinition:\n"),
+        ("work.open-cluster-management.io/v1", "ManifestWork", "  workload:\n    manifests:\n"),
+        ("work.karmada.io/v1alpha1", "Work", "  workload:\n    manifests:\n"),
+        ("hive.openshift.io/v1", "SelectorSyncSet", "  x:\n    resources:\n"),
+        ("kro.run/v1alpha1", "ResourceGraphDefinition", "  resources:\n  - template:\n"),
+        ("platform.kratix.io/v1alpha1", "Promise", "  x:\n    dependencies:\n"),
+        ("kubernetes.m.crossplane.io/v1alpha1", "Object", "  forProvider:\n    manifest:\n"),
+    ],
+)
+def test_what_is_installed_by_an_object_inside_of_another_is_a_gap(version: str, kind: str, around: str) -> None:
+    lines = (
+        "apiVersion: operators.coreos.com/v1alpha1",
+        "kind: Subscription",
+        "metadata: {name: inner}",
+        "spec: {name: web, channel: stable, source: acme}",
+    )
+    is_list = around.endswith(("manifests:\n", "resources:\n", "dependencies:\n"))
+    inner = "".join(f"      {'- ' if is_list and not i else '  '}{line}\n" for i, line in enumerate(lines))
+    (gap,) = inventory(written(version, kind, around + inner), ManifestSettings()).gaps
+    assert gap.why.startswith("Subscription inner installs operator web (channel stable)")
+    assert gap.place.line == 10
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "spec"),
+    [
+        ("harvesterhci.io/v1beta1", "Addon", "  enabled: false\n  repo: https://charts.acme.example\n  chart: web\n"),
+        ("apps.open-cluster-management.io/v1", "Subscription", "  channel: acme/a-git-repository\n"),
+    ],
+)
+def test_what_is_switched_off_or_applies_directories_deploys_no_chart(version: str, kind: str, spec: str) -> None:
+    assert not inventory(written(version, kind, spec), ManifestSettings()).gaps
 
 
 def test_objects_of_the_same_name_in_other_groups_deploy_no_chart() -> None:

@@ -1,0 +1,61 @@
+"""Deployers inside of objects that make other objects: what these make is deployed as if it stood by itself.
+
+Source: flux-operator (ResourceSet), kro (ResourceGraphDefinition), Crossplane (Composition, and provider-kubernetes' Object),
+Kratix (Promise), Open Cluster Management (Policy, ManifestWork), Karmada (Work), Hive (SyncSet), Tekton (TriggerTemplate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from auditor.manifests.helm.orders import KINDS
+from auditor.manifests.nodes import Mapping, Node, Sequence
+from auditor.manifests.objects import Object, identify
+from auditor.manifests.operators import INSTALLERS
+
+_FLUX_AND_ARGO: Final = {
+    ("HelmRelease", "helm.toolkit.fluxcd.io"),
+    ("Application", "argoproj.io"),
+    ("ApplicationSet", "argoproj.io"),
+}
+_DEPLOYERS: Final = _FLUX_AND_ARGO | KINDS | INSTALLERS
+_MAKERS: Final = {
+    ("ResourceSet", "fluxcd.controlplane.io"),
+    ("ResourceGraphDefinition", "kro.run"),
+    ("Composition", "apiextensions.crossplane.io"),
+    ("Object", "kubernetes.crossplane.io"),
+    ("Object", "kubernetes.m.crossplane.io"),
+    ("Promise", "platform.kratix.io"),
+    ("Policy", "policy.open-cluster-management.io"),
+    ("ConfigurationPolicy", "policy.open-cluster-management.io"),
+    ("ManifestWork", "work.open-cluster-management.io"),
+    ("ManifestWorkReplicaSet", "work.open-cluster-management.io"),
+    ("Work", "work.karmada.io"),
+    ("SyncSet", "hive.openshift.io"),
+    ("SelectorSyncSet", "hive.openshift.io"),
+    ("TriggerTemplate", "triggers.tekton.dev"),
+}
+
+
+def held(item: Object) -> Iterator[Object]:
+    """Deployers inside of an object that makes objects: of a ResourceSet (flux-operator), a Composition, a ManifestWork."""
+    if (item.kind, item.group) not in _MAKERS:
+        return
+    seen: set[int] = set()
+    waiting: list[Node] = [item.node.mapping("spec")]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Mapping):
+            made = identify(node, item.file, node.line)
+            if (made.kind, made.group) in _DEPLOYERS:
+                yield replace(made, name=made.name or item.name)
+            waiting += [value for _, value in reversed(node.entries)]
+        elif isinstance(node, Sequence):
+            waiting += reversed(node.items)
+        else:
+            waiting += reversed(node.inner)
