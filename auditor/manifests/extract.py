@@ -18,8 +18,8 @@ from auditor.manifests.kinds import Kinds, Path
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
-from auditor.manifests.said import NOT_IMAGES, Trail, classify, is_listed, is_volume, says_image
-from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete
+from auditor.manifests.said import NOT_IMAGES, Trail, classify, is_bare_image, is_listed, is_volume, says_image
+from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete, pairs, registry_beside
 from auditor.manifests.text import is_image_flag, is_no_text, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence, Sort
 
@@ -166,7 +166,7 @@ class _Walk(Struct):
         for name, value in node.entries:
             here = (*trail, name)
             if not is_container and (tag := beside(node, name)) is not None:
-                self._tagged(node, name, tag, trail, container)
+                self._tagged(node, name, tag, (*trail, tag), container)
             elif name == "annotations":
                 self._annotations(value, here)
             elif name == "labels" or (not trail and name == "metadata" and not isinstance(value, Mapping)):
@@ -180,19 +180,22 @@ class _Walk(Struct):
         self._hub = above
 
     def _tagged(self, node: Mapping, key: str, tag_key: str, trail: Trail, container: str | None) -> None:
-        """A name and its tag under keys that belong together."""
+        """A name and its tag under keys that belong together. `trail`: where the tag stands."""
         name, tag = node.scalar(key) or _NOTHING, node.scalar(tag_key) or _NOTHING
-        text = without_scheme(f"{name.text.strip()}:{tag.text.strip()}")
-        if id(name) in self._taken or (*trail, key) in self._left or not (is_reference(text) or is_template(text)):
+        registry = registry_beside(node, key)
+        text = without_scheme(f"{registry}{'/' if registry else ''}{name.text.strip()}:{tag.text.strip()}")
+        left = (*trail[:-1], key) in self._left
+        if id(name) in self._taken or left or not (is_reference(text) or is_template(text)):
             return
         self._taken.update((id(name), id(tag)))
         sure = Confidence.LOW if self.inner else Confidence.MEDIUM
-        self.found.append(Found(text, tag, self.prefix + written((*trail, tag_key)), container, sure))
+        self.found.append(Found(text, tag, self.prefix + written(trail), container, sure))
 
     def _below(self, node: Node, trail: Trail, container: str | None) -> None:
         if isinstance(node, Mapping):
             self.mapping(node, trail, container)
         elif isinstance(node, Sequence):
+            self._variables(node, trail, container)
             flagged = False
             for index, item in enumerate(node.items):
                 if isinstance(item, Scalar):
@@ -202,20 +205,35 @@ class _Walk(Struct):
                 else:
                     self._below(item, (*trail, index), container)
 
+    def _variables(self, node: Sequence, trail: Trail, container: str | None) -> None:
+        """Variables that make one image together: `WORKER_IMAGE_REPO` and `WORKER_IMAGE_TAG`."""
+        known = pairs(node)
+        before, self.inner = self.inner, True
+        for key, _ in known.entries:
+            if (tag := beside(known, key)) is not None:
+                index = next(
+                    at for at, item in enumerate(node.items) if isinstance(item, Mapping) and item.text("name") == tag
+                )
+                self._tagged(known, key, tag, (*trail, index, "value"), container)
+        self.inner = before
+
     def _annotations(self, node: Node, trail: Trail) -> None:
         """Annotations that choose an image, as injectors read them (`sidecar.istio.io/proxyImage`); all others describe."""
         for name, value in node.entries if isinstance(node, Mapping) else []:
             if not isinstance(node, Mapping) or not isinstance(value, Scalar):
                 continue
             if (tag := beside(node, name)) is not None:
-                self._tagged(node, name, tag, trail, None)
+                self._tagged(node, name, tag, (*trail, tag), None)
             elif name.lower().endswith("image"):
                 self._scalar("image", value, (*trail, name), None, certain=False)
 
     def _named(self, said: str, value: Scalar, trail: Trail, container: str | None) -> None:
         """The value of an environment variable or parameter whose name says image: what reads it may take it or not."""
         variable = len(trail) > 2 and trail[-3] == "env"
-        named = says_image(said, value.text.strip()) and (variable or not is_template(value.text))
+        text = value.text.strip()
+        named = says_image(said, text) and (variable or not is_template(text))
+        if variable and is_bare_image(said, value):
+            said, named = "image", True
         before, self.inner = self.inner, True
         self._scalar(said if named else "", value, trail, container, certain=False)
         self.inner = before

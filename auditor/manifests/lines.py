@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from auditor.manifests.dockerfile import bases
-from auditor.manifests.text import arguments
+from auditor.manifests.split import is_complete
+from auditor.manifests.text import arguments, is_reference
 
 _COMMENT: Final = re.compile(r"\s*(?:#|//|;|-- )|\s#.*")
 _SETTING: Final = re.compile(
@@ -20,7 +21,9 @@ _SETTING: Final = re.compile(
     r"""(?P<quote>["']?)(?P<value>[^\s"',;#>|&*][^"',;#]*?)(?P=quote)\s*[,;]?\s*$""",
     re.ASCII | re.IGNORECASE,
 )
-_NO_NAMES: Final = frozenset({"true", "false", "null", "none", "yes", "no", "auto"})
+NO_NAMES: Final = frozenset({"true", "false", "null", "none", "yes", "no", "auto", "default"})
+"""What stands for no image, or for one that something else chooses."""
+_SEPARATORS: Final = re.compile(r"[\s,;]+")
 _LONGEST: Final = 64 * 1024
 """Characters of one line that are searched."""
 
@@ -45,11 +48,30 @@ def values(text: str, *, dockerfile: bool = False) -> Iterator[Line]:
         if not line:
             continue
         setting = _SETTING.match(line)
-        if setting is not None and setting["value"].lower() not in _NO_NAMES:
+        if setting is not None and setting["value"].lower() not in NO_NAMES:
             yield Line(number, setting.start("value"), setting["key"], setting["value"])
         for reference in arguments(line):
             if setting is None or reference not in setting["value"]:
                 yield Line(number, line.find(reference), "", reference)
+
+
+def references(text: str) -> tuple[str, ...]:
+    """The references of a text that holds nothing else: `acme/a:1,acme/b:2`, `a=acme/a:1;b=acme/b:2`."""
+    words = [word.strip("\"'").rpartition("=")[2] for word in _SEPARATORS.split(text) if word]
+    if all("/" in word and is_complete(word) and is_reference(word) for word in words):
+        return tuple(dict.fromkeys(words))
+    return ()
+
+
+def listing(text: str) -> Iterator[Line]:
+    """The references of a text of which each line holds nothing else; nothing for other texts."""
+    lines = [_without_comment(whole[:_LONGEST]) for whole in text.split("\n")]
+    found = [
+        (number, line, references(line.strip().removeprefix("- "))) for number, line in enumerate(lines) if line.strip()
+    ]
+    if len(found) > 1 and all(several for _, _, several in found):
+        for number, line, several in found:
+            yield from (Line(number, line.find(one), "image", one) for one in several)
 
 
 def _without_comment(line: str) -> str:

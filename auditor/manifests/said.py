@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from auditor.manifests.split import is_complete
-from auditor.manifests.text import PROSE, arguments, is_reference, is_template, without_scheme
+from auditor.manifests.lines import NO_NAMES, references
+from auditor.manifests.nodes import Scalar
+from auditor.manifests.split import is_bare, is_complete
+from auditor.manifests.text import PROSE, arguments, is_no_text, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence
 
 Trail: TypeAlias = tuple[str | int, ...]
@@ -42,6 +44,8 @@ def classify(name: str, text: str, *, certain: bool) -> Iterator[tuple[str, Conf
             yield bare, Confidence.MEDIUM
     elif "image" in name.lower() and says_image(name, text):
         yield text, Confidence.MEDIUM
+    elif "image" in name.lower() and len(several := references(text)) > 1:
+        yield from ((one, Confidence.LOW) for one in several)
     elif name.lower() not in PROSE:
         yield from ((one, Confidence.LOW) for one in arguments(text))
 
@@ -54,18 +58,27 @@ def is_volume(trail: Trail, key: str) -> bool:
 def is_listed(trail: Trail, text: str) -> bool:
     """Whether a whole reference stands in a map or list `images`, two levels deep at most: `images.vtgate: vitess/lite:v15`.
 
-    What an Application has kustomize replace is deployed where something has the name, by the overlay that it makes.
+    So does one in a map under a key that says image (`image.application: acme/server:7`). What an Application has kustomize
+    replace is deployed where something has the name, by the overlay that it makes.
     """
     said = trail[-1] if isinstance(trail[-1], str) else ""
+    above = trail[-2] if len(trail) > 1 else ""
+    in_image = isinstance(above, str) and above.lower().endswith("image")
     if (
-        "images" not in trail[-3:-1]
+        not ("images" in trail[-3:-1] or in_image)
         or "kustomize" in trail
         or said.lower().endswith(NOT_IMAGES)
-        or "/" not in text
+        or not ("/" in text or (above == "images" and not said))
         or "://" in text
     ):
         return False
     return is_complete(text) and is_reference(text)
+
+
+def is_bare_image(said: str, value: Scalar) -> bool:
+    """Whether a variable that is called an image holds a name without folder and tag (`HELPER_IMAGE=busybox`)."""
+    text = value.text.strip()
+    return said.lower().endswith("image") and is_bare(text) and text not in NO_NAMES and not is_no_text(text)
 
 
 def says_image(name: str, text: str) -> bool:

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import unnamed, yaml
 from auditor.manifests.kinds import Kinds
-from auditor.manifests.lines import values
+from auditor.manifests.lines import Line, listing, values
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.text import PROSE, arguments, is_image_flag, is_template
 from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence
@@ -241,6 +241,10 @@ class Pruner(Struct):
         if not may_hold(name, text, block=value.style in ("|", ">")) or self.depth >= self.limits.embedded_depth:
             return None
         dockerfile = "dockerfile" in name.lower()
+        if "image" in name.lower() and (lines := tuple(listing(text))):
+            scalar = yaml.scalar(value)
+            scalar.inner, scalar.text = _nodes(scalar, lines), ""
+            return scalar
         if not (dockerfile or self.want(text.encode("utf-8", "replace"))):
             return None
         scalar = yaml.scalar(value)
@@ -329,10 +333,14 @@ def settings(scalar: Scalar, text: str, first: int | None = None, *, dockerfile:
 
     `first`: the line of the file where the text begins, if it is not the whole of the scalar's.
     """
+    return _nodes(scalar, values(text, dockerfile=dockerfile), first)
+
+
+def _nodes(scalar: Scalar, lines: Iterable[Line], first: int | None = None) -> tuple[Node, ...]:
     origin = origin_of(scalar)
     start = origin.line + 1 if first is None else first
     found: list[Node] = []
-    for line in values(text, dockerfile=dockerfile):
+    for line in lines:
         at, column = (start, 0) if origin.flat else (start + line.line, line.column)
         node = Scalar(line.text, scalar.file, at, origin.column + column + 1)
         found.append(Mapping([(line.key or "line", node)], scalar.file, at))

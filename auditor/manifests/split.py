@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from auditor.manifests.nodes import Mapping, Scalar
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.text import without_scheme
 
 _PREFIXED: Final = {"imageRepository": "image", "imageName": "image"}
@@ -20,6 +20,18 @@ _COMPANIONS: Final = frozenset(
     ("tag", "digest", "sha", "version", "registry", "hub", "imageTag", "imageDigest", "imageRegistry")
 )
 """Keys of which a map has one of each, unless it stands under a key that says image. Few maps have, and there are many."""
+
+_ENDS: Final = ("_version", "_tag", "-version", "-tag", "Version", "Tag", "_VERSION", "_TAG")
+"""How the key of a tag ends, after the key of its image."""
+_PART_ENDS: Final = {
+    **dict.fromkeys(("_name",), ("_version", "_tag")),
+    **dict.fromkeys(("_repository", "_repo"), ("_tag",)),
+    **dict.fromkeys(("_NAME", "_REPOSITORY", "_REPO"), ("_TAG",)),
+    **dict.fromkeys(("-name", "-repository", "-repo"), ("-tag",)),
+    **dict.fromkeys(("Name", "Repository", "Repo"), ("Tag",)),
+}
+"""How the key of a name ends, and how then the key of its tag does."""
+_REGISTRY: Final = {"_tag": "_registry", "_TAG": "_REGISTRY", "-tag": "-registry", "Tag": "Registry"}
 
 
 class Whole(Struct, frozen=True):
@@ -96,15 +108,41 @@ def _in_repository(node: Mapping, version: Scalar | None, digest: Scalar | None)
 
 
 def beside(node: Mapping, key: str) -> str | None:
-    """The key of what tags the image at `key` by a name of its own: `image_version` (AWX), `image_name` and `image_version` (Kiali), `proxy-image` and `proxy-version` (Linkerd)."""
+    """The key of what tags the image at `key` by a name of its own, in its own style.
+
+    `image_version` (AWX), `image_name` and `image_version` (Kiali), `proxy-image` and `proxy-version` (Linkerd),
+    `sidecarImageRepository` and `sidecarImageTag`, `WORKER_IMAGE` and `WORKER_IMAGE_TAG`.
+    """
     name = node.scalar(key)
     if "image" not in key.lower() or name is None or is_complete(name.text):
         return None
-    joined = (f"{key}{end}" for end in ("_version", "_tag", "-version", "-tag", "Version", "Tag"))
     swapped = (f"{key[:-5]}version",) if key.endswith("-image") else ()
-    bare = key.removesuffix("_name")
-    named = (f"{bare}_version", f"{bare}_tag") if bare != key else ()
-    return next((one for one in (*joined, *swapped, *named) if node.text(one)), None)
+    bare, ends = _bare(key)
+    return next(
+        (one for one in (*(f"{key}{end}" for end in _ENDS), *swapped, *(bare + end for end in ends)) if node.text(one)),
+        None,
+    )
+
+
+def registry_beside(node: Mapping, key: str) -> str:
+    """The registry of the image at `key`, where it stands beside it in the same style; empty where there is none."""
+    bare, ends = _bare(key)
+    return node.text(f"{bare}{_REGISTRY[ends[-1]]}").rstrip("/") if ends else ""
+
+
+def _bare(key: str) -> tuple[str, tuple[str, ...]]:
+    """What stands before the end of a key that names one part of an image, and how the key of its tag ends."""
+    return next(((key.removesuffix(end), tags) for end, tags in _PART_ENDS.items() if key.endswith(end)), ("", ()))
+
+
+def pairs(node: Sequence) -> Mapping:
+    """A list of names with values, as variables are written, as a map; empty for other lists."""
+    found: list[tuple[str, Node]] = [
+        (item.text("name"), value)
+        for item in node.items
+        if isinstance(item, Mapping) and isinstance(value := item.get("value"), Scalar) and item.text("name")
+    ]
+    return Mapping(found)
 
 
 def _beside_image(node: Mapping, *, named: bool) -> Iterator[_Parts]:

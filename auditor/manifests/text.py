@@ -23,6 +23,11 @@ _REFERENCE: Final = (
 """What by itself looks like a reference: a host with a dot, a path, and a tag or digest."""
 _LOCATED: Final = re.compile(rf"(?:(?:oci|docker)://)?{_REFERENCE}", re.ASCII)
 _TOKEN: Final = re.compile(rf"(?:(?<![\w.:/@%~-])|(?<=oci://)|(?<=docker://)){_REFERENCE}(?![\w/@:])", re.ASCII)
+_DIGESTED: Final = re.compile(
+    r"(?<![\w.:/@%~+-])(?P<reference>[a-z0-9][a-z0-9._/-]*(?::[A-Za-z0-9_][\w.-]{0,127})?@sha256:[0-9a-f]{64})(?![\w/@:])",
+    re.ASCII,
+)
+"""A name with a digest, which needs no host to look like nothing else."""
 _FLAGGED: Final = re.compile(
     r"(?:^|(?<=[\s\"']))--?[\w.-]*image[= ][\"']?(?P<reference>[a-z0-9][\w./-]*[:/@][\w./:@-]*)",
     re.ASCII | re.IGNORECASE,
@@ -128,6 +133,8 @@ def arguments(text: str) -> tuple[str, ...]:
     found: dict[int, str] = {}
     if "/" in text:
         found = {match.start("reference"): match["reference"] for match in _TOKEN.finditer(text)}
+    if "@sha256:" in text:
+        found = {match.start("reference"): match["reference"] for match in _DIGESTED.finditer(text)} | found
     if "image" in text.lower():
         found |= {match.start("reference"): match["reference"] for match in _FLAGGED.finditer(text)}
     return tuple(dict.fromkeys(one for _, one in sorted(found.items()) if is_reference(one)))
