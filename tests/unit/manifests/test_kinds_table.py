@@ -149,7 +149,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
         (
             "grafana.integreatly.org/v1beta1 Grafana",
             f"version: 'nginx@sha256:{'a' * 64}'",
-            {"docker.io/grafana/grafana:<spec.version>"},
+            {"docker.io/grafana/grafana:<spec.version>", f"nginx@sha256:{'a' * 64}"},
         ),
         ("acid.zalan.do/v1 postgresql", "postgresql: {version: '16'}", {"ghcr.io/zalando/spilo-<operator>"}),
         (
