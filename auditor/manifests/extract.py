@@ -41,6 +41,8 @@ class Found(Struct, frozen=True):
     sort: Sort = Sort.IMAGE
     why: str = ""
     """Why nobody can tell what gets deployed, where the text has a part that something else decides."""
+    deployed: bool = True
+    """Whether something may deploy it; not what the table says to `ignore`, which is seen all the same."""
 
 
 def extract(found: Object, kinds: Kinds) -> list[Found]:
@@ -105,14 +107,17 @@ class _Walk(Struct):
 
     def _take(self, node: Scalar, trail: Trail, sort: Sort, tag: str) -> None:
         text = without_scheme(node.text.strip())
-        if not text or node.null or id(node) in self._taken or trail in self._left or "://" in text:
+        left = trail in self._left
+        if not text or node.null or id(node) in self._taken or "://" in text:
             return  # a bucket or a web page, as models and wasm plugins may name them
-        self._taken.add(id(node))
+        self._taken.update(() if left else (id(node),))
         text += f":{tag}" if tag and is_reference(text) and not is_complete(text) else ""
-        self.found.append(Found(text, node, self.prefix + written(trail), None, Confidence.HIGH, sort))
+        self.found.append(
+            Found(text, node, self.prefix + written(trail), None, Confidence.HIGH, sort, deployed=not left)
+        )
 
     def leave_out(self, node: Node, path: Path) -> None:
-        """What stands at this path is deployed by nobody: where a build pushes to."""
+        """What stands at this path is deployed by nobody: where a build pushes to, or what a cloud boots."""
         self._left.update(where for _, where in _reached(node, path, ()))
 
     def default(self, node: Mapping, default: Default) -> None:
@@ -185,11 +190,11 @@ class _Walk(Struct):
         registry = registry_beside(node, key)
         text = without_scheme(f"{registry}{'/' if registry else ''}{name.text.strip()}:{tag.text.strip()}")
         left = (*trail[:-1], key) in self._left
-        if id(name) in self._taken or left or not (is_reference(text) or is_template(text)):
+        if id(name) in self._taken or not (is_reference(text) or is_template(text)):
             return
-        self._taken.update((id(name), id(tag)))
+        self._taken.update(() if left else (id(name), id(tag)))
         sure = Confidence.LOW if self.inner else Confidence.MEDIUM
-        self.found.append(Found(text, tag, self.prefix + written(trail), container, sure))
+        self.found.append(Found(text, tag, self.prefix + written(trail), container, sure, deployed=not left))
 
     def _below(self, node: Node, trail: Trail, container: str | None) -> None:
         if isinstance(node, Mapping):
@@ -241,7 +246,7 @@ class _Walk(Struct):
     def _scalar(self, name: str, value: Scalar, trail: Trail, container: str | None, *, certain: bool) -> None:
         if value.inner:
             self._inside(value, trail, container)
-        if value.null or not value.text or id(value) in self._taken or trail in self._left:
+        if value.null or not value.text or id(value) in self._taken:
             return
         text = value.text.strip()
         if name == "image" and not certain and not value.quoted and is_no_text(text):
@@ -252,7 +257,8 @@ class _Walk(Struct):
             name = "image"
         for reference, confidence in classify(name, text, certain=certain):
             sure = Confidence.LOW if self.inner else confidence
-            self.found.append(Found(reference, value, self.prefix + written(trail), container, sure))
+            path, left = self.prefix + written(trail), trail in self._left
+            self.found.append(Found(reference, value, path, container, sure, deployed=not left))
 
     def _inside(self, value: Scalar, trail: Trail, container: str | None) -> None:
         before, self.inner = self.inner, True
@@ -275,12 +281,11 @@ class _Walk(Struct):
         whole = assemble(node, named="image" in key and not key.endswith(NOT_IMAGES), container=certain)
         if whole is None or not (is_reference(whole.text) or is_template(whole.text)) or whole.scalars & self._taken:
             return
-        if (*trail, whole.key) in self._left:
-            return
-        self._taken.update(whole.scalars)
+        left = (*trail, whole.key) in self._left
+        self._taken.update(() if left else whole.scalars)
         sure = Confidence.LOW if self.inner else confidence
         path = self.prefix + written((*trail, whole.key))
-        self.found.append(Found(whole.text, whole.edit, path, container, sure, sort))
+        self.found.append(Found(whole.text, whole.edit, path, container, sure, sort, deployed=not left))
 
 
 def _reached(node: Node, path: Path, trail: Trail) -> Iterator[tuple[Node, Trail]]:

@@ -59,8 +59,9 @@ class Uses(Struct, frozen=True):
             found, deployed = (making, deployed) if making and not self.every else (found, False)
         if not (deployed or self.every):
             return [], []
-        uses = [use_of(one, item, root, deployed=deployed) for one in found]
-        gaps = templates(found, root) if deployed else []
+        found = found if self.every else [one for one in found if one.deployed]
+        uses = [use_of(one, item, root, deployed=deployed and one.deployed) for one in found]
+        gaps = templates((one for one in found if one.deployed), root) if deployed else []
         if not deployed:
             return uses, gaps
         charts = list(self.rendering.charts.of(item, lookup))

@@ -76,6 +76,25 @@ def test_policies_deploy_nothing_and_are_listed_on_request() -> None:
     ]
 
 
+def test_what_a_table_ignores_is_deployed_by_nothing_and_listed_on_request() -> None:
+    table = (
+        b"kinds: [{kind: Widget, group: acme.example, ignore: [spec.image, spec.push.repository, spec.own_image,"
+        b" spec.parts.tag]}]"
+    )
+    widget = (
+        b"apiVersion: acme.example/v1\nkind: Widget\nmetadata: {name: w}\nspec: {image: acme/boot, push: {repository: acme/out,"
+        b" image: {repository: acme/in, tag: '1'}}, own_image: acme/own, own_image_tag: '2', parts: {repository: acme/p, tag: '3'}}"
+    )
+    settings = ManifestSettings(kinds={"own.yaml": table})
+    tree = MemoryTree({"w.yaml": widget}, "tree")
+    deployed, listed = (
+        {(use.reference, use.deployed) for use in inventory(tree, settings, every=every).uses}
+        for every in (False, True)
+    )
+    assert deployed == {("acme/in:1", True)}
+    assert listed == {("acme/in:1", True), ("acme/boot", False), ("acme/own:2", False), ("acme/p:3", False)}
+
+
 def test_image_streams_of_other_streams_are_no_images() -> None:
     stream = (
         b"apiVersion: image.openshift.io/v1\nkind: ImageStream\nmetadata: {name: s}\nspec:\n  tags:\n"
