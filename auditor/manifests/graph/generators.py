@@ -17,7 +17,10 @@ from msgspec import Struct
 
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.graph.conditions import UNKNOWN
 from auditor.manifests.graph.template import Parameters, filled, flattened
+from auditor.manifests.graph.template_patch import is_harmless
+from auditor.manifests.helm.values import merged
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object, identify
@@ -47,20 +50,31 @@ def applications(item: Object, reader: Reader) -> Made:
     spec = item.node.mapping("spec")
     run = _Generators(reader, is_go=spec.text("goTemplate") == "true")
     most = reader.limits.applications
-    template = spec.mapping("template")
-    found = list(islice(run.all(spec.items("generators"), {}, 0), most + 1))
+    found = list(islice(_filling(run, spec), most + 1))
     gaps: list[Gap] = []
     place = Place(item.file, item.line)
     if len(found) > most:
         why = f"ApplicationSet {item.name} makes more than {most} Applications: the others are not looked at"
         gaps.append(unrendered(place, "too many Applications", why))
-    if spec.scalar("templatePatch") is not None:
+    patch = spec.scalar("templatePatch")
+    if patch is not None and not is_harmless(patch, (parameters for _, parameters in found)):
         why = f"ApplicationSet {item.name} patches its Applications by a template, which is not carried out"
         gaps.append(unrendered(place, "template patch", why))
     if not found:
         why = f"ApplicationSet {item.name} makes no Application of what is in this tree"
         gaps.append(unrendered(place, "generator without a result", why))
-    return Made(tuple(_application(item, template, parameters) for parameters in found[:most]), tuple(gaps))
+    return Made(tuple(_application(item, template, parameters) for template, parameters in found[:most]), tuple(gaps))
+
+
+def _filling(run: _Generators, spec: Mapping) -> Iterator[tuple[Mapping, dict[str, Scalar]]]:
+    """The parameters of each generator, with the template that they fill in: what a generator's own says overrides."""
+    for generator in spec.items("generators"):
+        bodies = generator.entries if isinstance(generator, Mapping) else []
+        kind = next((key for key, _ in bodies if key != "selector"), "")
+        own = generator.mapping(kind).mapping("template") if isinstance(generator, Mapping) else Mapping()
+        template = merged((spec.mapping("template"), own)) if own.entries else spec.mapping("template")
+        for parameters in run.all([generator], {}, 0):
+            yield template, parameters
 
 
 def _application(item: Object, template: Mapping, parameters: Parameters) -> Object:
@@ -100,7 +114,7 @@ class _Generators(Struct):
             case "merge":
                 found = self._merge(written.mapping(kind), outer, depth + 1)
             case _:
-                found = iter([{}])
+                found = iter([{UNKNOWN: Scalar("", "", 0, 0)}])
         values = body.mapping("values")
         for parameters in found:
             yield parameters | dict(flattened(filled(values, parameters), "values"))
@@ -122,16 +136,24 @@ class _Generators(Struct):
                 yield left | right
 
     def _merge(self, body: Mapping, outer: Parameters, depth: int) -> Iterator[dict[str, Scalar]]:
+        """What the first generator makes, with what the others say of the same keys; both where only a controller can tell."""
         keys = [key.text for key in body.items("mergeKeys") if isinstance(key, Scalar)]
         first, *others = body.items("generators") or [Mapping()]
         most = self.reader.limits.applications + 1
         extra: dict[tuple[str, ...], dict[str, Scalar]] = {}
+        unsure: list[dict[str, Scalar]] = []
         for parameters in islice(self.all(others, outer, depth), most):
-            name = tuple(parameters[key].text if key in parameters else "" for key in keys)
-            extra[name] = extra.get(name, {}) | parameters
+            if _is_open(parameters, keys):
+                unsure.append(parameters)
+            else:
+                name = _named(parameters, keys)
+                extra[name] = extra.get(name, {}) | parameters
         for parameters in self.all([first], outer, depth):
-            name = tuple(parameters[key].text if key in parameters else "" for key in keys)
-            yield parameters | extra.get(name, {})
+            is_open = _is_open(parameters, keys)
+            made = parameters if is_open else parameters | extra.get(_named(parameters, keys), {})
+            maybe = [*unsure, *extra.values()] if is_open else unsure
+            yield made
+            yield from (made | other for other in maybe if _agree(made, other, keys))
 
     # ── git ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -144,9 +166,11 @@ class _Generators(Struct):
         for directory in self._directories() if wanted else ():
             if _matches(wanted, directory) and not _matches(refused, directory):
                 yield dict(self._path(directory, "", prefix))
-        files = [_pattern(item.text("path")) for item in body.items("files") if isinstance(item, Mapping)]
+        listed = [item for item in body.items("files") if isinstance(item, Mapping)]
+        files = [_pattern(item.text("path")) for item in listed if item.text("exclude") != "true"]
+        refused = [_pattern(item.text("path")) for item in listed if item.text("exclude") == "true"]
         for path in self.reader.files if files else ():
-            if _matches(files, path):
+            if _matches(files, path) and not _matches(refused, path):
                 yield from self._file(path, prefix)
 
     def _directories(self) -> list[str]:
@@ -180,6 +204,19 @@ class _Generators(Struct):
             yield f"{head}.{key}", Scalar(text, "", 0, 0)
         for index, part in enumerate(parts):
             yield f"{head}.segments[{index}]" if self.is_go else f"{head}[{index}]", Scalar(part, "", 0, 0)
+
+
+def _named(parameters: Parameters, keys: list[str]) -> tuple[str, ...]:
+    return tuple(parameters[key].text if key in parameters else "" for key in keys)
+
+
+def _is_open(parameters: Parameters, keys: list[str]) -> bool:
+    """Whether only a controller knows some of these keys."""
+    return UNKNOWN in parameters and not all(key in parameters for key in keys)
+
+
+def _agree(one: Parameters, other: Parameters, keys: list[str]) -> bool:
+    return all(one[key].text == other[key].text for key in keys if key in one and key in other)
 
 
 def _pattern(written: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Parameters of an ApplicationSet, and the template that they fill in.
 
 Source: argo-cd, applicationset/utils (fasttemplate) and Go templates for what is usual in them: fields, `index`, and
-functions on texts (`_CALLS`). What is anything else stays as it is written.
+functions on texts (`_CALLS`), and conditions (`conditions`). What is anything else stays as it is written.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
+from auditor.manifests.graph.conditions import UNKNOWN, chosen
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.model.use import Via
 
@@ -116,6 +117,7 @@ def _scalar(node: Scalar, parameters: Parameters) -> Scalar:
 
 def _text(text: str, parameters: Parameters) -> tuple[str, list[Scalar]]:
     """The text, and the parameters in it. One that would grow too large stays as it is."""
+    text = chosen(text, parameters)
     used: list[Scalar] = []
     parts: list[str] = []
     position = room = 0
@@ -141,7 +143,7 @@ def _value(expression: str, parameters: Parameters) -> Scalar | None:
         if value is None:
             return None
     for change in changes:
-        if value is None and not change.startswith("default "):
+        if value is None and (UNKNOWN in parameters or not change.startswith("default ")):
             return None
         value = _called(change, value or Scalar("", "", 0, 0), parameters)
         if value is None:

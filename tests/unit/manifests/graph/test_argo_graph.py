@@ -213,6 +213,98 @@ def test_what_only_a_controller_knows_leaves_a_gap() -> None:
     assert {gap.rule for gap in fixed.gaps} == {"templated-reference"}
 
 
+def test_a_merge_by_keys_that_only_a_controller_knows_may_be_any_of_them() -> None:
+    parts = ("1", "2", "3")
+    clusters = ", ".join(f"{{clusters: {{selector: {{}}, values: {{tag: '{tag}'}}}}}}" for tag in parts)
+    made = app_set(f"[{{merge: {{mergeKeys: [server], generators: [{clusters}]}}}}]", "apps/web", TAG % "values.tag")
+    assert images(read({**WEB, "s.yaml": made}), "apps/web") == {f"nginx:{tag}" for tag in parts}
+
+
+def test_a_merge_of_known_keys_with_what_only_a_controller_knows() -> None:
+    one = "{list: {elements: [{name: a, tag: '1'}, {name: b, tag: '2'}]}}"
+    two = "{list: {elements: [{name: b, tag: '9'}]}}, {clusters: {values: {}}}, {clusters: {values: {x: y}}}"
+    made = app_set(f"[{{merge: {{mergeKeys: [name], generators: [{one}, {two}]}}}}]", "apps/web", TAG % "tag")
+    assert images(read({**WEB, "s.yaml": made}), "apps/web") == {"nginx:1", "nginx:9"}
+
+
+def test_a_default_where_only_a_controller_knows_the_value_is_a_gap() -> None:
+    path = '{{ .metadata.labels.path | default "apps/web" }}'
+    found = read({**WEB, "s.yaml": app_set("[{clusters: {}}]", path, go=True)})
+    assert "templated path" in {gap.what for gap in found.gaps}
+    known = read({**WEB, "s.yaml": app_set("[{list: {elements: [{a: b}]}}]", path, TAG % ".a", go=True)})
+    assert not known.gaps
+    assert images(known, "apps/web") == {"nginx:b"}
+
+
+def test_a_condition_chooses_the_path() -> None:
+    path = "{{ if .path }}{{ .path }}{{ else }}apps/web{{ end }}"
+    files = {**WEB, "other/p.yaml": pod("other:1")}
+    found = read({**files, "s.yaml": app_set("[{list: {elements: [{a: b}, {path: other}]}}]", path, go=True)})
+    assert (images(found, "apps/web"), images(found, "other")) == ({"nginx"}, {"other:1"})
+    assert not found.gaps
+    unknown = read({**files, "s.yaml": app_set("[{clusters: {}}]", path, go=True)})
+    assert "templated path" in {gap.what for gap in unknown.gaps}
+
+
+def test_a_template_of_a_generator_overrides_that_of_the_set() -> None:
+    own = "{spec: {source: {path: other, kustomize: {images: ['other:{{tag}}']}}}}"
+    generators = f"[{{list: {{elements: [{{tag: '1'}}]}}}}, {{list: {{elements: [{{tag: '7'}}], template: {own}}}}}]"
+    files = {**WEB, "other/p.yaml": pod("other:1"), "other/kustomization.yaml": "resources: [p.yaml]\n"}
+    found = read({**files, "s.yaml": app_set(generators, "apps/web", TAG % "tag")})
+    assert (images(found, "apps/web"), images(found, "other")) == ({"nginx:1"}, {"other:7"})
+
+
+def test_files_that_a_set_leaves_out() -> None:
+    git = f"[{{git: {{repoURL: {HERE}, files: [{{path: 'c/*.json'}}, {{path: c/old.json, exclude: true}}]}}}}]"
+    config = {"c/new.json": '{"tag": "7"}', "c/old.json": '{"tag": "8"}'}
+    found = read({**WEB, **config, "s.yaml": app_set(git, "apps/web", TAG % "tag")})
+    assert images(found, "apps/web") == {"nginx:7"}
+
+
+PATCH = "  templatePatch: |\n"
+LIST = "[{list: {elements: [{tag: '1', auto: 'true'}]}}]"
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "    {{- if .auto }}\n    spec:\n      syncPolicy: {}\n    {{- end }}\n".replace("{}", "{{ .auto }}"),
+        (
+            '    {{- if eq .auto "true" }}\n    spec:\n      syncPolicy:\n        automated: {{ .auto | quote }}\n'
+            "        syncOptions:\n        {{- range .options }}\n        - {{ . }}\n        {{- end }}\n    {{- end }}\n"
+        ),
+        "    metadata:\n      labels:\n        x: {{ .tag }}\n    {{- else }}\n    spec:\n      ignoreDifferences: []\n",
+        "    {{- if .auto }}\n    {{- end }}\n",
+    ],
+)
+def test_a_patch_of_how_applications_are_synced_changes_nothing_that_they_deploy(patch: str) -> None:
+    found = read({**WEB, "s.yaml": app_set(LIST, "apps/web", TAG % "tag") + PATCH + patch})
+    assert not found.gaps
+    assert images(found, "apps/web") == {"nginx:1"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "generators"),
+    [
+        ("    spec:\n      source:\n        path: other\n", LIST),
+        ("    spec:\n      {{ .auto }}: x\n", LIST),
+        ("    {{ .auto }}\n", LIST),
+        ("    {{ .auto }}: {a: b}\n", LIST),
+        ("    spec: {{ .auto }}\n", LIST),
+        ("    spec: {syncPolicy: {{ .auto }}}\n", LIST),
+        ("    spec:\n      syncPolicy: {{ .auto | nindent 4 }}\n", LIST),
+        ("    spec:\n      syncPolicy: {{ toYaml .auto }}\n", LIST),
+        ("    spec:\n      syncPolicy: {{ .auto }}\n", '[{list: {elements: [{auto: "x\\nspec: {}"}]}}]'),
+        ("    spec:\n      syncPolicy: &a b\n      source: *a\n", LIST),
+        ("    spec:\n      syncPolicy: {{ .auto\n", LIST),
+        ("    spec:\n      destination: {namespace: x}\n", LIST),
+    ],
+)
+def test_any_other_patch_of_a_template_is_a_gap(patch: str, generators: str) -> None:
+    found = read({**WEB, "s.yaml": app_set(generators, "apps/web") + PATCH + patch})
+    assert "template patch" in {gap.what for gap in found.gaps}
+
+
 def test_generators_that_explode_end() -> None:
     many = ", ".join(f"{{n: '{index}'}}" for index in range(50))
     part = f"{{list: {{elements: [{many}]}}}}"

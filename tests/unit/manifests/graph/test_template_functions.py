@@ -38,6 +38,7 @@ def made(text: str) -> Scalar:
         ("{{ index .path.segments 1 | upper }}", "SEG"),
         ('{{- .path.basename | lower | replace "_" "-" -}}', "my-app"),
         ("{{env}}", "devel"),
+        ('{{ if eq .env "devel" }}{{ .tag | upper }}{{ else }}a{{ end }}', "V1.2.3"),
     ],
 )
 def test_functions_on_texts(text: str, filled_in: str) -> None:
@@ -49,7 +50,7 @@ def test_functions_on_texts(text: str, filled_in: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{{ if eq .env "x" }}a{{ end }}',
+        "{{ if gt .env 1 }}a{{ end }}",
         "{{ .none }}",
         "{{ .env | nobody }}",
         "{{ lower }}",
