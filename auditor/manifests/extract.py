@@ -20,7 +20,15 @@ from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
 from auditor.manifests.said import NOT_IMAGES, Trail, classify, is_bare_image, is_listed, is_volume, says_image
 from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete, pairs, registry_beside
-from auditor.manifests.text import is_image_flag, is_no_text, is_reference, is_template, without_scheme
+from auditor.manifests.text import (
+    FLAGGED,
+    is_image_flag,
+    is_no_text,
+    is_output,
+    is_reference,
+    is_template,
+    without_scheme,
+)
 from auditor.model.use import Confidence, Sort
 
 CONTAINERS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
@@ -177,6 +185,8 @@ class _Walk(Struct):
             elif name == "labels" or (not trail and name == "metadata" and not isinstance(value, Mapping)):
                 continue
             elif isinstance(value, Scalar) and name in ("value", "default") and "image" in said.lower():
+                if is_output(said):
+                    self._left.add(here)
                 self._named(said, value, here, container)
             elif isinstance(value, Scalar):
                 self._scalar(name, value, here, container, certain=is_container or is_volume(here, key))
@@ -201,13 +211,16 @@ class _Walk(Struct):
             self.mapping(node, trail, container)
         elif isinstance(node, Sequence):
             self._variables(node, trail, container)
-            flagged = False
+            before = ""
             for index, item in enumerate(node.items):
                 if isinstance(item, Scalar):
-                    name = "flag-image" if flagged else ""
+                    if is_output(before):
+                        self._left.add((*trail, index))
+                    name = FLAGGED if is_image_flag(before) else ""
                     self._scalar(name, item, (*trail, index), container, certain=False)
-                    flagged = is_image_flag(item.text)
+                    before = item.text
                 else:
+                    before = ""
                     self._below(item, (*trail, index), container)
 
     def _variables(self, node: Sequence, trail: Trail, container: str | None) -> None:

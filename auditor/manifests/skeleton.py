@@ -17,7 +17,7 @@ from auditor.manifests import unnamed, yaml
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.lines import Line, listing, values
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
-from auditor.manifests.text import PROSE, arguments, is_image_flag, is_template
+from auditor.manifests.text import FLAGGED, PROSE, arguments, is_image_flag, is_output, is_template
 from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence
 
 IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "namespace", "metadata"})
@@ -48,7 +48,7 @@ WHOLE: Final = frozenset(
         *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
         *("OperatorPolicy", "PackageInstall", "GitLab", "Addon", "AWSManagedControlPlane"),
         *("Policy", "ConfigurationPolicy", "ManifestWork", "ManifestWorkReplicaSet", "Work"),
-        *("SyncSet", "SelectorSyncSet", "Promise", "ResourceGraphDefinition"),
+        *("SyncSet", "SelectorSyncSet", "Promise", "ResourceGraphDefinition", "Bundle", "RootSync", "RepoSync"),
     }
 )
 """Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
@@ -233,7 +233,7 @@ class Pruner(Struct):
         if "image" in name.lower():
             return True
         text = yaml.text_of(value)
-        return bool(arguments(text)) or is_image_flag(text) or (name in PARTS and is_template(text))
+        return bool(arguments(text)) or is_image_flag(text) or is_output(text) or (name in PARTS and is_template(text))
 
     def _inside(self, name: str, value: RawScalar) -> Scalar | None:
         """A text that holds objects or settings of its own (in a ConfigMap, a script), with the places of its lines."""
@@ -343,5 +343,5 @@ def _nodes(scalar: Scalar, lines: Iterable[Line], first: int | None = None) -> t
     for line in lines:
         at, column = (start, 0) if origin.flat else (start + line.line, line.column)
         node = Scalar(line.text, scalar.file, at, origin.column + column + 1)
-        found.append(Mapping([(line.key or "line", node)], scalar.file, at))
+        found.append(Mapping([(line.key or FLAGGED, node)], scalar.file, at))
     return tuple(found)

@@ -55,7 +55,10 @@ def assemble(node: Mapping, *, named: bool, container: bool = False) -> Whole | 
 
     In a `container` the key `image` says it all, and what stands beside it belongs to something else.
     """
-    parts = next(_candidates(node, named=named, container=container), None)
+    if node.scalar("newName") or node.scalar("newTag"):
+        parts = _replaced(node)
+    else:
+        parts = next(_candidates(node, named=named, container=container), None)
     if parts is None:
         return None
     registry, repository, tag, digest = parts.registry, parts.repository, parts.tag, parts.digest
@@ -66,6 +69,13 @@ def assemble(node: Mapping, *, named: bool, container: bool = False) -> Whole | 
     key = next(name for name, value in node.entries if value is edit)
     used = (registry, repository, tag, digest)
     return Whole(text, edit, key, frozenset(id(scalar) for scalar in used if scalar is not None))
+
+
+def _replaced(node: Mapping) -> _Parts | None:
+    """What an entry of kustomize's `images` makes of a name, wherever it stands. Without a tag, that of the base stays."""
+    name, tag = node.scalar("newName") or node.scalar("name"), node.scalar("newTag")
+    digest = node.scalar("digest")
+    return _Parts(None, name, tag, digest) if name is not None and (tag or digest) else None
 
 
 def _candidates(node: Mapping, *, named: bool, container: bool) -> Iterator[_Parts]:

@@ -22,7 +22,10 @@ _REFERENCE: Final = (
 )
 """What by itself looks like a reference: a host with a dot, a path, and a tag or digest."""
 _LOCATED: Final = re.compile(rf"(?:(?:oci|docker)://)?{_REFERENCE}", re.ASCII)
-_TOKEN: Final = re.compile(rf"(?:(?<![\w.:/@%~-])|(?<=oci://)|(?<=docker://)){_REFERENCE}(?![\w/@:])", re.ASCII)
+_TOKEN: Final = re.compile(
+    rf"(?:(?<![\w.:/@%~-])|(?<=oci://)|(?<=docker://))(?<!--destination=)(?<!--destination ){_REFERENCE}(?![\w/@:])",
+    re.ASCII,
+)
 _DIGESTED: Final = re.compile(
     r"(?<![\w.:/@%~+-])(?P<reference>[a-z0-9][a-z0-9._/-]*(?::[A-Za-z0-9_][\w.-]{0,127})?@sha256:[0-9a-f]{64})(?![\w/@:])",
     re.ASCII,
@@ -32,6 +35,15 @@ _FLAGGED: Final = re.compile(
     r"(?:^|(?<=[\s\"']))--?[\w.-]*image[= ][\"']?(?P<reference>[a-z0-9][\w./-]*[:/@][\w./:@-]*)",
     re.ASCII | re.IGNORECASE,
 )
+_PULLED: Final = re.compile(
+    r"\b(?:(?:docker|podman|nerdctl|crictl)(?:\s+image)?\s+(?P<verb>run|pull|create)|ctr\s[^|;&]{0,80}?images?\s+pull)\s+"
+    r"(?P<rest>[^|;&]*)",
+    re.ASCII,
+)
+"""Commands that run or pull an image, with what they are given."""
+_RUN_WORD: Final = re.compile(r"(?<!\S)[\"']?(?P<reference>[a-z0-9][\w./:@-]*)[\"']?(?!\S)", re.ASCII)
+FLAGGED: Final = "flag-image"
+"""The key under which the value of a flag such as `--image` is looked at, and what a line of a script runs."""
 _FLAG: Final = re.compile(r"--?[\w.-]*image", re.ASCII | re.IGNORECASE)
 PROSE: Final = frozenset({"description", "summary", "message"})
 """Keys of prose: what it mentions is deployed by nobody."""
@@ -51,11 +63,18 @@ _CHARTS: Final = (
         b"harvesterhci.io",
         b"apps.gitlab.com",
     ),
-    *(b"eks.services.k8s.aws", b"upbound.io", b"awsmanagedcontrolplane"),
+    *(b"eks.services.k8s.aws", b"upbound.io", b"awsmanagedcontrolplane", b"configsync.gke.io"),
 )
 """Groups of the objects that deploy charts and directories, or hand parameters to others: they decide about every image of
 these."""
-_WORDS: Final = (b"image", b"repository", b"newtag", b"newname", b"oci://", b"docker://", b"@sha256:", *_CHARTS)
+_COMMANDS: Final = (
+    *(b"docker run", b"docker pull", b"docker create", b"podman run", b"podman pull", b"podman create"),
+    *(b"nerdctl ", b"crictl pull"),
+)
+_WORDS: Final = (
+    *(b"image", b"repository", b"newtag", b"newname", b"oci://", b"docker://", b"@sha256:"),
+    *(*_CHARTS, *_COMMANDS),
+)
 _LOCATED_BYTES: Final = re.compile(rb"(?:\.[a-z0-9-]+|localhost)(?::[0-9]{1,5})?/[a-z0-9._/-]+[:@][a-z0-9_]")
 # An escape that writes letters, slashes, or joins lines; a tag (it may decode base64); a directive that names tags.
 _HIDING: Final = re.compile(rb"\\[xuU/\r\n\xc2\xe2]|(?:^|[\s,\[{:?-])![^\s=]|^%", re.MULTILINE)
@@ -137,7 +156,27 @@ def arguments(text: str) -> tuple[str, ...]:
         found = {match.start("reference"): match["reference"] for match in _DIGESTED.finditer(text)} | found
     if "image" in text.lower():
         found |= {match.start("reference"): match["reference"] for match in _FLAGGED.finditer(text)}
+    for match in _PULLED.finditer(text):
+        found |= _run(match)
     return tuple(dict.fromkeys(one for _, one in sorted(found.items()) if is_reference(one)))
+
+
+def _run(match: re.Match[str]) -> dict[int, str]:
+    """The image that a command runs or pulls: the first word with a folder and a tag, as values of options have none."""
+    for word in _RUN_WORD.finditer(match["rest"]):
+        text = word["reference"]
+        if (
+            (":" in text.rpartition("/")[2] or "@" in text)
+            and ("/" in text or match["verb"] != "run")
+            and is_reference(text)
+        ):
+            return {match.start("rest") + word.start("reference"): text}
+    return {}
+
+
+def is_output(text: str) -> bool:
+    """Whether a flag or parameter says where a build pushes to: `--destination` (kaniko), `output-image` (Konflux)."""
+    return text.lower().replace("_", "-") in ("--destination", "output-image", "output-image-url")
 
 
 def is_image_flag(text: str) -> bool:

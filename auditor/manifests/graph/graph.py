@@ -21,6 +21,7 @@ from auditor.manifests.graph import argo, fleet, flux
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.settings import Settings
+from auditor.manifests.helm.held import held
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.kustomize.built import Built
 from auditor.manifests.kustomize.gaps import unrendered
@@ -83,7 +84,8 @@ def _holds(reader: Reader, path: str) -> bool:
         target = reader.resolve(path)
     except OutOfTree:
         return False
-    return target is not None and any(is_deployer(item) for item in reader.contents(target).objects)
+    objects = reader.contents(target).objects if target is not None else ()
+    return any(is_deployer(one) for item in objects for one in (item, *held(item)))
 
 
 def _is_marked(reader: Reader, path: str) -> bool:
@@ -282,10 +284,12 @@ class _Walk:
             yield replace(way, homes=frozenset(homes))
 
     def _deployments(self, item: Object, root: str, above: Deployment | None) -> Iterator[Deployment | Gap]:
-        if not is_deployer(item):
-            return
-        if above is not None:
-            item = above.filled_object(item)
+        """What an object deploys, or deployers that it makes."""
+        for one in (item, *held(item)):
+            if is_deployer(one):
+                yield from self._deployed_by(above.filled_object(one) if above is not None else one, root, above)
+
+    def _deployed_by(self, item: Object, root: str, above: Deployment | None) -> Iterator[Deployment | Gap]:
         for one in self._opened(item):
             if flux.is_flux(one):
                 found = flux.deployments(one, self._reader, self._settings, root, above)

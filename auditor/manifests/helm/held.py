@@ -1,7 +1,8 @@
 """Deployers inside of objects that make other objects: what these make is deployed as if it stood by itself.
 
 Source: flux-operator (ResourceSet), kro (ResourceGraphDefinition), Crossplane (Composition, and provider-kubernetes' Object),
-Kratix (Promise), Open Cluster Management (Policy, ManifestWork), Karmada (Work), Hive (SyncSet), Tekton (TriggerTemplate).
+Kratix (Promise), Open Cluster Management (Policy, ManifestWork), Karmada (Work), Hive (SyncSet), Tekton (TriggerTemplate), Fleet
+(Bundle), and texts of ConfigMaps and Secrets, which Cluster API (ClusterResourceSet) and Sveltos apply.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from auditor.manifests.objects import Object, identify
 from auditor.manifests.operators import INSTALLERS
 
 _FLUX_AND_ARGO: Final = {
+    ("Kustomization", "kustomize.toolkit.fluxcd.io"),
     ("HelmRelease", "helm.toolkit.fluxcd.io"),
     ("Application", "argoproj.io"),
     ("ApplicationSet", "argoproj.io"),
@@ -36,6 +38,9 @@ _MAKERS: Final = {
     ("SyncSet", "hive.openshift.io"),
     ("SelectorSyncSet", "hive.openshift.io"),
     ("TriggerTemplate", "triggers.tekton.dev"),
+    ("Bundle", "fleet.cattle.io"),
+    ("ConfigMap", ""),
+    ("Secret", ""),
 }
 
 
@@ -44,7 +49,7 @@ def held(item: Object) -> Iterator[Object]:
     if (item.kind, item.group) not in _MAKERS:
         return
     seen: set[int] = set()
-    waiting: list[Node] = [item.node.mapping("spec")]
+    waiting: list[Node] = [item.node.mapping(key) for key in ("stringData", "data", "spec")]
     while waiting:
         node = waiting.pop()
         if id(node) in seen:

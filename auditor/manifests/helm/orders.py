@@ -2,7 +2,7 @@
 
 Source: k3s-io/helm-controller (HelmChart), crossplane-contrib/provider-helm (Release), Cluster API's add-on provider for Helm
 (HelmChartProxy), Sveltos (Profile, ClusterProfile), Fleet (HelmOp), k0s (Chart, ClusterConfig), kapp-controller (App),
-Harvester (Addon), the Helm operator before Flux 2 (HelmRelease), Open Cluster Management (Subscription), GitLab's operator.
+Fleet's Bundle, Config Sync (RootSync, RepoSync), Harvester (Addon), the Helm operator before Flux 2 (HelmRelease), Open Cluster Management (Subscription), GitLab's operator.
 """
 
 from __future__ import annotations
@@ -91,6 +91,31 @@ def _fleet(item: Object, spec: Mapping) -> Iterator[Order]:
         for one in _maps(helm, "valuesFrom")
     )
     yield _named(item, helm, spec, ("repo", "chart", "version"), (*absent, helm.mapping("values")))
+
+
+def _bundle(item: Object, spec: Mapping) -> Iterator[Order]:
+    helm = spec.mapping("helm")
+    if helm.text("chart") or helm.text("repo"):
+        yield from _fleet(item, spec)
+
+
+def _config_sync(item: Object, spec: Mapping) -> Iterator[Order]:
+    helm = spec.mapping("helm")
+    if spec.text("sourceType") != "helm" and not helm.text("chart"):
+        return
+    absent = (
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFileRefs", _ELSEWHERE)
+        for one in _maps(helm, "valuesFileRefs")
+    )
+    repository = helm.text("repo")
+    whole = f"{repository.rstrip('/')}/{helm.text('chart')}" if repository.startswith("oci://") else helm.text("chart")
+    chosen = _chosen(repository, whole, helm.text("version"))
+    release = helm.text("releaseName") or item.name
+    edit = _edit(helm, "version", "chart", "repo")
+    space = helm.text("namespace") or "default"
+    yield Order(
+        edit, helm.text("chart"), helm.text("version"), chosen, release, space, (*absent, helm.mapping("values"))
+    )
 
 
 def _rancher(item: Object, spec: Mapping) -> Iterator[Order]:
@@ -194,6 +219,9 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("Release", "helm.m.crossplane.io"): _crossplane,
     ("HelmChartProxy", "addons.cluster.x-k8s.io"): _cluster_api,
     ("HelmOp", "fleet.cattle.io"): _fleet,
+    ("Bundle", "fleet.cattle.io"): _bundle,
+    ("RootSync", "configsync.gke.io"): _config_sync,
+    ("RepoSync", "configsync.gke.io"): _config_sync,
     ("ManagedChart", "management.cattle.io"): _rancher,
     ("Profile", "config.projectsveltos.io"): _sveltos,
     ("ClusterProfile", "config.projectsveltos.io"): _sveltos,

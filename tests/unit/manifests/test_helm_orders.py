@@ -60,6 +60,21 @@ CASES = {
         "deploys chart web (1.2.3)",
         (8, {"ghcr.io/acme/web:v9", "ghcr.io/acme/proxy:v1"}),
     ),
+    "Bundle": (
+        "fleet.cattle.io/v1alpha1",
+        "  helm:\n    repo: https://charts.acme.example\n    chart: web\n    version: 1.2.3\n    values: {tag: v9}\n",
+        "deploys chart web (1.2.3)",
+        (8, {"ghcr.io/acme/web:v9", "ghcr.io/acme/proxy:v1"}),
+    ),
+    "RootSync": (
+        "configsync.gke.io/v1beta1",
+        (
+            "  sourceType: helm\n  helm:\n    repo: https://charts.acme.example\n    chart: web\n    version: 1.2.3\n"
+            "    values: {tag: v9}\n"
+        ),
+        "deploys chart web (1.2.3)",
+        (9, {"ghcr.io/acme/web:v9", "ghcr.io/acme/proxy:v1"}),
+    ),
     "ClusterProfile": (
         "config.projectsveltos.io/v1beta1",
         (
@@ -242,6 +257,21 @@ def test_an_operator_of_a_catalogue_is_a_gap(version: str, kind: str, spec: str,
 
 
 @pytest.mark.parametrize(
+    ("version", "kind", "key"),
+    [("v1", "ConfigMap", "data"), ("v1", "Secret", "stringData"), ("fleet.cattle.io/v1alpha1", "Bundle", "spec")],
+)
+def test_what_a_text_installs_is_a_gap(version: str, kind: str, key: str) -> None:
+    inner = (
+        "    apiVersion: operators.coreos.com/v1alpha1\n    kind: Subscription\n    metadata: {name: inner}\n"
+        "    spec: {name: web, channel: stable, source: acme}\n"
+    )
+    text = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\n{key}:\n  a.yaml: |\n{inner}"
+    (gap,) = inventory(MemoryTree({"x.yaml": text.encode()}, "tree"), ManifestSettings()).gaps
+    assert gap.why.startswith("Subscription inner installs operator web (channel stable)")
+    assert gap.place.line == 9
+
+
+@pytest.mark.parametrize(
     ("version", "kind", "around"),
     [
         ("policy.open-cluster-management.io/v1", "Policy", "  policy-templates:\n  - objectDefinition:\n"),
@@ -273,6 +303,8 @@ def test_what_is_installed_by_an_object_inside_of_another_is_a_gap(version: str,
     [
         ("harvesterhci.io/v1beta1", "Addon", "  enabled: false\n  repo: https://charts.acme.example\n  chart: web\n"),
         ("apps.open-cluster-management.io/v1", "Subscription", "  channel: acme/a-git-repository\n"),
+        ("fleet.cattle.io/v1alpha1", "Bundle", "  helm: {releaseName: x}\n  resources: []\n"),
+        ("configsync.gke.io/v1beta1", "RootSync", "  sourceType: git\n  git: {repo: 'https://git.acme.example/x'}\n"),
     ],
 )
 def test_what_is_switched_off_or_applies_directories_deploys_no_chart(version: str, kind: str, spec: str) -> None:

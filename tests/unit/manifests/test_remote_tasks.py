@@ -58,3 +58,23 @@ def test_pipelines_and_steps_are_fetched_too() -> None:
 )
 def test_a_task_of_the_cluster_of_a_bundle_or_of_this_tree_is_no_gap(spec: str) -> None:
     assert not gaps("TaskRun", spec)
+
+
+def test_what_pipelines_as_code_fetches_by_annotations_is_a_gap() -> None:
+    text = (
+        "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata:\n  name: x\n  annotations:\n"
+        '    pipelinesascode.tekton.dev/task: "[clone, ./t/a.yaml]"\n'
+        '    pipelinesascode.tekton.dev/task-1: "https://a.example/t.yaml"\n'
+        '    pipelinesascode.tekton.dev/pipeline: "t/none.yaml"\n'
+        '    pipelinesascode.tekton.dev/max-keep-runs: "5"\nspec: {pipelineRef: {name: x}}\n'
+    )
+    files = {
+        "x.yaml": text.encode(),
+        "t/a.yaml": b"apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: a}\nspec: {}\n",
+    }
+    found = inventory(MemoryTree(files, "tree"), ManifestSettings()).gaps
+    assert [(gap.place.line, gap.why.partition(" by an annotation")[0]) for gap in found] == [
+        (6, "PipelineRun x runs the task clone"),
+        (7, "PipelineRun x runs the task https://a.example/t.yaml"),
+        (8, "PipelineRun x runs the pipeline t/none.yaml"),
+    ]

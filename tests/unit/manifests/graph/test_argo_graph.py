@@ -305,6 +305,38 @@ def test_any_other_patch_of_a_template_is_a_gap(patch: str, generators: str) -> 
     assert "template patch" in {gap.what for gap in found.gaps}
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "around"),
+    [
+        ("policy.open-cluster-management.io/v1", "Policy", "policy-templates: [{objectDefinition: %s}]"),
+        ("work.open-cluster-management.io/v1", "ManifestWork", "workload: {manifests: [%s]}"),
+        ("fluxcd.controlplane.io/v1", "ResourceSet", "resources: [%s]"),
+    ],
+)
+def test_a_deployer_that_another_object_makes_is_followed(version: str, kind: str, around: str) -> None:
+    inner = (
+        "{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: a}, spec: {source: {repoURL: %s, path: %s,"
+        " kustomize: {images: ['nginx:7']}}}}"
+    )
+    text = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\nspec:\n  "
+    found = read({**WEB, "x.yaml": text + around % (inner % (HERE, "apps/web"))})
+    assert images(found, "apps/web") == {"nginx:7"}
+    elsewhere = read({**WEB, "x.yaml": text + around % (inner % (HERE, "nowhere"))})
+    assert "deployed from elsewhere" in {gap.what for gap in elsewhere.gaps}
+
+
+def test_a_kustomization_of_flux_in_a_set_of_resources_is_followed() -> None:
+    text = (
+        "apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {name: x}\nspec:\n  resources:\n"
+        "  - apiVersion: kustomize.toolkit.fluxcd.io/v1\n    kind: Kustomization\n    metadata: {name: k}\n"
+        "    spec: {path: %s, sourceRef: {kind: OCIRepository, name: o}, images: [{name: nginx, newTag: '7'}]}\n"
+    )
+    found = read({**WEB, "x.yaml": text % "apps/web"})
+    assert images(found, "apps/web") == {"nginx:7"}
+    elsewhere = read({**WEB, "x.yaml": text % "nowhere"})
+    assert "deployed from elsewhere" in {gap.what for gap in elsewhere.gaps}
+
+
 def test_generators_that_explode_end() -> None:
     many = ", ".join(f"{{n: '{index}'}}" for index in range(50))
     part = f"{{list: {{elements: [{many}]}}}}"
