@@ -15,8 +15,9 @@ from auditor.manifests import yaml
 from auditor.manifests.extract import Found
 from auditor.manifests.nodes import Node, Scalar, expanded
 from auditor.manifests.objects import SEVERAL, Object, objects
-from auditor.manifests.skeleton import WHOLE, Pruner
+from auditor.manifests.skeleton import Pruner
 from auditor.manifests.text import is_reference, is_template, lines_with_image
+from auditor.manifests.whole import WHOLE
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.model.use import Confidence

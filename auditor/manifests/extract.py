@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from auditor.manifests.defaults import Default, tagged
 from auditor.manifests.joined import joined
-from auditor.manifests.kinds import Kinds, Path
+from auditor.manifests.kinds import Kinds, Path, reached
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
@@ -107,7 +107,7 @@ class _Walk(Struct):
 
     def table(self, node: Node, path: Path, trail: Trail, sort: Sort, tag: str = "") -> None:
         """Follow a path of the table and take what it leads to. `tag`: the field whose text tags a name without a tag."""
-        for there, where in _reached(node, path, trail):
+        for there, where in reached(node, path, trail):
             if isinstance(there, Mapping):
                 self._split(there, where, Confidence.HIGH, None, sort)
             elif isinstance(there, Scalar):
@@ -126,7 +126,7 @@ class _Walk(Struct):
 
     def leave_out(self, node: Node, path: Path) -> None:
         """What stands at this path is deployed by nobody: where a build pushes to, or what a cloud boots."""
-        self._left.update(where for _, where in _reached(node, path, ()))
+        self._left.update(where for _, where in reached(node, path, ()))
 
     def default(self, node: Mapping, default: Default) -> None:
         """What the operator takes where the object names no image."""
@@ -299,20 +299,3 @@ class _Walk(Struct):
         sure = Confidence.LOW if self.inner else confidence
         path = self.prefix + written((*trail, whole.key))
         self.found.append(Found(whole.text, whole.edit, path, container, sure, sort, deployed=not left))
-
-
-def _reached(node: Node, path: Path, trail: Trail) -> Iterator[tuple[Node, Trail]]:
-    """Everything that a path of the table leads to."""
-    if not path:
-        yield node, trail
-        return
-    step, rest = path[0], path[1:]
-    if step == "[]":
-        for index, item in enumerate(node.items if isinstance(node, Sequence) else []):
-            yield from _reached(item, rest, (*trail, index))
-    elif isinstance(node, Mapping):
-        if step == "name" and trail[-1:] == ("from",) and node.text("kind") != "DockerImage":
-            return
-        for key, value in node.entries:
-            if step in ("*", key):
-                yield from _reached(value, rest, (*trail, key))

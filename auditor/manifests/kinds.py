@@ -9,7 +9,7 @@ lists: they deploy nothing. Documented for users in `docs/reference/kinds.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final, TypeAlias
 
@@ -19,6 +19,7 @@ from auditor import rulebook
 from auditor.errors import ConfigurationError, Problem
 from auditor.manifests import nodes, yaml
 from auditor.manifests.defaults import Default
+from auditor.manifests.said import Trail
 from auditor.model.use import Sort
 
 Path: TypeAlias = tuple[str, ...]
@@ -210,3 +211,20 @@ def _default_mistakes(item: nodes.Node) -> Iterable[str]:
 def _steps(path: str) -> Path:
     """`spec.steps[].image` → `("spec", "steps", "[]", "image")`."""
     return tuple(step for step in path.replace("[]", ".[]").split(".") if step)
+
+
+def reached(node: nodes.Node, path: Path, trail: Trail) -> Iterator[tuple[nodes.Node, Trail]]:
+    """Everything that a path of the table leads to."""
+    if not path:
+        yield node, trail
+        return
+    step, rest = path[0], path[1:]
+    if step == "[]":
+        for index, item in enumerate(node.items if isinstance(node, nodes.Sequence) else []):
+            yield from reached(item, rest, (*trail, index))
+    elif isinstance(node, nodes.Mapping):
+        if step == "name" and trail[-1:] == ("from",) and node.text("kind") != "DockerImage":
+            return
+        for key, value in node.entries:
+            if step in ("*", key):
+                yield from reached(value, rest, (*trail, key))

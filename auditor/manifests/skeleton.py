@@ -18,6 +18,7 @@ from auditor.manifests.kinds import Kinds
 from auditor.manifests.lines import Line, listing, values
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.text import FLAGGED, PROSE, arguments, is_image_flag, is_output, is_template
+from auditor.manifests.whole import WHOLE
 from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence
 
 IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "namespace", "metadata"})
@@ -29,29 +30,6 @@ PARTS: Final = frozenset(
     }
 )
 """Keys of split maps: kept where anything beside them is, and `repository` in its own right."""
-WHOLE: Final = frozenset(
-    {
-        *("HelmRelease", "HelmChart", "Kustomization", "OCIRepository", "Application", "ApplicationSet"),
-        *("Task", "ClusterTask", "TaskRun", "Pipeline", "PipelineRun", "TriggerTemplate", "StepAction"),
-        *("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"),
-        *(
-            "Release",
-            "HelmChartProxy",
-            "HelmOp",
-            "ManagedChart",
-            "Profile",
-            "ClusterProfile",
-            "Chart",
-            "ClusterConfig",
-            "App",
-        ),
-        *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
-        *("OperatorPolicy", "PackageInstall", "GitLab", "Addon", "AWSManagedControlPlane"),
-        *("Policy", "ConfigurationPolicy", "ManifestWork", "ManifestWorkReplicaSet", "Work"),
-        *("SyncSet", "SelectorSyncSet", "Promise", "ResourceGraphDefinition", "Bundle", "RootSync", "RepoSync"),
-    }
-)
-"""Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
 _GIVEN: Final = frozenset({"value", "default"})
 """Where a variable or parameter has its value: kept where its name says image."""
 MERGING: Final = frozenset({"$patch", "$retainKeys"})

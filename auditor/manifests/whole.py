@@ -1,0 +1,29 @@
+"""The kinds of which every word may matter: what deploys, what holds deployers, and what fills in parameters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WHOLE: Final = frozenset(
+    {
+        *("HelmRelease", "HelmChart", "Kustomization", "OCIRepository", "Application", "ApplicationSet"),
+        *("Task", "ClusterTask", "TaskRun", "Pipeline", "PipelineRun", "TriggerTemplate", "StepAction"),
+        *("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"),
+        *(
+            "Release",
+            "HelmChartProxy",
+            "HelmOp",
+            "ManagedChart",
+            "Profile",
+            "ClusterProfile",
+            "Chart",
+            "ClusterConfig",
+            "App",
+        ),
+        *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
+        *("OperatorPolicy", "PackageInstall", "GitLab", "Addon", "AWSManagedControlPlane"),
+        *("Policy", "ConfigurationPolicy", "ManifestWork", "ManifestWorkReplicaSet", "Work"),
+        *("SyncSet", "SelectorSyncSet", "Promise", "ResourceGraphDefinition", "Bundle", "RootSync", "RepoSync"),
+    }
+)
+"""Kinds that deploy a chart or directory, or fill in parameters: what they say is wanted in full."""
