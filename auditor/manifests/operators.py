@@ -1,6 +1,6 @@
 """What an object installs by its name in a catalogue: what that is made of stands elsewhere, so it is a gap, never silence.
 
-Source: operator-lifecycle-manager (Subscription), operator-controller (ClusterExtension), Open Cluster Management
+Source: operator-lifecycle-manager (Subscription), operator-controller (ClusterExtension), platform-operators (PlatformOperator), Open Cluster Management
 (OperatorPolicy), kapp-controller (PackageInstall), add-ons of EKS (ACK, Crossplane's providers, Cluster API's AWS provider).
 """
 
@@ -47,6 +47,12 @@ def _extension(item: Object, spec: Mapping) -> Iterator[Gap]:
     yield _gap(item, edit, f"operator {catalog.text('packageName')} ({version}) from the catalogues", _BUNDLE_HELP)
 
 
+def _platform(item: Object, spec: Mapping) -> Iterator[Gap]:
+    package = spec.mapping("package")
+    what = f"operator {package.text('name')} (any version) from the platform's catalogue"
+    yield _gap(item, package.scalar("name"), what, _BUNDLE_HELP)
+
+
 def _package(item: Object, spec: Mapping) -> Iterator[Gap]:
     package = spec.mapping("packageRef")
     constraints = package.mapping("versionSelection").scalar("constraints")
@@ -79,6 +85,7 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("Subscription", "operators.coreos.com"): _subscription,
     ("OperatorPolicy", "policy.open-cluster-management.io"): _operator_policy,
     ("ClusterExtension", "olm.operatorframework.io"): _extension,
+    ("PlatformOperator", "platform.openshift.io"): _platform,
     ("PackageInstall", "packaging.carvel.dev"): _package,
     ("Addon", "eks.services.k8s.aws"): _ack,
     ("Addon", "eks.aws.crossplane.io"): _provider,

@@ -62,7 +62,10 @@ def assemble(node: Mapping, *, named: bool, container: bool = False) -> Whole | 
     if parts is None:
         return None
     registry, repository, tag, digest = parts.registry, parts.repository, parts.tag, parts.digest
-    text = without_scheme(f"{registry.text.rstrip('/')}/{repository.text}" if registry else repository.text)
+    name, org = repository.text, node.scalar("org") or node.scalar("organization")
+    if org is not None and org.text and registry is not None and "/" not in name:
+        name = f"{org.text.strip('/')}/{name}"
+    text = without_scheme(f"{registry.text.rstrip('/')}/{name}" if registry else name)
     text += f":{tag.text}" if tag else ""
     text += f"@{_digest(digest.text)}" if digest else ""
     edit = digest or tag or repository

@@ -63,7 +63,13 @@ _CHARTS: Final = (
         b"harvesterhci.io",
         b"apps.gitlab.com",
     ),
-    *(b"eks.services.k8s.aws", b"upbound.io", b"awsmanagedcontrolplane", b"configsync.gke.io"),
+    *(
+        b"eks.services.k8s.aws",
+        b"upbound.io",
+        b"awsmanagedcontrolplane",
+        b"configsync.gke.io",
+        b"platform.openshift.io",
+    ),
 )
 """Groups of the objects that deploy charts and directories, or hand parameters to others: they decide about every image of
 these."""

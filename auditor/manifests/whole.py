@@ -21,7 +21,7 @@ WHOLE: Final = frozenset(
             "App",
         ),
         *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
-        *("OperatorPolicy", "PackageInstall", "GitLab", "Addon", "AWSManagedControlPlane"),
+        *("OperatorPolicy", "PlatformOperator", "PackageInstall", "GitLab", "Addon", "AWSManagedControlPlane"),
         *("Policy", "ConfigurationPolicy", "ManifestWork", "ManifestWorkReplicaSet", "Work"),
         *("SyncSet", "SelectorSyncSet", "Promise", "ResourceGraphDefinition", "Bundle", "RootSync", "RepoSync"),
     }

@@ -221,6 +221,13 @@ def test_values_that_a_cluster_fills_in_are_told() -> None:
             "OperatorPolicy x installs operator web (channel stable) from the catalogue acme: its images are unknown",
         ),
         (
+            "platform.openshift.io/v1alpha1",
+            "PlatformOperator",
+            "  package:\n    name: web\n",
+            6,
+            "PlatformOperator x installs operator web (any version) from the platform's catalogue: its images are unknown",
+        ),
+        (
             "packaging.carvel.dev/v1alpha1",
             "PackageInstall",
             "  packageRef:\n    refName: web.acme\n    versionSelection:\n      constraints: 1.x\n",
