@@ -21,7 +21,7 @@ from auditor.manifests.graph import argo, fleet, flux
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.settings import Settings
-from auditor.manifests.helm.held import held
+from auditor.manifests.helm.held import made
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.kustomize.built import Built
 from auditor.manifests.kustomize.gaps import unrendered
@@ -85,7 +85,7 @@ def _holds(reader: Reader, path: str) -> bool:
     except OutOfTree:
         return False
     objects = reader.contents(target).objects if target is not None else ()
-    return any(is_deployer(one) for item in objects for one in (item, *held(item)))
+    return any(is_deployer(one) for item in objects for one in (item, *made(item)))
 
 
 def _is_marked(reader: Reader, path: str) -> bool:
@@ -285,7 +285,7 @@ class _Walk:
 
     def _deployments(self, item: Object, root: str, above: Deployment | None) -> Iterator[Deployment | Gap]:
         """What an object deploys, or deployers that it makes."""
-        for one in (item, *held(item)):
+        for one in (item, *made(item)):
             if is_deployer(one):
                 yield from self._deployed_by(above.filled_object(one) if above is not None else one, root, above)
 

@@ -39,14 +39,20 @@ _MAKERS: Final = {
     ("SelectorSyncSet", "hive.openshift.io"),
     ("TriggerTemplate", "triggers.tekton.dev"),
     ("Bundle", "fleet.cattle.io"),
-    ("ConfigMap", ""),
-    ("Secret", ""),
 }
+_TEXTS: Final = {("ConfigMap", ""), ("Secret", "")}
+"""What may be applied by something else, or be read by it, or be an example."""
+
+
+def made(item: Object) -> Iterator[Object]:
+    """Deployers that an object surely makes: what they put on top of a directory counts."""
+    if (item.kind, item.group) in _MAKERS:
+        yield from held(item)
 
 
 def held(item: Object) -> Iterator[Object]:
     """Deployers inside of an object that makes objects: of a ResourceSet (flux-operator), a Composition, a ManifestWork."""
-    if (item.kind, item.group) not in _MAKERS:
+    if (item.kind, item.group) not in _MAKERS | _TEXTS:
         return
     seen: set[int] = set()
     waiting: list[Node] = [item.node.mapping(key) for key in ("stringData", "data", "spec")]
@@ -56,9 +62,9 @@ def held(item: Object) -> Iterator[Object]:
             continue
         seen.add(id(node))
         if isinstance(node, Mapping):
-            made = identify(node, item.file, node.line)
-            if (made.kind, made.group) in _DEPLOYERS:
-                yield replace(made, name=made.name or item.name)
+            found = identify(node, item.file, node.line)
+            if (found.kind, found.group) in _DEPLOYERS:
+                yield replace(found, name=found.name or item.name)
             waiting += [value for _, value in reversed(node.entries)]
         elif isinstance(node, Sequence):
             waiting += reversed(node.items)

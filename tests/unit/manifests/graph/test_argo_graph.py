@@ -325,6 +325,12 @@ def test_a_deployer_that_another_object_makes_is_followed(version: str, kind: st
     assert "deployed from elsewhere" in {gap.what for gap in elsewhere.gaps}
 
 
+def test_an_application_in_a_text_puts_nothing_on_top_of_a_directory() -> None:
+    inner = app("apps/web", "    kustomize: {images: ['nginx:7']}\n").replace("\n", "\n    ")
+    files = {**WEB, "x.yaml": f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  a: |\n    {inner}\n"}
+    assert "nginx:7" not in images(read(files), "apps/web")
+
+
 def test_a_kustomization_of_flux_in_a_set_of_resources_is_followed() -> None:
     text = (
         "apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {name: x}\nspec:\n  resources:\n"
