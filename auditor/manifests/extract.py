@@ -174,7 +174,7 @@ class _Walk(Struct):
             container = node.text("name") or None
         key = next((step for step in reversed(trail) if isinstance(step, str)), "")
         self._split(node, trail, Confidence.MEDIUM, container, certain=is_container)
-        said = node.text("name")
+        said = node.text("name") if trail else node.mapping("metadata").text("name")
         above, self._hub = self._hub, hub_of(node) or self._hub
         for name, value in node.entries:
             here = (*trail, name)

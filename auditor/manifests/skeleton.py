@@ -93,9 +93,10 @@ class Pruner(Struct):
         self._descent = self._descent.fresh()
         self._descent.enter(raw)
         entries: list[tuple[str, Node]] = []
+        says_image = _named_image(named.get("metadata"))
         for key, value in pairs:
             name = yaml.text_of(key)
-            node = self._top(name, value, kind, listed=listed)
+            node = self._top("image" if says_image and name in _GIVEN else name, value, kind, listed=listed)
             if node is not None:
                 entries.append((name, node))
         mapping = yaml.mapping_at(raw, entries)
@@ -237,6 +238,12 @@ class Pruner(Struct):
         if not self.whole and ("\n" in text or not is_template(text)):
             scalar.text = ""
         return scalar
+
+
+def _named_image(metadata: RawNode | None) -> bool:
+    """Whether an object's own name says image: what its `value` is, then, as in settings of Longhorn."""
+    pairs = metadata.value if isinstance(metadata, RawMapping) else ()
+    return any(yaml.text_of(key) == "name" and "image" in yaml.text_of(value).lower() for key, value in pairs)
 
 
 def may_hold(name: str, text: str, *, block: bool) -> bool:
