@@ -8,7 +8,7 @@ Source: text/template, sprig, and argo-cd's documentation of ApplicationSets in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Values
 from typing import Final, TypeAlias
 
@@ -26,6 +26,10 @@ _MOST: Final = 64
 """Words of one condition, and conditions inside of each other."""
 _LONGEST: Final = 1024
 """Characters of one condition."""
+_ASKED: Final = 6
+"""Conditions of a text of which every outcome is looked at."""
+_Decide: TypeAlias = Callable[[str], bool]
+"""Whether a condition holds."""
 
 
 class _UndecidedError(Exception):
@@ -48,11 +52,34 @@ def chosen(text: str, parameters: Values[str, Scalar]) -> str:
     if _IF.search(text) is None:
         return text
     try:
-        parts = list(_parts(text))
-        made, end = _branch(parts, 0, parameters, keep=True, depth=0)
+        return _made(list(_parts(text)), lambda condition: _is_true(_evaluated(condition, parameters)))
     except _UndecidedError:
         return text
-    return made if end == len(parts) else text
+
+
+def variants(text: str) -> frozenset[str]:
+    """Every text that conditions may make of this one, whatever they ask; none where it has too many, or anything else that steers."""
+    parts = list(_parts(text))
+    count = sum(part.is_action and "if" in part.text.split()[:2] for part in parts)
+    if count > _ASKED:
+        return frozenset()
+    try:
+        return frozenset(_made(parts, _answers(number)) for number in range(2**count))
+    except _UndecidedError:
+        return frozenset()
+
+
+def _answers(number: int) -> _Decide:
+    """Answers to one condition after the other: the bits of a number."""
+    answers = iter(range(_ASKED))
+    return lambda _condition: bool(number >> next(answers) & 1)
+
+
+def _made(parts: list[_Part], decide: _Decide) -> str:
+    made, end = _branch(parts, 0, decide, keep=True, depth=0)
+    if end < len(parts):
+        raise _UndecidedError
+    return made
 
 
 def _parts(text: str) -> Iterator[_Part]:
@@ -72,7 +99,7 @@ def _parts(text: str) -> Iterator[_Part]:
     yield _Part(text[position:], False)
 
 
-def _branch(parts: list[_Part], at: int, parameters: Values[str, Scalar], *, keep: bool, depth: int) -> tuple[str, int]:
+def _branch(parts: list[_Part], at: int, decide: _Decide, *, keep: bool, depth: int) -> tuple[str, int]:
     """The text up to the `else` or `end` that belongs to no condition in it, and where that is."""
     made: list[str] = []
     while at < len(parts):
@@ -80,7 +107,7 @@ def _branch(parts: list[_Part], at: int, parameters: Values[str, Scalar], *, kee
         if part.is_action and part.text.split()[0] in ("else", "end"):
             break
         if part.is_action:
-            inner, at = _condition(parts, at, parameters, keep=keep, depth=depth + 1)
+            inner, at = _condition(parts, at, decide, keep=keep, depth=depth + 1)
             made.append(inner)
         else:
             made.append(part.text if keep else "")
@@ -88,9 +115,7 @@ def _branch(parts: list[_Part], at: int, parameters: Values[str, Scalar], *, kee
     return "".join(made), at
 
 
-def _condition(
-    parts: list[_Part], at: int, parameters: Values[str, Scalar], *, keep: bool, depth: int
-) -> tuple[str, int]:
+def _condition(parts: list[_Part], at: int, decide: _Decide, *, keep: bool, depth: int) -> tuple[str, int]:
     """What a whole `if` makes, and where it ends."""
     said, made, done = parts[at].text, "", not keep
     while depth < _MOST:
@@ -98,8 +123,8 @@ def _condition(
         is_plain_else = (word, condition) == ("else", "")
         if not (is_plain_else or (word == "if" and condition) or (word == "else" and condition.startswith("if "))):
             raise _UndecidedError
-        wanted = not done and (not condition or _is_true(_evaluated(condition.removeprefix("if "), parameters)))
-        inner, at = _branch(parts, at + 1, parameters, keep=wanted, depth=depth)
+        wanted = not done and (not condition or decide(condition.removeprefix("if ")))
+        inner, at = _branch(parts, at + 1, decide, keep=wanted, depth=depth)
         made, done = (inner, True) if wanted else (made, done)
         if at >= len(parts):
             break

@@ -271,9 +271,13 @@ LIST = "[{list: {elements: [{tag: '1', auto: 'true'}]}}]"
         "    {{- if .auto }}\n    spec:\n      syncPolicy: {}\n    {{- end }}\n".replace("{}", "{{ .auto }}"),
         (
             '    {{- if eq .auto "true" }}\n    spec:\n      syncPolicy:\n        automated: {{ .auto | quote }}\n'
-            "        syncOptions:\n        {{- range .options }}\n        - {{ . }}\n        {{- end }}\n    {{- end }}\n"
+            "        syncOptions: [{{ .tag }}]\n    {{- end }}\n"
         ),
-        "    metadata:\n      labels:\n        x: {{ .tag }}\n    {{- else }}\n    spec:\n      ignoreDifferences: []\n",
+        (
+            "    {{- if .no }}\n    metadata:\n      labels:\n        x: {{ .tag }}\n    {{- else }}\n    spec:\n"
+            "      ignoreDifferences: []\n    {{ end }}\n"
+        ),
+        "    spec: {syncPolicy: {{ .auto }}}\n",
         "    {{- if .auto }}\n    {{- end }}\n",
     ],
 )
@@ -291,7 +295,19 @@ def test_a_patch_of_how_applications_are_synced_changes_nothing_that_they_deploy
         ("    {{ .auto }}\n", LIST),
         ("    {{ .auto }}: {a: b}\n", LIST),
         ("    spec: {{ .auto }}\n", LIST),
-        ("    spec: {syncPolicy: {{ .auto }}}\n", LIST),
+        (
+            "    spec:\n      syncPolicy:\n        a:\n        {{- range .options }}\n        - {{ . }}\n        {{- end }}\n",
+            LIST,
+        ),
+        ("    spec:\n      {{ if .no }}#{{ end }} source: {path: other}\n", LIST),
+        (
+            "    spec:\n      info: {{ if .no }}'{{ end }}x\n      source: y\n      project: {{ if .no }}'{{ end }}\n",
+            LIST,
+        ),
+        ("    spec:\n      {{- if .no }}\n      info:\n      {{- end }}\n        source: {path: other}\n", LIST),
+        ("    spec:\n      info:\n    {{ if .no }}  {{ end }}  source: {path: other}\n", LIST),
+        ("    spec:\n      info: {{ .q }}\n      source: y # '\n", """[{list: {elements: [{q: "'"}]}}]"""),
+        ("    spec:\n      info: {{ .q }}\n      source: y # '\n", "[{clusters: {}}]"),
         ("    spec:\n      syncPolicy: {{ .auto | nindent 4 }}\n", LIST),
         ("    spec:\n      syncPolicy: {{ toYaml .auto }}\n", LIST),
         ("    spec:\n      syncPolicy: {{ .auto }}\n", '[{list: {elements: [{auto: "x\\nspec: {}"}]}}]'),
