@@ -29,7 +29,8 @@ from auditor.fleet.judging import judged
 from auditor.fleet.settings import Rulings, Settings
 from auditor.fleet.shards import Targets
 from auditor.fleet.shelf import Place, RulesShelf, Shelf
-from auditor.fleet.work import Job, Kind, Lost, Other, ReadOutcome, Wanted, read_outcome
+from auditor.fleet.trees import Other, ReadOutcome, Wanted, read_outcome
+from auditor.fleet.work import Job, Kind, Lost
 from auditor.history.drift import remembered
 from auditor.history.history import History
 from auditor.history.recording import RecordedFleet, Recording

@@ -13,15 +13,12 @@ from msgspec import Struct
 
 from auditor.config.rules import Rules
 from auditor.enforcement import Enforced, enforced
-from auditor.fetching import rendering
-from auditor.manifests.ignores import ignores
 from auditor.model.gap import Gap
 from auditor.model.ignore import Ignore
 from auditor.model.place import Place
 from auditor.model.use import Use
 from auditor.policies.cursor import Mistake
 from auditor.policies.found import Found, find_policies
-from auditor.reading import in_scope, read_change
 from auditor.rules_file import Loaded
 from auditor.source.change import Change
 from auditor.source.links import read_file
@@ -58,6 +55,11 @@ class Extracted(Struct, frozen=True):
 
 def extract(change: Change, loaded: Loaded, world: World) -> Extracted:
     """Read the tree of `change` by its rules. Raises SourceError for what cannot be read at all."""
+    # On most nights most trees are as they were: asking does not wait until what reads the others is loaded.
+    from auditor.fetching import rendering  # noqa: PLC0415
+    from auditor.manifests.ignores import ignores  # noqa: PLC0415
+    from auditor.reading import in_scope, read_change  # noqa: PLC0415
+
     rules = loaded.rules
     with rendering(world, rules) as renderers:
         reading = read_change(change, rules, renderers)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from auditor.config.load import load_rules
 from auditor.fleet import wire
 from auditor.fleet.extract import Extract
-from auditor.fleet.work import Read, Reading, Same, Wanted
+from auditor.fleet.trees import Read, Reading, Same, Wanted
 from auditor.history.recording import Recording
 from auditor.judge.governing import Governing
 from auditor.model.audit import Target

@@ -6,42 +6,28 @@ connections, credentials) is in the workshop of whoever does it.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
 
 from msgspec import Struct
 
-from auditor.answers import Trusting, asks
+from auditor.answers import Trusting
 from auditor.config.load import load_rules
-from auditor.config.rules import Rules
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.fleet import wire
-from auditor.fleet.extract import Extract, extract
 from auditor.fleet.feed import Feed
-from auditor.fleet.settings import Ruling
 from auditor.fleet.workshop import Workshop
 from auditor.gather import Listings, gather_each
 from auditor.judge.ask import Ask
-from auditor.judge.compare import compare
-from auditor.judge.governing import Governing
-from auditor.manifests.render.sandbox import Interrupted
-from auditor.model.audit import Failure, Stage, Target
+from auditor.model.audit import Failure, Stage
 from auditor.model.case import Case
 from auditor.model.evidence import Evidence, Resolved
 from auditor.model.reference import Digest
 from auditor.model.report import TrustUsed
 from auditor.registry.material import Listing
-from auditor.rules_file import Loaded
-from auditor.source.change import Change
 from auditor.source.memory import Kept, contents
-from auditor.source.remote_faults import FetchStopped
-from auditor.version import __version__
-from auditor.world import World
 
-_LOG: Final = logging.getLogger(__name__)
 _TOLD: Final = 3
 """Mistakes in rules that a failure tells of."""
 
@@ -78,18 +64,6 @@ class Lost(Struct, frozen=True):
 # ── what is asked of a worker ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Reading(Struct, frozen=True):
-    """Read the tree of a target, unless it is the one that `known` names (`Wanted.identity`), last seen at `commit`.
-
-    `glance`: only say whether it is that one.
-    """
-
-    target: Target
-    known: str | None = None
-    commit: str | None = None
-    glance: bool = False
-
-
 class Asking(Struct, frozen=True):
     """Answer questions by the trust roots, keys and registries of these rules. `given`: not a repository's own.
 
@@ -104,38 +78,6 @@ class Asking(Struct, frozen=True):
 
 
 # ── what comes back ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Same(Case, frozen=True):
-    """The tree is the one that is known already, in another commit perhaps."""
-
-    commit: str | None
-
-
-class Other(Case, frozen=True):
-    """The tree is another one than is known, and was not read."""
-
-
-class Wanted(Struct, frozen=True):
-    """What has to be asked to judge a tree. `identity` names settings and tree, "" for what changes unseen.
-
-    Questions on one `ground` (trust roots, keys, registries) have one answer for all repositories. `policies` as in `Asking`.
-    """
-
-    identity: str
-    ground: str
-    asks: tuple[Ask, ...]
-    policies: tuple[str, ...] | None
-
-
-class Read(Case, frozen=True):
-    """What a tree deploys, and what has to be asked about it."""
-
-    extract: Extract
-    wanted: Wanted
-
-
-ReadOutcome: TypeAlias = Same | Other | Read | Failure
 
 
 class Held(Struct, frozen=True):
@@ -164,12 +106,6 @@ class Asked(Case, frozen=True):
 AskOutcome: TypeAlias = Answered | Asked | Failure
 
 
-def read_outcome(content: bytes) -> ReadOutcome:
-    """What came of reading a tree, from JSON. Raises Garbled."""
-    found: ReadOutcome = wire.read(content, ReadOutcome)
-    return found
-
-
 def ask_outcome(content: bytes) -> AskOutcome:
     """What came of asking, from JSON. Raises Garbled."""
     found: AskOutcome = wire.read(content, AskOutcome)
@@ -180,7 +116,9 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
     """Do a piece of work: what comes of it, as it comes. Raises nothing: what goes wrong is an outcome."""
     match job.kind:
         case Kind.READ:
-            yield wire.write(_read(wire.read(job.content, Reading), workshop))
+            from auditor.fleet.trees import Reading, read  # noqa: PLC0415 - whoever asks only is ready sooner without
+
+            yield wire.write(read(wire.read(job.content, Reading), workshop))
         case Kind.ASK:
             for outcome in _ask(wire.read(job.content, Asking), workshop, job.more):
                 yield wire.write(outcome)
@@ -188,77 +126,9 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
             assert_never(job.kind)
 
 
-# ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _read(reading: Reading, workshop: Workshop) -> ReadOutcome:
-    stage = Stage.FETCH
-    try:
-        settings = _settings(reading.target, workshop)
-        by_these = bool(settings and reading.known and reading.known.startswith(f"{settings}:"))
-        if by_these and workshop.is_at(reading.target, reading.commit):
-            return Same(reading.commit)
-        with workshop.open(reading.target) as (change, rules_file):
-            stage = Stage.READ
-            identity = _identity(change, settings)
-            if identity and identity == reading.known:
-                return Same(change.head_commit)
-            if reading.glance:
-                return Other()
-            loaded, ruling = workshop.loaded(reading.target, rules_file), workshop.rulings.of(reading.target.name)
-            return _extracted(change, loaded, identity, workshop.world(), ruling)
-    except (FetchStopped, Interrupted) as error:
-        return Failure(Stage.TIME, error.message, error.help)
-    except ConfigurationError as error:
-        return _mistaken(stage, error)
-    except AuditorError as error:
-        return Failure(stage, error.message, error.help)
-    except Exception as error:  # noqa: BLE001 - one repository must not cost the others their report; it is logged
-        _LOG.exception("unexpected error while reading %s", reading.target.name)
-        return Failure(Stage.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}", "-v shows where")
-
-
-def _mistaken(stage: Stage, error: ConfigurationError) -> Failure:
-    """The first mistakes in rules."""
+def mistaken(stage: Stage, error: ConfigurationError) -> Failure:
+    """The failure that mistakes in rules are: the first of them."""
     return Failure(stage, "; ".join(str(problem) for problem in error.problems[:_TOLD]), error.help)
-
-
-def _extracted(change: Change, loaded: Loaded, identity: str, world: World, ruling: Ruling | None) -> Read:
-    found = extract(change, loaded, world)
-    rules, policies = found.rules, found.policies
-    comparison = compare(None, found.extract.uses, Governing(rules).label)
-    asked = asks(comparison, rules, enforced=policies)
-    others = tuple(sorted(policies.repositories)) if policies.policies else None
-    if (world.renderers and world.renderers.late) or (change.repository and change.repository.lost):
-        identity = ""  # what a program had no time for, or was not there, is tried again though the tree is the same
-    return Read(found.extract, Wanted(identity, _ground(rules, others, given=ruling is not None), tuple(asked), others))
-
-
-def _settings(target: Target, workshop: Workshop) -> str:
-    """What the result of reading depends on beside the tree; "" where charts of others are read, which change unseen."""
-    settings = workshop.settings
-    if settings.fetch_charts:
-        return ""
-    ruling = workshop.rulings.of(target.name)
-    config = repr(ruling and (ruling.path, sorted((each.path, each.content) for each in ruling.files)))
-    return _hash(__version__, target.path, workshop.renders_by, settings.kyverno or "", config)
-
-
-def _identity(change: Change, settings: str) -> str:
-    """Settings and tree; "" for what changes unseen, as a folder does while it is read."""
-    if not settings or change.head_commit is None or change.repository is None:
-        return ""
-    return f"{settings}:{change.scope}:{change.repository.tree_id(change.head_commit)}"
-
-
-def _ground(rules: Rules, policies: tuple[str, ...] | None, *, given: bool) -> str:
-    """Rules that are `given` may show credentials to whom they name: who has the same in a repository shares no answer."""
-    told = (sorted(rules.registries.items()), rules.trust, sorted(rules.keys.items()), rules.second_opinion)
-    return _hash(repr(told), repr(policies), repr(given))
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,7 +143,7 @@ def _ask(asking: Asking, workshop: Workshop, more: Feed | None) -> Iterator[AskO
         verifier = trusting.verifier()
         registry = workshop.registry(rules, given=asking.given)
     except ConfigurationError as error:
-        yield _mistaken(Stage.READ, error)
+        yield mistaken(Stage.READ, error)
         return
     except AuditorError as error:
         yield Failure(Stage.READ, error.message, error.help)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from msgspec.structs import replace
@@ -21,11 +21,13 @@ from auditor.limits import Limits
 from auditor.model.evidence import FaultKind
 from auditor.publish.links import next_page
 from auditor.publish.outcome import Refused
-from auditor.registry.exchange import Exchange, Reply
 from auditor.registry.faults import Failed
 from auditor.registry.hosts import Origin, is_loopback
 from auditor.registry.pace import Pace, retry_after
 from auditor.report.escape import cut, visible_text
+
+if TYPE_CHECKING:
+    from auditor.registry.exchange import Reply
 
 _SAID: Final = 200
 _MOVED: Final = frozenset({301, 302, 307, 308})
@@ -58,6 +60,9 @@ class Api:
 
     def __init__(self, access: Access, environ: Mapping[str, str], limits: Limits) -> None:
         """Raise UsageError for an address that no token may be sent to."""
+        # An audit that lists no organisation knows of forges without asking any.
+        from auditor.registry.exchange import Exchange  # noqa: PLC0415
+
         self._access = access
         self._limits = replace(limits, run_seconds=limits.publish_seconds)
         self._origin = _origin(access)

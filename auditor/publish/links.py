@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from auditor.registry.exchange import Reply
+if TYPE_CHECKING:
+    from auditor.registry.exchange import Reply
 
 _LINK: Final = re.compile(r"<([^<>]{1,2000})>\s*;([^,]{0,500})")
 

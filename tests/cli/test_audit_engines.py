@@ -270,12 +270,12 @@ def poisoned(folder: Path, environ: dict[str, str], poison: str, address: str) -
 def test_what_kills_every_worker_costs_one_repository(estate: Estate, tmp_path: Path) -> None:
     """Tried again alone, and then reported: no other repository waits for it."""
     poison = (
-        "import os\nfrom auditor.fleet import work\n"
-        "_read = getattr(work, 'unpoisoned', work._read)\nwork.unpoisoned = _read\n"  # a preload runs more than once
+        "import os\nfrom auditor.fleet import trees\n"
+        "_read = getattr(trees, 'unpoisoned', trees.read)\ntrees.unpoisoned = _read\n"  # a preload runs more than once
         "def read(reading, workshop):\n"
         "    if reading.target.name == 'team-3':\n        os._exit(9)\n"
         "    return _read(reading, workshop)\n"
-        "work._read = read\n"
+        "trees.read = read\n"
     )
     environ = estate.house.process_environ() | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
     with (
@@ -404,8 +404,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(estate: Estate) -> None:
 
 _WATCHED = """\
 import os, time
-from auditor.fleet import work
-extracted = work._extracted
+from auditor.fleet import trees
+extracted = trees._extracted
 def watched(change, *more):
     name = os.path.basename(str(change.repository.top))
     with open({log!r}, "a") as log:
@@ -413,7 +413,7 @@ def watched(change, *more):
     if name == {last!r}:
         time.sleep(60)
     return extracted(change, *more)
-work._extracted = watched
+trees._extracted = watched
 from auditor.cli.main import run
 run()
 """

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.fleet import wire
-from auditor.fleet.work import Answered, Asked, AskOutcome, Read, ReadOutcome, Same
+from auditor.fleet.trees import Read, ReadOutcome, Same
+from auditor.fleet.work import Answered, Asked, AskOutcome
 from auditor.judge.ask import Ask
 from auditor.model.evidence import (
     Absent,
