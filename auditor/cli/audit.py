@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.cli.options import (
@@ -26,9 +27,14 @@ from auditor.errors import UsageError
 from auditor.model.report import Exit
 
 if TYPE_CHECKING:
+    from auditor.cli.notify import Wish
+    from auditor.fleet.engines.child import Child
     from auditor.fleet.engines.engine import Engine
     from auditor.fleet.settings import Settings
+    from auditor.fleet.shards import Targets
+    from auditor.fleet.targets import Chosen
     from auditor.fleet.workshop import Workshop
+    from auditor.model.audit import Shard
 
 
 def add(commands: Any) -> None:
@@ -85,15 +91,9 @@ def add(commands: Any) -> None:
 def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     """Audit, and report."""
     from auditor.cli import fleet_reports, fleet_targets
-    from auditor.cli.ending import Ending
-    from auditor.cli.journal import close
     from auditor.cli.notify import wishes
-    from auditor.cli.output import tell_timings
-    from auditor.fleet.audit import Audit
+    from auditor.fleet.engines.child import Child
     from auditor.fleet.shards import read_shard
-    from auditor.fleet.workshop import Workshop
-    from auditor.folders import history_file
-    from auditor.history.history import open_history
 
     wanted = fleet_reports.destinations(options)
     told = wishes(options, environment)
@@ -101,10 +101,37 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
     if options.history and options.no_history:
         raise UsageError("--history and --no-history exclude each other", help="leave out one of them")
     _check_engine(options)
-    settings = _settings(options, environment)
     chosen = fleet_targets.asked(options, environment)
-    asked = chosen.targets
-    part = asked.part(shard)
+    part = chosen.targets.part(shard)
+    with Child(environment.variables) as child:
+        if options.engine == "threads":
+            child.expect(len(part.found))
+        return _audited(_Asked(chosen, part, shard, wanted, told), child, options, environment)
+
+
+class _Asked(Struct, frozen=True):
+    """What the command line asks for: all targets that are named, those of this run's shard, formats, and whom to tell."""
+
+    chosen: Chosen
+    part: Targets
+    shard: Shard | None
+    wanted: tuple[tuple[str, Path | None], ...]
+    told: tuple[Wish, ...]
+
+
+def _audited(asked: _Asked, child: Child, options: argparse.Namespace, environment: Environment) -> Exit:
+    """Audit and report. What that needs is loaded here, while the `child` starts."""
+    from auditor.cli import fleet_reports, fleet_targets
+    from auditor.cli.ending import Ending
+    from auditor.cli.journal import close
+    from auditor.cli.output import tell_timings
+    from auditor.fleet.audit import Audit
+    from auditor.fleet.workshop import Workshop
+    from auditor.folders import history_file
+    from auditor.history.history import open_history
+
+    chosen, shard, wanted = asked.chosen, asked.shard, asked.wanted
+    settings = _settings(options, environment)
     given = fleet_targets.rulings(chosen, settings.today, environment, offline=options.offline)
     settings = replace(settings, rulings=(*settings.rulings, *given))
     history = None if options.no_history or (shard and not options.history) else Path(options.history or history_file())
@@ -114,12 +141,14 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
         with (
             ending.after(settings.seconds),
             ending.on_termination(),
-            _engine(options, workshop, environment, len(part.found)) as engine,
+            _engine(options, workshop, environment, child) as engine,
             open_history(history, now=settings.started) as opened,
             fleet_reports.drafts(wanted) as drafts,
         ):
             world = workshop.world()
-            audit = Audit(part, asked.id, settings, engine, world, shard, over=ending.why, also=drafts.add)
+            audit = Audit(
+                asked.part, chosen.targets.id, settings, engine, world, shard, over=ending.why, also=drafts.add
+            )
             fleet = audit.run(opened)
             environment.progress.close()
             with world.watch.lap("reports"):
@@ -127,7 +156,7 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
                 fleet_reports.deliver(fleet, wanted, options, environment, drafts.texts)
             if options.timings:
                 tell_timings(world.watch)
-            return close(fleet, told, options, environment)
+            return close(fleet, asked.told, options, environment)
 
 
 def _check_engine(options: argparse.Namespace) -> None:
@@ -175,7 +204,9 @@ def _settings(options: argparse.Namespace, environment: Environment) -> Settings
 
 
 @contextmanager
-def _engine(options: argparse.Namespace, workshop: Workshop, environment: Environment, trees: int) -> Iterator[Engine]:
+def _engine(
+    options: argparse.Namespace, workshop: Workshop, environment: Environment, child: Child
+) -> Iterator[Engine]:
     """Where the work is done. Raises UsageError for a scheduler that may not be trusted, or does not answer."""
     if options.engine == "dask":
         from auditor.fleet.engines.workers import Certificates, workers
@@ -184,12 +215,12 @@ def _engine(options: argparse.Namespace, workshop: Workshop, environment: Enviro
         with workers(options.scheduler, certificates, workshop.settings) as engine:
             yield engine
         return
-    from auditor.fleet.engines.apart import Apart, is_worthwhile
+    from auditor.fleet.engines.apart import Apart
     from auditor.fleet.engines.threads import Threads
 
-    if not is_worthwhile():
+    if not child.is_worthwhile:
         yield Threads(workshop, options.workers)
         return
-    with Apart(workshop.settings, environment.variables, environment.progress) as apart:
-        workshop.when_stopped(apart.stop)
-        yield Threads(workshop, options.workers, apart, trees=trees)
+    with Apart(workshop.settings, child, environment.progress) as apart:
+        workshop.when_stopped(child.stop)
+        yield Threads(workshop, options.workers, apart)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import subprocess
-import sys
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
 from msgspec.structs import replace
 
 from auditor.fleet import wire
+from auditor.fleet.engines.child import Child
 from auditor.fleet.engines.engine import Outcome
 from auditor.fleet.engines.frames import Kind, frame, frames
 from auditor.fleet.settings import Settings
@@ -33,39 +32,16 @@ _ANSWERED_LATE: Final = 8
 """Answers that may not have been told yet when a process ends, beside as many as it asks at once."""
 _LOOK: Final = 0.2
 """Seconds after which whoever adds questions looks whether the process is still there."""
-_COMMAND: Final = ("-P", "-m", "auditor.fleet.engines.asking")
-"""`-P`: the folder in which an audit is run is nowhere that programs are loaded from."""
-
-
-def is_worthwhile() -> bool:
-    """Whether another process would run beside this one."""
-    return len(os.sched_getaffinity(0)) > 1
 
 
 class Apart:
-    """Starts the process that asks, and ends it. Thread-safe. A context manager."""
+    """Has its questions asked by a process of its own, the `child`, and ends it. Thread-safe. A context manager."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], progress: Progress) -> None:
+    def __init__(self, settings: Settings, child: Child, progress: Progress) -> None:
         self._settings = settings
-        self._environ = dict(environ)
+        self._child = child
         self._progress = progress
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
         self._turn = threading.Lock()
-        self._ended = False
-
-    def prepare(self) -> None:
-        """Start what will be needed: that takes as long as some hundred requests."""
-        with self._lock:
-            if self._process is None and not self._ended:
-                with contextlib.suppress(OSError):
-                    self._process = subprocess.Popen(
-                        [sys.executable, *_COMMAND],
-                        stdin=subprocess.PIPE,
-                        stdout=subprocess.PIPE,
-                        stderr=subprocess.DEVNULL,
-                        env=self._environ,
-                    )
 
     def perform(self, job: Job) -> Iterator[Outcome]:
         """What comes of a job, as it comes. Nothing at all where no process can be started.
@@ -77,7 +53,9 @@ class Apart:
             left = job
             for _ in range(_TRIES):
                 done = yield from self._tried(left, came)
-                more = _unanswered(left, came, self._settings.jobs) if done is False and not self._ended else None
+                more = (
+                    _unanswered(left, came, self._settings.jobs) if done is False and not self._child.is_over else None
+                )
                 if more is None:
                     return
                 left = more
@@ -85,8 +63,7 @@ class Apart:
 
     def _tried(self, job: Job, came: list[bytes]) -> Generator[bytes, None, bool | None]:
         """What one process answers, also added to `came`. Gives whether it did all of it; None where it cannot be started."""
-        self.prepare()
-        process = self._process
+        process = self._child.started()
         if process is None:
             return None
         gone = threading.Event()
@@ -113,7 +90,7 @@ class Apart:
             process.kill()
             if feeder.ident is not None:
                 feeder.join()
-            self._end()
+            self._child.clear()
 
     def _hand_in(self, process: subprocess.Popen[bytes], job: Job, gone: threading.Event) -> None:
         """Write a job, and what is added to it, until there is no more or the process is `gone`."""
@@ -139,34 +116,15 @@ class Apart:
         elif kind is Kind.LOG:
             logging.getLogger(told[1]).log(told[0], "%s", told[2])
 
-    def stop(self) -> None:
-        """End what is asked, and begin nothing more."""
-        with self._lock:
-            self._ended = True
-            if self._process is not None:
-                self._process.kill()  # who reads from it sees the end, and clears away
-
-    def _end(self) -> None:
-        with self._lock:
-            process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        process.wait()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
-        with self._turn:
-            self._end()
+        self._child.stop()
+        with self._turn:  # nobody reads from it any more
+            self._child.clear()
 
 
 def _unanswered(job: Job, came: Iterable[bytes], at_once: int) -> Job | None:

@@ -22,8 +22,6 @@ _BATCH: Final = 20_000
 """Questions of one job: their answers come one by one, so that this bounds nothing but the list of them."""
 _MUCH: Final = 400
 """Questions that are worth a process, which takes as long to start as some hundred of them."""
-_MANY: Final = 100
-"""Trees; more will ask so much, so that it is started before they are read."""
 _WAITING: Final = 256
 """Outcomes that wait to be taken."""
 _LOOK: Final = 0.2
@@ -46,18 +44,11 @@ class Threads:
     batch: int = _BATCH
     by_host: bool = False
 
-    def __init__(
-        self, workshop: Workshop, count: int | None = None, apart: Apart | None = None, *, trees: int = 0
-    ) -> None:
-        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network.
-
-        Where there are many `trees`, what will ask for them is started at once.
-        """
+    def __init__(self, workshop: Workshop, count: int | None = None, apart: Apart | None = None) -> None:
+        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network."""
         self._workshop = workshop
         self._apart = apart
         self._count = count or min(2 * (os.cpu_count() or 1), 16)
-        if apart is not None and trees > _MANY:
-            apart.prepare()
 
     @property
     def early(self) -> int:
