@@ -101,6 +101,7 @@ class Audit:
         outcomes = self.engine.run(self._jobs(waiting, bench))
         with watch.lap("repositories"):
             self._take_each(outcomes, bench, enough=lambda: len(bench.seen) == len(waiting))
+            bench.recording.note_use()  # while registries are waited for; in the end everybody waits for it
         with watch.lap("registries and signatures"):
             if begun := sum(len(ground.open()) for ground in bench.grounds.values() if ground.grows):
                 watch.progress.expect(begun)

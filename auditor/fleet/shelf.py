@@ -27,36 +27,44 @@ class Place(Struct, frozen=True):
     wanted: Wanted
 
 
+class _Known(Struct, frozen=True):
+    """What is at hand of a tree while it is looked at: its commit, and what it wanted, as it is kept."""
+
+    commit: str | None
+    wanted: bytes
+
+
 class Shelf:
     """What is kept of each tree, by the name of its target."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
+        self._looked: dict[str, _Known] = {}
 
     def reading(self, target: Target) -> Reading:
         """What is to be read, and what was read of it last, where all of that is still there."""
-        name = target.name
-        known = self._text(f"identity/{name}")
-        if not known or any(self._recording.kept(f"{what}/{name}") is None for what in ("extract", "wanted")):
+        keys = (f"{what}/{target.name}" for what in ("identity", "commit", "wanted", "extract"))
+        identity, commit, wanted, found = self._recording.kept_under(*keys)
+        if not identity or wanted is None or found is None:
             return Reading(target)
-        return Reading(target, known, self._text(f"commit/{name}") or None)
+        known = _Known(_text(commit) or None, wanted)
+        self._looked[target.name] = known
+        return Reading(target, _text(identity), known.commit)
 
     def put(self, name: str, read: Same | Read) -> Place:
         """Write down what was read; or take what was read of the same tree before. Raises Garbled."""
+        known = self._looked.pop(name, None)
         if isinstance(read, Read):
             self._recording.keep(f"extract/{name}", wire.write(read.extract))
             self._recording.keep(f"wanted/{name}", wire.write(read.wanted))
             self._recording.keep(f"identity/{name}", read.wanted.identity.encode("utf-8", "surrogatepass"))
             place = Place(read.extract.commit, read.wanted)
         else:
-            place = Place(read.commit, wire.read(self._kept(f"wanted/{name}"), Wanted))
-        if place.commit != self._text(f"commit/{name}"):
+            wanted = known.wanted if known else self._kept(f"wanted/{name}")
+            place = Place(read.commit, wire.read(wanted, Wanted))
+        if known is None or place.commit != known.commit:
             self._recording.keep(f"commit/{name}", (place.commit or "").encode("ascii"))
         return place
-
-    def _text(self, key: str) -> str | None:
-        content = self._recording.kept(key)
-        return None if content is None else content.decode("utf-8", "surrogatepass")
 
     def forget(self, name: str) -> None:
         """Let the tree be read anew the next time."""
@@ -72,6 +80,10 @@ class Shelf:
         if content is None:
             raise wire.Garbled(f"what was kept as {key} is gone", help="run the audit again")
         return content
+
+
+def _text(content: bytes | None) -> str:
+    return (content or b"").decode("utf-8", "surrogatepass")
 
 
 class RulesShelf:

@@ -265,18 +265,25 @@ def _check_folder(text: str) -> None:
 def _local(text: str, folder: Path) -> _Place:
     """A folder of this machine: the top of its repository, and what is below that. Whether it is there, reading it tells."""
     _check_folder(text)
-    path = folder / text
-    real = Path(os.path.realpath(path))
-    top = next((each for each in (real, *real.parents) if os.path.lexists(each / ".git")), real)
-    below = real.relative_to(top).as_posix()
+    real = os.path.realpath(folder / text)
+    top = next((each for each in _upwards(real) if os.path.lexists(os.path.join(each, ".git"))), real)  # noqa: PTH118 - thousands
+    below = real[len(top) :].strip("/")
     shown = posixpath.normpath(text)
     if shown.startswith("..") or shown == ".":
-        shown = top.name
-    elif below != "." and shown.endswith(f"/{below}"):
+        shown = posixpath.basename(top)
+    elif below and shown.endswith(f"/{below}"):
         shown = shown.removesuffix(f"/{below}")
-    elif below != ".":
-        shown = top.name
-    return _Place(str(top), shown, "", ("local", str(top)), "" if below == "." else below)
+    elif below:
+        shown = posixpath.basename(top)
+    return _Place(top, shown, "", ("local", top), below)
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """A folder, and every one above it."""
+    yield folder
+    while (above := posixpath.dirname(folder)) != folder:
+        folder = above
+        yield folder
 
 
 def _named(found: list[tuple[_Place, Target]]) -> tuple[Target, ...]:

@@ -30,21 +30,24 @@ class Stored(NamedTuple):
 
 def store_outcome(store: Store, audited: Audited) -> Stored:
     """Keep what came of a target. Inside a transaction."""
-    document = None
+    document, content = None, b""
     images, verdicts, findings = 0, "{}", "{}"
     if audited.report is not None:
         content = write_document(audited.report)
         document = hashlib.sha256(content).digest()
         images, verdicts, findings = counted(audited.report)
-        if store.one("SELECT 1 FROM documents WHERE hash = ?", (document,)) is None:
-            store.all("INSERT INTO documents (hash, content) VALUES (?, ?)", (document, packed(content)))
     target, failure = audited.target, audited.failure
     named = plain([target.name, target.address, target.ref, target.path])
     told = None if failure is None else plain([failure.stage.value, failure.why, failure.help])
     values = (named, audited.commit, told, document, int(audited.exit), images, verdicts, findings)
     key = hashed(*(each.hex() if isinstance(each, bytes) else each for each in values))
+    known = store.one("SELECT id FROM outcomes WHERE hash = ?", (key,))
+    if known is not None:  # as on most nights; its document is there too
+        return Stored(known[0], document)
+    if document is not None and store.one("SELECT 1 FROM documents WHERE hash = ?", (document,)) is None:
+        store.all("INSERT INTO documents (hash, content) VALUES (?, ?)", (document, packed(content)))
     store.all(
-        "INSERT OR IGNORE INTO outcomes (hash, target, commit_id, failure, document, exit, images, verdicts, findings)"
+        "INSERT INTO outcomes (hash, target, commit_id, failure, document, exit, images, verdicts, findings)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (key, *values),
     )

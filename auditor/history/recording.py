@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -57,6 +57,15 @@ class RecordedFleet(Struct, frozen=True):
         return nights(self.store, str(run.shard) if run.shard else "", self.number)
 
 
+class _Known(NamedTuple):
+    """A repository's number; its first and its latest good run, and the hash of what came of that."""
+
+    id: int
+    first_run: int | None
+    good_run: int | None
+    good_document: bytes | None
+
+
 class Recording:
     """A run that is being recorded. All methods may be called from several threads; each is done when it returns."""
 
@@ -66,6 +75,7 @@ class Recording:
         self.resumed = resumed
         self._targets = targets
         self._used: set[str] = set()
+        self._noted: set[str] = set()
         self._using = Lock()
         self._started = self.run.started
 
@@ -78,13 +88,17 @@ class Recording:
 
     def kept(self, key: str) -> bytes | None:
         """What was kept under a key, in this run or an earlier one; None where there is nothing, or it is damaged."""
-        key = column(key)
-        row = self._store.one("SELECT content FROM extractions WHERE key = ?", (key,))
-        if row is None:
-            return None
+        return self.kept_under(key)[0]
+
+    def kept_under(self, *keys: str) -> tuple[bytes | None, ...]:
+        """The same for several keys at once."""
+        asked = [column(key) for key in keys]
+        marks = ",".join("?" * len(asked))
+        rows = self._store.all(f"SELECT key, content FROM extractions WHERE key IN ({marks})", asked)  # noqa: S608 - marks
+        found: dict[str, bytes] = dict(rows)
         with self._using:
-            self._used.add(key)
-        return unpacked(row[0])
+            self._used.update(found.keys() - self._noted)
+        return tuple(unpacked(found[key]) if key in found else None for key in asked)
 
     def keep(self, key: str, content: bytes) -> None:
         """Keep something for this run and later ones, until some runs in a row have not asked for it."""
@@ -98,7 +112,7 @@ class Recording:
         """Keep an answer until the run is over: a run that goes on does not ask again."""
         self._store.all(
             "INSERT OR REPLACE INTO answers (run, ground, key, content) VALUES (?, ?, ?, ?)",
-            (self.number, ground, key, packed(content)),
+            (self.number, ground, key, packed(content, quickly=True)),
         )
 
     def answers(self, ground: str) -> Iterator[tuple[str, bytes]]:
@@ -128,32 +142,37 @@ class Recording:
 
     def before(self, name: str, report: Report) -> Before:
         """What earlier runs saw of the images of a repository's report (`auditor.history.drift.remembered`)."""
-        row = self._store.one(
-            "SELECT id, first_run FROM repositories WHERE name = ? AND good_run < ?", (column(name), self.number)
-        )
-        return load_before(self._store, row[0], row[1], report) if row else NOTHING
+        known = self._repository(name)
+        if known is None or known.good_run is None or known.first_run is None or known.good_run >= self.number:
+            return NOTHING
+        return load_before(self._store, known.id, known.first_run, report)
 
     def record(self, audited: Audited) -> bool:
         """Write what came of one target; whether it is what reports of the run will tell of it, whatever comes after.
 
         A report takes the place of a failure; what comes after a report is left out.
         """
+        name = audited.target.name
         with self._store.writing():
-            repository, good_run, good_document = self._repository(audited.target.name)
-            if good_run == self.number:
+            known = self._repository(name)
+            if known is None:
+                self._store.all("INSERT INTO repositories (name) VALUES (?)", (column(name),))
+                known = self._repository(name)
+                assert known is not None
+            if known.good_run == self.number:
                 return False
             stored = store_outcome(self._store, audited)
             self._store.all(
                 "INSERT OR REPLACE INTO results (run, repository, outcome) VALUES (?, ?, ?)",
-                (self.number, repository, stored.outcome),
+                (self.number, known.id, stored.outcome),
             )
             if audited.report is None:
                 return False
-            if stored.document != good_document:
-                extend(self._store, Span(repository, self.number, good_run), audited.report)
+            if stored.document != known.good_document:
+                extend(self._store, Span(known.id, self.number, known.good_run), audited.report)
             self._store.all(
                 "UPDATE repositories SET good_run = ?, good_document = ?, first_run = coalesce(first_run, ?) WHERE id = ?",
-                (self.number, stored.document, self.number, repository),
+                (self.number, stored.document, self.number, known.id),
             )
             return True
 
@@ -161,16 +180,16 @@ class Recording:
         """A report that was recorded, as `RecordedFleet.repositories` gives it."""
         if audited.report is None:
             return audited
-        rows = self._store.all("SELECT id FROM repositories WHERE name = ?", (column(audited.target.name),))
-        since = ages(self._store, rows[0][0], self.number)
+        known = self._repository(audited.target.name)
+        since = ages(self._store, known.id, self.number) if known else {}
         return replace(audited, report=as_read(audited.report, self._started, audited.commit, since))
 
-    def _repository(self, name: str) -> tuple[int, int | None, bytes | None]:
-        self._store.all("INSERT OR IGNORE INTO repositories (name) VALUES (?)", (column(name),))
-        number, good_run, document = self._store.all(
-            "SELECT id, good_run, good_document FROM repositories WHERE name = ?", (column(name),)
-        )[0]
-        return number, good_run, document
+    def _repository(self, name: str) -> _Known | None:
+        """None where no run has heard of it."""
+        row = self._store.one(
+            "SELECT id, first_run, good_run, good_document FROM repositories WHERE name = ?", (column(name),)
+        )
+        return None if row is None else _Known(*row)
 
     def finish(self, run: AuditRun, retention: Retention = Retention()) -> None:  # noqa: B008 - immutable
         """End the run. Targets of which nothing came are failures, and never missing; what is too old is dropped.
@@ -185,16 +204,19 @@ class Recording:
                     self.record(
                         Audited(target, failure=Failure(Stage.TIME, why, "run the audit again: it goes on there"))
                     )
-            self._touch()
+            self.note_use()
             end_run(self._store, self.number, run)
             if not run.ended_early:
                 self._store.all("DELETE FROM answers WHERE run = ?", (self.number,))
             prune(self._store, self.number, retention)
 
-    def _touch(self) -> None:
+    def note_use(self) -> None:
+        """Write down what this run has asked for of what was kept. Done in the end; what is done earlier need not be done then."""
         with self._using:
             used, self._used = self._used, set()
-        self._store.each("UPDATE extractions SET used_run = ? WHERE key = ?", ((self.number, key) for key in used))
+            self._noted |= used
+        with self._store.writing():
+            self._store.each("UPDATE extractions SET used_run = ? WHERE key = ?", ((self.number, key) for key in used))
 
     def fleet(self) -> RecordedFleet:
         """What reports are written from."""

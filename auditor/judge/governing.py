@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from auditor.config.rules import ImageRule, Pinned, Rules, Signer
 from auditor.model.reference import InvalidReference, Reference
 from auditor.model.use import Use
+
+if TYPE_CHECKING:
+    from auditor.judge.verdict import Decision
+    from auditor.model.evidence import Evidence
 
 
 @lru_cache(maxsize=16_384)  # each text is met once per use and per question about it
@@ -38,11 +43,13 @@ class Governing:
         self._by_name: dict[str, tuple[ImageRule, ...]] = {}
         self._by_place: dict[tuple[str, str | None, str, tuple[str, ...]], tuple[ImageRule | None, ...]] = {}
         self._named: dict[str, bool] = {}
+        self.decided: dict[tuple[str, int, int], tuple[Evidence, Decision]] = {}
+        """By text, entry and evidence (which it holds), what was decided by these rules: of an image that many trees run, once."""
 
     def afresh(self) -> Governing:
-        """For the uses of another tree: what is known of names stays, what is known of places does not."""
+        """For the uses of another tree: what is known of names and of evidence stays, what is known of places does not."""
         other = Governing(self.rules)
-        other._by_name, other._named = self._by_name, self._named
+        other._by_name, other._named, other.decided = self._by_name, self._named, self.decided
         return other
 
     def entries(self, use: Use) -> tuple[ImageRule | None, ...]:

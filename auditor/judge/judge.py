@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from datetime import date
 from itertools import chain
 from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
@@ -28,7 +29,7 @@ from auditor.judge.images import images
 from auditor.judge.verdict import Decision, decide
 from auditor.judge.waivers import excuse, waiver_findings
 from auditor.judge.words import cut
-from auditor.model.evidence import Evidence, Fault, FaultKind
+from auditor.model.evidence import Evidence, FaultKind
 from auditor.model.finding import Finding, Level
 from auditor.model.gap import Gap
 from auditor.model.reference import InvalidReference, Reference
@@ -36,6 +37,9 @@ from auditor.model.report import Image
 from auditor.model.use import Use
 from auditor.model.verdict import Judgement, Verdict
 from auditor.policies.ruling import Judgment
+
+_DECIDED: Final = 16_384
+"""Decisions that are held for other trees of a run, at most."""
 
 
 class Judged(Struct, frozen=True):
@@ -139,6 +143,7 @@ class _Bench:
         self._evidence = evidence
         self._asking = Asking(self.governing)
         self._decisions: dict[tuple[str, int], Decision] = {}
+        self._decided = governing.decided if governing.rules is rules else {}
 
     def known(self, use: Use) -> tuple[Known, ...]:
         """Everything that is known about one use, by each entry that governs it."""
@@ -155,8 +160,14 @@ class _Bench:
         if isinstance(reference, InvalidReference):
             advice = next_step(FaultKind.UNSUPPORTED)
             return Decision(Judgement(Verdict.UNJUDGED, f"not an image reference: {cut(str(reference))}", None, advice))
-        evidence: Evidence | Fault | None = self._evidence.get(use.reference)
+        evidence = self._evidence.get(use.reference)
         if evidence is None:
             question = self._asking.question(use)
-            evidence = question.fault if isinstance(question, DontAsk) else None
-        return decide(reference, entry, evidence, self._rules)
+            return decide(reference, entry, question.fault if isinstance(question, DontAsk) else None, self._rules)
+        key = (use.reference, id(entry), id(evidence))  # the very same evidence: equal ones would have to be compared
+        found = self._decided.get(key)
+        if found is None:
+            found = self._decided[key] = (evidence, decide(reference, entry, evidence, self._rules))
+            if len(self._decided) > _DECIDED:
+                self._decided.pop(next(iter(self._decided)))
+        return found[1]

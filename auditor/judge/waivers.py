@@ -44,7 +44,10 @@ def excuse(
     """The finding, marked as waived, by a comment or by the rules, or as known before adoption (where `known` allows that)."""
     waiver = next((each for each in rules.waivers if in_force(each, today) and covers(each, finding)), None)
     waived = Waived(waiver.owner, waiver.until, waiver.reason) if waiver else ignored
-    return replace(finding, waived=waived, baseline=known and finding.fingerprint in rules.baseline)
+    baseline = known and finding.fingerprint in rules.baseline
+    if waived == finding.waived and baseline == finding.baseline:
+        return finding
+    return replace(finding, waived=waived, baseline=baseline)
 
 
 def waiver_findings(findings: tuple[Finding, ...], rules: Rules, today: date, *, whole: bool) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -63,10 +64,14 @@ class Finding:
     def fingerprint(self) -> str:
         """32 hexadecimal digits over rule, reference, root and workload; no line numbers."""
         file = self.place.file if self.place and not self.image else ""
-        parts = (self.rule, self.image or "", self.root or "", self.owner, file)
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return _fingerprint(self.rule, self.image or "", self.root or "", self.owner, file)
 
     @property
     def counts(self) -> bool:
         """Whether it decides the exit status: neither waived nor in the baseline."""
         return self.waived is None and not self.baseline
+
+
+@lru_cache(maxsize=4096)  # each is looked at eight times while one tree is judged and written down
+def _fingerprint(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

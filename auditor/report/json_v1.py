@@ -86,8 +86,8 @@ def finding_counts(findings: tuple[Finding, ...]) -> dict[str, int]:
     """How many findings count at each level, and how many do not: together all of them."""
     counts = dict.fromkeys(("error", "warning", "note", "waived", "baseline", "incomplete"), 0)
     for finding in findings:
-        name = "waived" if finding.waived else "baseline" if finding.baseline else finding.level.value
-        if name != Level.OFF.value:
+        name = "waived" if finding.waived else "baseline" if finding.baseline else finding.level
+        if name != Level.OFF:
             counts[name] += 1
     return counts
 

@@ -28,6 +28,8 @@ _REFUSED: Final = frozenset(
 
 def rulings(use: Use, row: Sequence[Judgment]) -> tuple[tuple[Policy, Ruling], ...]:
     """What each policy says of the image where this use runs it."""
+    if not row:
+        return ()
     resource = resource_of(use)
     return tuple((each.policy, each.on(resource)) for each in row)
 
