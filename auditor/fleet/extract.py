@@ -85,6 +85,8 @@ def extract(change: Change, loaded: Loaded, world: World) -> Extracted:
 
 def policies_of(found: Extract, rules: Rules) -> Found:
     """The cluster's policies, from the files that it keeps."""
+    if not found.policies:
+        return Found((), mistakes=found.mistakes)
     kept = find_policies(MemoryTree(contents(found.policies), found.commit or "policies"), rules.policies)
     return replace(kept, mistakes=found.mistakes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -109,6 +110,7 @@ def write_signers(signers: tuple[Identity, ...]) -> str:
     return plain([[each.issuer, each.claims.get(_SOURCE), each.subject] for each in signers])
 
 
+@lru_cache(maxsize=1024)  # few sign, and each of them much
 def read_signers(content: str) -> tuple[Identity, ...]:
     """What `write_signers` wrote."""
     return tuple(_identity(issuer, source, subject) for issuer, source, subject in json.loads(content))

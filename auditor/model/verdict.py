@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     @property
     def severity(self) -> int:
         """For sorting reports: worst first (0)."""
-        return _WORST_FIRST.index(self)
+        return _SEVERITY[self]
 
 
 _WORST_FIRST = (
@@ -39,6 +39,7 @@ _WORST_FIRST = (
     Verdict.VERIFIED,
     Verdict.EXEMPT,
 )
+_SEVERITY = {verdict: severity for severity, verdict in enumerate(_WORST_FIRST)}
 
 
 class Judgement(Struct, frozen=True):

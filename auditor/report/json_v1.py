@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -67,6 +68,7 @@ def run_json(report: Report, run: Run) -> Json:
     }
 
 
+@lru_cache(maxsize=4096)  # of a run, and of signatures of images that many trees run
 def instant(moment: datetime) -> str:
     """RFC 3339 in UTC, whole seconds."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
