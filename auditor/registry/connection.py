@@ -169,8 +169,11 @@ class Answer:
         self.is_whole = True
 
     def _tokens(self, wanted: str) -> set[str]:
-        values = (value for name, value in self.headers if name.lower() == wanted)
-        return {token.strip().lower() for value in values for token in value.split(",")}
+        found: set[str] = set()
+        for name, value in self.headers:
+            if len(name) == len(wanted) and name.lower() == wanted:
+                found.update(token.strip().lower() for token in value.split(","))
+        return found
 
     # ── what httptools calls ─────────────────────────────────────────────────────────────────────────────────────────────
 

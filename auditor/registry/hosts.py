@@ -56,6 +56,7 @@ def _origin_of(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname.rstrip("."), parts.port or _PORTS[parts.scheme])
 
 
+@lru_cache(maxsize=1024)  # of a few hosts, which are looked at twice for each image
 def literal(host: str) -> Address | None:
     """The address that a host name spells out, in every spelling that a resolver takes (`127.1`, `2130706433`, `::1`)."""
     bare = host.strip("[]").partition("%")[0].rstrip(".")

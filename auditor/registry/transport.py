@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import httpx
@@ -35,23 +34,30 @@ _UNENCODED: Final = frozenset({"identity", ""})
 
 
 class Received:
-    """A whole answer: status, headers in their order and as often as they came (latin-1), body. Refuses encodings, as `plain`."""
+    """A whole answer: status, headers in their order and as often as they came (latin-1), body."""
 
     def __init__(self, status: int, raw: Iterable[tuple[str, str]], content: bytes, host: str) -> None:
         self.status_code = status
-        self.raw = plain(raw, host)
+        self.raw: list[tuple[str, str]] = []
+        self.headers: dict[str, str] = {}
+        """By their names in lower case; what came several times is one list (RFC 9110 §5.3)."""
         self.content = content
         self.shown: str | None = None
         """The header `Authorization` of its request, where somebody wants to know."""
+        for pair in raw:
+            self._take(pair, host)
 
-    @cached_property
-    def headers(self) -> Mapping[str, str]:
-        """By their names in lower case; what came several times is one list (RFC 9110 §5.3)."""
-        found: dict[str, str] = {}
-        for name, value in self.raw:
-            key, text = name.lower(), value if value.isascii() else _decoded(value)
-            found[key] = f"{found[key]}, {text}" if key in found else text
-        return found
+    def _take(self, pair: tuple[str, str], host: str) -> None:
+        """Keep one header, unless it is of no use. Refuses encodings: we asked for none, and a decompressor is a bomb's target."""
+        name, value = pair[0].lower(), pair[1]
+        if name == "set-cookie":  # cookies are of no use to us, and httpx would keep them
+            return
+        if name == "content-encoding" and value.strip().lower() not in _UNENCODED:
+            raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
+        self.raw.append(pair)
+        text = value if value.isascii() else _decoded(value)
+        known = self.headers.get(name)
+        self.headers[name] = text if known is None else f"{known}, {text}"
 
     def response(self) -> httpx.Response:
         """The same as httpx has it."""
@@ -197,16 +203,6 @@ class ProxiedTransport(httpx.BaseTransport):
         """Close every connection."""
         for transport in self._inner.values():
             transport.close()
-
-
-def plain(headers: Iterable[tuple[str, str]], host: str) -> tuple[tuple[str, str], ...]:
-    """The headers of an answer. Refuses encodings: we asked for none, and a decompressor is a bomb's target."""
-    # Cookies are of no use to us, and httpx would keep them.
-    kept = tuple(pair for pair in headers if pair[0].lower() != "set-cookie")
-    for name, value in kept:
-        if name.lower() == "content-encoding" and value.strip().lower() not in _UNENCODED:
-            raise Failed(FaultKind.MALFORMED, f"{host} compressed its answer although it was asked not to")
-    return kept
 
 
 def _decoded(value: str) -> str:
