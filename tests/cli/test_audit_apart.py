@@ -20,9 +20,9 @@ from tests.support.waiting import until
 
 _PROGRAM = """\
 import os, sys
-from auditor.fleet.engines import apart, threads
-threads._MUCH, threads._MANY = 1, 2
-apart.is_worthwhile = lambda: True
+from auditor.fleet.engines import child, threads
+threads._MUCH, child._MANY = 1, 2
+child.Child.is_worthwhile = True
 {more}
 from auditor.cli.main import run
 run()
@@ -80,7 +80,7 @@ def ended(running: subprocess.Popen[bytes], status: int = 1) -> dict[str, Any]:
 
 def alone(estate: Estate) -> dict[str, Any]:
     """The result of one process that does everything."""
-    return ended(start(estate, more="apart.is_worthwhile = lambda: False"))
+    return ended(start(estate, more="child.Child.is_worthwhile = False"))
 
 
 def asking(running: subprocess.Popen[bytes]) -> list[int]:
@@ -147,7 +147,7 @@ def test_a_question_that_kills_whoever_asks_it_is_not_judged(estate: Estate, tmp
 
 @pytest.mark.slow
 def test_where_none_can_be_started_everything_is_done_here(estate: Estate) -> None:
-    for more in ('apart._COMMAND = ("-c", "raise SystemExit(1)")', "sys.executable = '/nonexistent'"):
+    for more in ('child._COMMAND = ("-c", "raise SystemExit(1)")', "sys.executable = '/nonexistent'"):
         assert ended(start(estate, more=more)) == alone(estate)
 
 

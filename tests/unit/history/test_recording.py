@@ -260,6 +260,25 @@ def test_extractions_stay_while_runs_ask_for_them(tmp_path: Path) -> None:
             assert stored == ({"used", "unused"} if number < 14 else {"used"})
 
 
+def test_several_things_that_were_kept_are_asked_for_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite"
+    for number in range(20):
+        with open_history(path, now=night(number)) as history:
+            recording = history.begin(audit_run(number), [SHOP], settings="s")
+            if number == 0:
+                for key in ("one", "other", "broken", "unused"):
+                    recording.keep(key, key.encode())
+                history.store.all("UPDATE extractions SET content = x'00' WHERE key = 'broken'")
+            assert recording.kept_under("other", "never", "broken", "one") == (b"other", None, None, b"one")
+            recording.note_use()
+            assert recording.kept("one") == b"one"
+            record(recording, BROKEN, SHOP, night(number).date())
+            recording.finish(recording.run)
+            stored = {row[0] for row in history.store.all("SELECT key FROM extractions")}
+            assert stored - {"unused"} == {"one", "other", "broken"}
+    assert "unused" not in stored
+
+
 def test_what_is_damaged_is_never_a_shorter_report(tmp_path: Path) -> None:
     with open_history(tmp_path / "h.sqlite", now=night(0)) as history:
         recording = history.begin(audit_run(0), [SHOP], settings="s")

@@ -46,6 +46,24 @@ def test_one_image_for_each_reference_and_entry() -> None:
     ]
 
 
+def test_trees_share_a_decision_on_the_very_same_evidence_alone() -> None:
+    book = rules(entry())
+    governing = Governing(book)
+
+    def verdict(found: Evidence) -> Verdict | None:
+        judged = judge(compare(None, (use(),)), {API: found}, book, TODAY, governing=governing.afresh())
+        return judged.images[0].verdict
+
+    well, stranger, none = evidence(signed()), evidence(signed(STRANGER)), evidence()
+    assert [verdict(each) for each in (well, stranger, none, well)] == [
+        Verdict.VERIFIED,
+        Verdict.WRONG_SIGNER,
+        Verdict.UNSIGNED,
+        Verdict.VERIFIED,
+    ]
+    assert len(governing.decided) == 3, "each of them once"
+
+
 def test_a_use_is_judged_wherever_something_deploys_it() -> None:
     lenient = within(exempt("ghcr.io/acme/**", label="images[0]"), "clusters/dev/**")
     dev = within(entry("ghcr.io/acme/**", "packages", label="images[0]"), "clusters/dev/**")
