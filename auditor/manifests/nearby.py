@@ -30,10 +30,14 @@ _FLUX: Final = b"kustomize.toolkit.fluxcd.io"
 _FIRST: Final = re.compile(rb"(?:(?:[ \t]*#[^\n]*|---|[ \t]*)\r?\n)*[A-Za-z]")
 """The first key of a document, at the start of its line: then so are the others."""
 _MAY_SAY: Final = re.compile(
-    rb"^(?![ \t#-]|kind:[ ]+(?:Kustomization|Component)[ \t\r]*$)[^\n]*?(?:kind|items|<<|[?{!&*])|\r(?!\n)|[\x80-\xff]",
+    rb"^(?![ \t#]|-(?!--)|---[ \t\r]*$|kind:[ ]+(?:Kustomization|Component)[ \t\r]*$)"
+    rb"(?:[^\n]*?(?:kind|items|<<|[?!&*])|(?![a-z]+:[ ])[^\n]*?\{)|\r(?!\n)|[\x80-\xff]",
     re.IGNORECASE | re.MULTILINE,
 )
-"""A line that is not indented and may say a kind, or a list; and what may begin lines or spell letters in other ways."""
+"""A line that is not indented and may say a kind, or a list; and what may begin lines or spell letters in other ways.
+
+What stands in braces after a key (`images: [{name: a}]`) is the key's, and says nothing of the whole.
+"""
 
 
 _STEPS: Final = 64
@@ -55,6 +59,7 @@ class Kustomizations(Mapping[str, Kustomization]):
         self._reader = reader
         self._texts = texts
         self._read: dict[str, Kustomization | None] = {}
+        self._held: dict[str, bool] = {}
 
     def __getitem__(self, directory: str) -> Kustomization:
         if directory not in self._texts:
@@ -69,8 +74,10 @@ class Kustomizations(Mapping[str, Kustomization]):
     def __contains__(self, directory: object) -> bool:
         if not isinstance(directory, str) or directory not in self._texts:
             return False
-        text = self._texts[directory]
-        return (text is not None and _is_surely(text)) or self.get(directory) is not None
+        if directory not in self._held:
+            text = self._texts[directory]
+            self._held[directory] = (text is not None and _is_surely(text)) or self.get(directory) is not None
+        return self._held[directory]
 
     def __iter__(self) -> Iterator[str]:
         return (directory for directory in self._texts if directory in self)
