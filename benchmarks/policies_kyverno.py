@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from benchmarks.measure import Cost, auditor, fastest, run
+from benchmarks.measure import Cost, auditor, fastest, fresh_folder, run
 from benchmarks.table import Table
 from fixtures.registry import OciRegistry
 from fixtures.sigstore import Sigstore, github, sig_layer
@@ -130,8 +130,7 @@ def _policy(stack: Sigstore, number: int, host: str) -> Mapping[str, Any]:
 
 
 def _once(command: list[str], made: Scene) -> Cost:
-    with tempfile.TemporaryDirectory() as cache:
-        return run(command, environ=made.environ(cache))
+    return run(command, environ=made.environ(fresh_folder()))
 
 
 def main() -> None:

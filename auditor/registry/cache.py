@@ -27,7 +27,7 @@ from auditor.model.reference import Digest
 from auditor.registry.faults import Failed
 from auditor.registry.hosts import Origin
 from auditor.registry.http import Answer, Keep, Question
-from auditor.registry.store import Cache, CacheSettings
+from auditor.registry.store import Cache, CacheSettings, WriteBehind
 
 _HEADERS: Final = ("content-type", "docker-content-digest", "etag", "link", "oci-filters-applied")
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
@@ -69,6 +69,7 @@ class CachedAsker:
     ) -> None:
         self._session = session
         self._cache = Cache(settings.folder)
+        self._entries = WriteBehind(self._cache)
         self._ages = {
             Keep.NOT: 0.0,
             Keep.CONTENT: float("inf"),
@@ -102,12 +103,13 @@ class CachedAsker:
             if age <= 0:
                 return answer  # it is kept already, and how old it is says nothing
         if (age > 0 or (may_hold and _etag(answer) is not None)) and _is_worth_keeping(answer, question):
-            self._cache.write(key, _encode(answer, self._clock()))
+            self._entries.write(key, _encode(answer, self._clock()))
             self._wrote = True
         return answer
 
     def close(self) -> None:
-        """Keep the folder within its bounds."""
+        """Write what waits, and keep the folder within its bounds."""
+        self._entries.close()
         if self._wrote:
             self._cache.trim(self._limits.cache_bytes)
 
@@ -119,7 +121,7 @@ class CachedAsker:
 
     def _read(self, key: str, question: Question) -> tuple[Answer, float] | None:
         """An answer that is kept, and when it was given."""
-        stored = self._cache.read(key)
+        stored = self._entries.read(key)
         read = None if stored is None else _decode(stored, question.url)
         return read if read is not None and _is_worth_keeping(read[0], question) else None
 

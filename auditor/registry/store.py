@@ -12,14 +12,18 @@ import errno
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from msgspec import Struct
 
 _VERSION: Final = "v1"
 _TEMPORARY: Final = ".new"
+_BEHIND: Final = 64
+"""Entries that may wait for the thread that writes them: as many as a run has requests under way."""
 
 
 class CacheSettings(Struct, frozen=True):
@@ -114,6 +118,48 @@ class Cache:
     def _path(self, key: str) -> str:
         name = hashlib.sha256(key.encode()).hexdigest()
         return f"{self._folder}/{name[:2]}/{name[2:]}"
+
+
+class WriteBehind:
+    """Entries of a cache, written by a thread of its own: whoever asks a registry does not wait for the disk. Thread-safe.
+
+    Making a file can take longer than asking for what it holds. Python's lock is free meanwhile, but a thread that asks can
+    only wait for one of the two. The thread keeps to the processors of whoever makes this.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._waiting: dict[str, bytes] = {}
+        self._keys = SimpleQueue[str | None]()
+        self._thread = threading.Thread(target=self._write_all, name="auditor-cache", daemon=True)
+        self._thread.start()
+
+    def read(self, key: str) -> bytes | None:
+        """An entry, also one that still waits to be written; None as of `Cache.read`."""
+        content = self._waiting.get(key)
+        return self._cache.read(key) if content is None else content
+
+    def write(self, key: str, content: bytes) -> None:
+        """Keep an entry, sooner or later; at once where too many wait, so that what waits is bounded."""
+        if len(self._waiting) >= _BEHIND:
+            self._cache.write(key, content)
+            return
+        self._waiting[key] = content
+        self._keys.put(key)
+
+    def close(self) -> None:
+        """Wait until everything is written. Nothing is written after that."""
+        self._keys.put(None)
+        self._thread.join()
+
+    def _write_all(self) -> None:
+        while (key := self._keys.get()) is not None:
+            content = self._waiting.get(key)
+            if content is None:  # written in an earlier turn of the same key
+                continue
+            self._cache.write(key, content)
+            if self._waiting.get(key) is content:
+                del self._waiting[key]
 
 
 def _create(path: str, content: bytes) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from auditor.model.reference import Digest, Reference
 from auditor.registry.cache import CachedAsker
 from auditor.registry.client import RegistryClient, open_registry
 from auditor.registry.http import Answer, Keep, Question
-from auditor.registry.store import Cache, CacheSettings
+from auditor.registry.store import Cache, CacheSettings, WriteBehind
 from fixtures.registry import OciRegistry, Quirks
 from fixtures.sigstore import Sigstore, sig_layer
 from fixtures.sigstore.push import push_signatures
@@ -173,9 +175,9 @@ def test_two_configurations_do_not_vouch_for_each_other(tmp_path: Path) -> None:
     rogue = Counting(Answer(200, {}, b"", question.url))
     honest = Counting(Answer(404, {}, b"", question.url))
     trusting = {host: RegistrySettings(host, ca_pem=b"somebody")}
-    assert CachedAsker(rogue, settings, trusting, SHORT).ask(question).status == 200
-    assert CachedAsker(honest, settings, {}, SHORT).ask(question).status == 404
-    assert CachedAsker(rogue, settings, trusting, SHORT).ask(question).status == 200
+    for session, own, status in ((rogue, trusting, 200), (honest, {}, 404), (rogue, trusting, 200)):
+        with closing(CachedAsker(session, settings, own, SHORT)) as asker:
+            assert asker.ask(question).status == status
     assert (rogue.times, honest.times) == (1, 1)
 
 
@@ -185,8 +187,9 @@ def test_answers_have_an_age(tmp_path: Path, later: float, asked: int) -> None:
     settings = CacheSettings(tmp_path, 60, 60)
     question = Question("HEAD", "https://r.acme.example/v2/a/manifests/1", "a", "it", keep=Keep.TAG)
     registry = Counting(Answer(404, {}, b"", question.url))
-    CachedAsker(registry, settings, {}, SHORT, lambda: now).ask(question)
-    CachedAsker(registry, settings, {}, SHORT, lambda: now + later).ask(question)
+    for when in (now, now + later):
+        with closing(CachedAsker(registry, settings, {}, SHORT, partial(float, when))) as asker:
+            asker.ask(question)
     assert registry.times == asked
 
 
@@ -194,10 +197,48 @@ def test_answers_have_an_age(tmp_path: Path, later: float, asked: int) -> None:
 def test_refusals_are_not_kept(tmp_path: Path, status: int) -> None:
     question = Question("GET", "https://r.acme.example/v2/a/manifests/1", "a", "it", keep=Keep.TAG)
     registry = Counting(Answer(status, {}, b"", question.url))
-    asker = CachedAsker(registry, CacheSettings(tmp_path, 60, 60), {}, SHORT)
-    asker.ask(question)
-    asker.ask(question)
+    with closing(CachedAsker(registry, CacheSettings(tmp_path, 60, 60), {}, SHORT)) as asker:
+        asker.ask(question)
+        asker.ask(question)
     assert registry.times == 2
+
+
+class Stuck(Cache):
+    """A cache on a disk that makes the thread behind it wait until `free` is set; `begun` once it waits."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.begun = threading.Event()
+        self.free = threading.Event()
+
+    def write(self, key: str, content: bytes) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            self.begun.set()
+            assert self.free.wait(60)
+        super().write(key, content)
+
+
+def test_nobody_waits_for_the_disk_and_what_waits_for_it_is_there(tmp_path: Path) -> None:
+    disk = Stuck(tmp_path)
+    with closing(WriteBehind(disk)) as behind:
+        behind.write("first", b"1")
+        behind.write("first", b"2")
+        assert disk.begun.wait(60)
+        assert behind.read("first") == b"2"
+        assert entries(tmp_path) == []
+        disk.free.set()
+    assert Cache(tmp_path).read("first") == b"2"
+
+
+def test_what_waits_for_the_disk_is_bounded(tmp_path: Path) -> None:
+    """More than that is written by whoever has it: nothing is lost, and memory does not grow."""
+    disk = Stuck(tmp_path)
+    with closing(WriteBehind(disk)) as behind:
+        for number in range(100):
+            behind.write(str(number), b"content")
+        assert len(entries(tmp_path)) == 100 - 64
+        disk.free.set()
+    assert len(entries(tmp_path)) == 100
 
 
 def test_many_processes_share_a_folder(tmp_path: Path) -> None:
