@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from auditor.answers import asks
 from auditor.config.rules import Rules
-from auditor.errors import AuditorError, ConfigurationError
+from auditor.errors import AuditorError
 from auditor.fleet import wire
 from auditor.fleet.extract import Extract, extract
+from auditor.fleet.failures import failure_of
 from auditor.fleet.settings import Ruling
-from auditor.fleet.work import mistaken
 from auditor.fleet.workshop import Workshop
 from auditor.judge.ask import Ask
 from auditor.judge.compare import compare
@@ -102,11 +102,9 @@ def read(reading: Reading, workshop: Workshop) -> ReadOutcome:
             loaded, ruling = workshop.loaded(reading.target, rules_file), workshop.rulings.of(reading.target.name)
             return _extracted(change, loaded, identity, workshop.world(), ruling)
     except (FetchStopped, Interrupted) as error:
-        return Failure(Stage.TIME, error.message, error.help)
-    except ConfigurationError as error:
-        return mistaken(stage, error)
+        return failure_of(Stage.TIME, error)
     except AuditorError as error:
-        return Failure(stage, error.message, error.help)
+        return failure_of(stage, error)
     except Exception as error:  # noqa: BLE001 - one repository must not cost the others their report; it is logged
         _LOG.exception("unexpected error while reading %s", reading.target.name)
         return Failure(Stage.INTERNAL, f"unexpected {type(error).__name__}: {str(error)[:300]}", "-v shows where")

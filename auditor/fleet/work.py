@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Final, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
 from auditor.answers import Trusting
 from auditor.config.load import load_rules
-from auditor.errors import AuditorError, ConfigurationError
+from auditor.errors import AuditorError
 from auditor.fleet import wire
+from auditor.fleet.failures import failure_of
 from auditor.fleet.feed import Feed
 from auditor.fleet.workshop import Workshop
 from auditor.gather import Listings, gather_each
@@ -27,9 +28,6 @@ from auditor.model.reference import Digest
 from auditor.model.report import TrustUsed
 from auditor.registry.material import Listing
 from auditor.source.memory import Kept, contents
-
-_TOLD: Final = 3
-"""Mistakes in rules that a failure tells of."""
 
 
 class Kind(StrEnum):
@@ -126,11 +124,6 @@ def perform(job: Job, workshop: Workshop) -> Iterator[bytes]:
             assert_never(job.kind)
 
 
-def mistaken(stage: Stage, error: ConfigurationError) -> Failure:
-    """The failure that mistakes in rules are: the first of them."""
-    return Failure(stage, "; ".join(str(problem) for problem in error.problems[:_TOLD]), error.help)
-
-
 # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -142,11 +135,8 @@ def _ask(asking: Asking, workshop: Workshop, more: Feed | None) -> Iterator[AskO
         trusting = Trusting(rules, world)
         verifier = trusting.verifier()
         registry = workshop.registry(rules, given=asking.given)
-    except ConfigurationError as error:
-        yield mistaken(Stage.READ, error)
-        return
     except AuditorError as error:
-        yield Failure(Stage.READ, error.message, error.help)
+        yield failure_of(Stage.READ, error)
         return
     yield Asked(tuple(trusting.used), tuple(trusting.notes))
     listings = None if asking.policies is None else Listings(frozenset(asking.policies))

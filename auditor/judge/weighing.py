@@ -19,7 +19,7 @@ from auditor.config.match import PULL_TRIGGERS, Near, nearest, trigger
 from auditor.config.rules import AttestedBy, ImageRule, Rules, Signer
 from auditor.judge.advice import next_step
 from auditor.judge.allow import Weighed, weigh
-from auditor.judge.governing import Demand, demand, signer
+from auditor.judge.demands import Demand, demand, signer
 from auditor.judge.provenance import differs
 from auditor.judge.words import count, cut, listed
 from auditor.model.evidence import KeySigned, Refused, Signature, Signed, Unreadable
