@@ -38,6 +38,18 @@ def poisoned(self, ask):
 gather._Gathering.evidence = poisoned
 """
 
+_SLOW_DISK = """\
+import time
+from auditor.fleet.engines import asking
+from auditor.registry.store import Cache
+write = Cache.write
+def slowly(self, key, content):
+    time.sleep(0.05)
+    write(self, key, content)
+Cache.write = slowly
+asking.main()
+"""
+
 
 @pytest.fixture
 def estate(tmp_path: Path) -> Iterator[Estate]:
@@ -103,6 +115,15 @@ def test_the_same_comes_of_it(estate: Estate) -> None:
     running = start(estate)
     until(lambda: asking(running))
     assert ended(running) == alone(estate)
+
+
+def test_all_that_it_was_told_is_kept(estate: Estate) -> None:
+    """However slow its disk is: the next audit asks for nothing again that cannot change."""
+    first = ended(start(estate, more=f"child._COMMAND = ('-P', '-c', {_SLOW_DISK!r})"))
+    registry = estate.house.images.registry
+    registry.forget()
+    assert alone(estate) == first
+    assert [seen.path for seen in registry.requests if "/blobs/" in seen.path] == []
 
 
 @pytest.mark.slow

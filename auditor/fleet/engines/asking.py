@@ -114,7 +114,7 @@ def main() -> None:
     with Workshop(replace(settings, render="never", fetch_charts=False), os.environ, line) as workshop:
         for outcome in perform(job, workshop):
             line.send(Kind.OUTCOME, outcome)
-        line.send(Kind.DONE)
+    line.send(Kind.DONE)  # who reads this ends this process: what is kept is on the disk by now
 
 
 def _fed(pieces: Iterator[tuple[Kind, bytes]], more: Feed) -> None:
