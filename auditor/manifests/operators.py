@@ -1,7 +1,7 @@
 """What an object installs by its name in a catalogue: what that is made of stands elsewhere, so it is a gap, never silence.
 
 Source: operator-lifecycle-manager (Subscription), operator-controller (ClusterExtension), platform-operators (PlatformOperator), Open Cluster Management
-(OperatorPolicy), kapp-controller (PackageInstall), add-ons of EKS (ACK, Crossplane's providers, Cluster API's AWS provider).
+(OperatorPolicy), kapp-controller (PackageInstall), Glasskube (Package, ClusterPackage), add-ons of EKS (ACK, Crossplane's providers, Cluster API's AWS provider).
 """
 
 from __future__ import annotations
@@ -63,6 +63,13 @@ def _package(item: Object, spec: Mapping) -> Iterator[Gap]:
     )
 
 
+def _glasskube(item: Object, spec: Mapping) -> Iterator[Gap]:
+    package = spec.mapping("packageInfo")
+    edit = package.scalar("version") or package.scalar("name")
+    version = package.text("version") or "any version"
+    yield _gap(item, edit, f"package {package.text('name')} ({version}) from the package repositories of Glasskube", _HELP)
+
+
 def _ack(item: Object, spec: Mapping) -> Iterator[Gap]:
     yield _addon(item, spec, "name", "addonVersion")
 
@@ -87,6 +94,8 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("ClusterExtension", "olm.operatorframework.io"): _extension,
     ("PlatformOperator", "platform.openshift.io"): _platform,
     ("PackageInstall", "packaging.carvel.dev"): _package,
+    ("Package", "packages.glasskube.dev"): _glasskube,
+    ("ClusterPackage", "packages.glasskube.dev"): _glasskube,
     ("Addon", "eks.services.k8s.aws"): _ack,
     ("Addon", "eks.aws.crossplane.io"): _provider,
     ("Addon", "eks.aws.upbound.io"): _provider,

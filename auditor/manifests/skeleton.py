@@ -87,7 +87,7 @@ class Pruner(Struct):
             return None
         before = self._words, self._wide, self.whole, self._descent
         self._words, self._wide = self._words_of(kind, version), self._wide_of(kind, version)
-        kinds = (yaml.text_of(value) for key, value in pairs if yaml.text_of(key) == "kind")
+        kinds = (kind, *(yaml.text_of(value) for key, value in pairs if yaml.text_of(key) == "kind"))
         self.whole = self.whole or not WHOLE.isdisjoint(kinds)
         # What is kept depends on the kind, so that an anchor shared by two objects is pruned for each.
         self._descent = self._descent.fresh()

@@ -1,5 +1,7 @@
 """Documents that say no API version and are deployed all the same: what their shape says they are.
 
+Desired states of Helmsman (`apps` with `helmRepos`) deploy charts, and say no kind either.
+
 Sources: the v1alpha1 reference of Talos (what `talosctl apply-config` and `patch` take), the `talconfig.yaml` of talhelper, and
 the cluster templates of Omni.
 """
@@ -16,6 +18,8 @@ _TALHELPER: Final = ("talhelper.talos.dev/v1", "Config")
 _TALHELPER_KEYS: Final = frozenset({"clusterName", "endpoint", "nodes"})
 _OMNI: Final = "omni.siderolabs.com/v1"
 _OMNI_KINDS: Final = frozenset({"Cluster", "ControlPlane", "Workers", "Machine", "ConfigPatch"})
+_HELMSMAN: Final = ("helmsman/v1", "DesiredState")
+_HELMSMAN_KEYS: Final = frozenset({"helmRepos", "apps"})
 _OPERATION: Final = frozenset({"op", "path"})
 """Of a JSON patch (RFC 6902), which `talosctl` takes as well; what it is for is told by its path."""
 _TOP: Final = frozenset({"version", "debug", "persist", "machine", "cluster"})
@@ -59,6 +63,8 @@ def identity(named: Values[str, RawNode]) -> tuple[str, str] | None:
         return _MACHINE_CONFIG
     if named.keys() >= _TALHELPER_KEYS:
         return _TALHELPER
+    if named.keys() >= _HELMSMAN_KEYS:
+        return _HELMSMAN
     if named.keys() <= _TOP and any(_has(named.get(part), known) for part, known in _PARTS.items()):
         return _MACHINE_CONFIG
     return None

@@ -23,6 +23,10 @@ WHOLE: Final = frozenset(
         *("Subscription", "ClusterExtension", "ResourceSet", "ResourceSetInputProvider", "Composition", "Object"),
         *("OperatorPolicy", "PlatformOperator", "PackageInstall", "GitLab", "Addon", "AWSManagedControlPlane"),
         *("Policy", "ConfigurationPolicy", "ManifestWork", "ManifestWorkReplicaSet", "Work"),
+        *("Terraform", "Workspace", "Module", "Stack", "Program", "DeliveryPipeline", "DesiredState"),
+        *("ComponentDefinition", "WorkloadDefinition", "VirtualClusterInstance", "VirtualClusterTemplate"),
+        *("Package", "ClusterPackage", "ClusterPolicy", "GeneratingPolicy", "NamespacedGeneratingPolicy"),
+        *("MutatingPolicy", "NamespacedMutatingPolicy", "MutatingAdmissionPolicy", "Assign", "ImageUpdater"),
         *("SyncSet", "SelectorSyncSet", "Promise", "ResourceGraphDefinition", "Bundle", "RootSync", "RepoSync"),
     }
 )

@@ -26,6 +26,7 @@ from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Mapping, Scalar, scalars
 from auditor.manifests.objects import Object
 from auditor.manifests.operators import operators_of
+from auditor.manifests.programs import programs_of
 from auditor.manifests.remote_tasks import remote_tasks
 from auditor.manifests.render.sandbox import Failed
 from auditor.model.gap import Gap
@@ -69,7 +70,7 @@ class Charts(Struct):
             case (("Application" | "ApplicationSet"), "argoproj.io"):
                 yield from self._sources(item)
             case _:
-                gaps = (*operators_of(item), *remote_tasks(item, self._has))
+                gaps = (*operators_of(item), *programs_of(item, self._has_directory), *remote_tasks(item, self._has))
                 yield from (Deployed("", (), (gap,)) for gap in gaps)
                 yield from (self._ordered(item, order) for order in orders(item))
                 for inner in held(item):
@@ -240,6 +241,12 @@ class Charts(Struct):
     def _has(self, path: str) -> bool:
         try:
             return self.reader.resolve(path) is not None
+        except OutOfTree:
+            return False
+
+    def _has_directory(self, path: str) -> bool:
+        try:
+            return self.reader.directory(path) is not None
         except OutOfTree:
             return False
 

@@ -15,6 +15,7 @@ from auditor.manifests.helm.orders import KINDS
 from auditor.manifests.nodes import Mapping, Node, Sequence
 from auditor.manifests.objects import Object, identify
 from auditor.manifests.operators import INSTALLERS
+from auditor.manifests.programs import RUNNERS
 
 _FLUX_AND_ARGO: Final = {
     ("Kustomization", "kustomize.toolkit.fluxcd.io"),
@@ -22,7 +23,7 @@ _FLUX_AND_ARGO: Final = {
     ("Application", "argoproj.io"),
     ("ApplicationSet", "argoproj.io"),
 }
-_DEPLOYERS: Final = _FLUX_AND_ARGO | KINDS | INSTALLERS
+_DEPLOYERS: Final = _FLUX_AND_ARGO | KINDS | INSTALLERS | RUNNERS
 _MAKERS: Final = {
     ("ResourceSet", "fluxcd.controlplane.io"),
     ("ResourceGraphDefinition", "kro.run"),

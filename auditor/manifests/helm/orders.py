@@ -7,32 +7,16 @@ Fleet's Bundle, Config Sync (RootSync, RepoSync), Harvester (Addon), the Helm op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from collections.abc import Iterator
+from typing import Final
 
-from msgspec import Struct
-
-from auditor.manifests.contents import complete
-from auditor.manifests.helm.needs import Absent, first, nested, typed
-from auditor.manifests.helm.sources import of_helmfile, of_repository
-from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci
+from auditor.manifests.helm import platforms
+from auditor.manifests.helm.needs import Absent, nested, typed
+from auditor.manifests.helm.order import ELSEWHERE, Order, Reader, chosen_of, edit_of, given, maps, named, written
+from auditor.manifests.helm.sources import of_helmfile
+from auditor.manifests.helm.wanted import Unfetched, in_oci
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
-from auditor.manifests.skeleton import origin_of
-
-_ELSEWHERE: Final = "is not read from there"
-
-
-class Order(Struct, frozen=True):
-    """One chart that an object wants. `edit`: the line that chooses it; `layers`: its values, the strongest last."""
-
-    edit: Scalar | None
-    chart: str
-    version: str
-    chosen: Wanted | Unfetched
-    name: str
-    namespace: str
-    layers: tuple[Mapping | Absent, ...] = ()
 
 
 def orders(item: Object) -> Iterator[Order]:
@@ -46,16 +30,16 @@ def _k3s(item: Object, spec: Mapping) -> Iterator[Order]:
     chart = spec.text("chart")
     if not chart and not spec.text("chartContent"):
         return
-    chosen = _chosen(spec.text("repo"), chart, spec.text("version"))
+    chosen = chosen_of(spec.text("repo"), chart, spec.text("version"))
     if spec.text("chartContent"):
         chosen = Unfetched("it stands in the object as an archive")
-    layers = [*_written(spec.scalar("valuesContent"))]
+    layers = [*written(spec.scalar("valuesContent"))]
     layers += [
         nested(key, typed(one, text=False)) for key, one in spec.mapping("set").entries if isinstance(one, Scalar)
     ]
     space = spec.text("targetNamespace") or item.namespace or "default"
     yield Order(
-        _edit(spec, "version", "chart"),
+        edit_of(spec, "version", "chart"),
         chart or item.name,
         spec.text("version"),
         chosen,
@@ -69,28 +53,28 @@ def _crossplane(item: Object, spec: Mapping) -> Iterator[Order]:
     asked = spec.mapping("forProvider")
     chart = asked.mapping("chart")
     url, version = chart.text("url"), chart.text("version")
-    chosen = _chosen(chart.text("repository"), url or chart.text("name"), version)
+    chosen = chosen_of(chart.text("repository"), url or chart.text("name"), version)
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", _ELSEWHERE)
-        for one in _maps(asked, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
+        for one in maps(asked, "valuesFrom")
     )
-    layers = (*absent, asked.mapping("values"), *_set(asked))
+    layers = (*absent, asked.mapping("values"), *given(asked))
     name = chart.text("name") or url
-    edit = _edit(chart, "version", "url", "name")
+    edit = edit_of(chart, "version", "url", "name")
     yield Order(edit, name, version, chosen, item.name, asked.text("namespace") or "default", layers)
 
 
 def _cluster_api(item: Object, spec: Mapping) -> Iterator[Order]:
-    yield _named(item, spec, spec, ("repoURL", "chartName", "version"), tuple(_written(spec.scalar("valuesTemplate"))))
+    yield named(item, spec, spec, ("repoURL", "chartName", "version"), tuple(written(spec.scalar("valuesTemplate"))))
 
 
 def _fleet(item: Object, spec: Mapping) -> Iterator[Order]:
     helm = spec.mapping("helm")
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", _ELSEWHERE)
-        for one in _maps(helm, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
+        for one in maps(helm, "valuesFrom")
     )
-    yield _named(item, helm, spec, ("repo", "chart", "version"), (*absent, helm.mapping("values")))
+    yield named(item, helm, spec, ("repo", "chart", "version"), (*absent, helm.mapping("values")))
 
 
 def _bundle(item: Object, spec: Mapping) -> Iterator[Order]:
@@ -104,14 +88,14 @@ def _config_sync(item: Object, spec: Mapping) -> Iterator[Order]:
     if spec.text("sourceType") != "helm" and not helm.text("chart"):
         return
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFileRefs", _ELSEWHERE)
-        for one in _maps(helm, "valuesFileRefs")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFileRefs", ELSEWHERE)
+        for one in maps(helm, "valuesFileRefs")
     )
     repository = helm.text("repo")
     whole = f"{repository.rstrip('/')}/{helm.text('chart')}" if repository.startswith("oci://") else helm.text("chart")
-    chosen = _chosen(repository, whole, helm.text("version"))
+    chosen = chosen_of(repository, whole, helm.text("version"))
     release = helm.text("releaseName") or item.name
-    edit = _edit(helm, "version", "chart", "repo")
+    edit = edit_of(helm, "version", "chart", "repo")
     space = helm.text("namespace") or "default"
     yield Order(
         edit, helm.text("chart"), helm.text("version"), chosen, release, space, (*absent, helm.mapping("values"))
@@ -120,18 +104,18 @@ def _config_sync(item: Object, spec: Mapping) -> Iterator[Order]:
 
 def _rancher(item: Object, spec: Mapping) -> Iterator[Order]:
     chosen = Unfetched(f"its repository {spec.text('repoName')} is known to Rancher alone")
-    edit = _edit(spec, "version", "chart")
+    edit = edit_of(spec, "version", "chart")
     yield Order(
         edit, spec.text("chart"), spec.text("version"), chosen, item.name, spec.text("defaultNamespace") or "default"
     )
 
 
 def _sveltos(item: Object, spec: Mapping) -> Iterator[Order]:
-    for chart in _maps(spec, "helmCharts"):
+    for chart in maps(spec, "helmCharts"):
         name = chart.text("chartName")
-        chosen = _chosen(chart.text("repositoryURL"), name.rpartition("/")[2], chart.text("chartVersion"))
-        edit = _edit(chart, "chartVersion", "chartName")
-        layers = tuple(_written(chart.scalar("values")))
+        chosen = chosen_of(chart.text("repositoryURL"), name.rpartition("/")[2], chart.text("chartVersion"))
+        edit = edit_of(chart, "chartVersion", "chartName")
+        layers = tuple(written(chart.scalar("values")))
         space = chart.text("releaseNamespace") or "default"
         yield Order(
             edit, name, chart.text("chartVersion"), chosen, chart.text("releaseName") or item.name, space, layers
@@ -140,19 +124,19 @@ def _sveltos(item: Object, spec: Mapping) -> Iterator[Order]:
 
 def _k0s(_: Object, spec: Mapping) -> Iterator[Order]:
     helm = spec.mapping("extensions").mapping("helm")
-    for chart in _maps(helm, "charts"):
+    for chart in maps(helm, "charts"):
         name, version = chart.text("chartname"), chart.text("version")
-        layers = tuple(_written(chart.scalar("values")))
-        edit, space = _edit(chart, "version", "chartname"), chart.text("namespace") or "default"
+        layers = tuple(written(chart.scalar("values")))
+        edit, space = edit_of(chart, "version", "chartname"), chart.text("namespace") or "default"
         yield Order(edit, name, version, of_helmfile(helm, name, version), chart.text("name"), space, layers)
 
 
 def _k0s_chart(item: Object, spec: Mapping) -> Iterator[Order]:
     name, version = spec.text("chartName"), spec.text("version")
     chosen = in_oci(name, version) if name.startswith("oci://") else Unfetched("its repository is known to k0s alone")
-    layers = tuple(_written(spec.scalar("values")))
+    layers = tuple(written(spec.scalar("values")))
     yield Order(
-        _edit(spec, "version", "chartName"),
+        edit_of(spec, "version", "chartName"),
         name,
         version,
         chosen,
@@ -163,10 +147,10 @@ def _k0s_chart(item: Object, spec: Mapping) -> Iterator[Order]:
 
 
 def _kapp(item: Object, spec: Mapping) -> Iterator[Order]:
-    for chart in (one.mapping("helmChart") for one in _maps(spec, "fetch")):
+    for chart in (one.mapping("helmChart") for one in maps(spec, "fetch")):
         if name := chart.text("name"):
             chosen = Unfetched("kapp-controller gives it values and overlays of its own")
-            yield Order(_edit(chart, "version", "name"), name, chart.text("version"), chosen, item.name, "default")
+            yield Order(edit_of(chart, "version", "name"), name, chart.text("version"), chosen, item.name, "default")
 
 
 def _harvester(item: Object, spec: Mapping) -> Iterator[Order]:
@@ -177,14 +161,14 @@ def _harvester(item: Object, spec: Mapping) -> Iterator[Order]:
 def _helm_operator(item: Object, spec: Mapping) -> Iterator[Order]:
     chart = spec.mapping("chart")
     name, version = chart.text("name") or chart.text("path"), chart.text("version") or chart.text("ref")
-    chosen = _chosen(chart.text("repository"), name, version)
+    chosen = chosen_of(chart.text("repository"), name, version)
     if chart.text("git"):
         chosen = Unfetched(f"it stands in the git repository {chart.text('git')}")
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", _ELSEWHERE)
-        for one in _maps(spec, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
+        for one in maps(spec, "valuesFrom")
     )
-    edit = _edit(chart, "version", "ref", "name", "path")
+    edit = edit_of(chart, "version", "ref", "name", "path")
     space = spec.text("targetNamespace") or item.namespace or "default"
     release = spec.text("releaseName") or item.name
     yield Order(edit, name, version, chosen, release, space, (*absent, spec.mapping("values")))
@@ -194,7 +178,7 @@ def _open_cluster(item: Object, spec: Mapping) -> Iterator[Order]:
     name, version = spec.text("name"), spec.mapping("packageFilter").text("version")
     if not name:
         return  # it applies directories of a git repository
-    edit = _edit(spec.mapping("packageFilter"), "version") or _edit(spec, "name")
+    edit = edit_of(spec.mapping("packageFilter"), "version") or edit_of(spec, "name")
     chosen = Unfetched(f"its channel {spec.text('channel')} is known to the hub alone")
     yield Order(edit, name, version, chosen, item.name, item.namespace or "default")
 
@@ -204,12 +188,11 @@ def _gitlab(item: Object, spec: Mapping) -> Iterator[Order]:
     chosen = Unfetched("the operator has it inside of its own image")
     space = item.namespace or "default"
     yield Order(
-        _edit(chart, "version"), "gitlab", chart.text("version"), chosen, item.name, space, (chart.mapping("values"),)
+        edit_of(chart, "version"), "gitlab", chart.text("version"), chosen, item.name, space, (chart.mapping("values"),)
     )
 
 
-_Reader: TypeAlias = Callable[[Object, Mapping], Iterator[Order]]
-_READERS: Final[dict[tuple[str, str], _Reader]] = {
+_READERS: Final[dict[tuple[str, str], Reader]] = {
     ("HelmChart", "helm.cattle.io"): _k3s,
     ("Addon", "harvesterhci.io"): _harvester,
     ("HelmRelease", "helm.fluxcd.io"): _helm_operator,
@@ -228,55 +211,7 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("ClusterConfig", "k0s.k0sproject.io"): _k0s,
     ("Chart", "helm.k0sproject.io"): _k0s_chart,
     ("App", "kappctrl.k14s.io"): _kapp,
+    **platforms.READERS,
 }
 KINDS: Final = frozenset(_READERS)
 """Kinds, with their groups, that deploy charts."""
-
-
-def _named(
-    item: Object, chart: Mapping, spec: Mapping, keys: tuple[str, str, str], layers: tuple[Mapping | Absent, ...]
-) -> Order:
-    """A chart whose repository, name and version stand under these keys."""
-    repository, name, version = (chart.text(key) for key in keys)
-    space = spec.text("namespace") or spec.text("defaultNamespace") or "default"
-    chosen = _chosen(repository, name, version)
-    release = chart.text("releaseName") or item.name
-    return Order(_edit(chart, keys[2], keys[1], keys[0]), name or repository, version, chosen, release, space, layers)
-
-
-def _chosen(repository: str, name: str, version: str) -> Wanted | Unfetched:
-    """A chart of a repository, or by the whole address of its own: as its name, or as the repository without a name."""
-    whole = name if "://" in name else "" if name else repository
-    if whole.startswith("oci://"):
-        return in_oci(whole, version)
-    if whole:
-        return Unfetched(f"an archive by its address ({whole}) has no digest to check it by")
-    return of_repository(repository, name, version)
-
-
-def _edit(node: Mapping, *keys: str) -> Scalar | None:
-    return next((found for key in keys if (found := node.scalar(key)) is not None and found.text), None)
-
-
-def _maps(node: Mapping, key: str) -> Iterator[Mapping]:
-    yield from (one for one in node.items(key) if isinstance(one, Mapping))
-
-
-def _set(node: Mapping) -> Iterator[Mapping | Absent]:
-    for one in _maps(node, "set"):
-        value = one.get("value")
-        if isinstance(value, Scalar):
-            yield nested(one.text("name"), typed(value, text=False))
-        else:
-            yield Absent(Scalar("", one.file, one.line, 1).place(), f"value {one.text('name')}", _ELSEWHERE)
-
-
-def _written(values: Scalar | None) -> Iterator[Mapping | Absent]:
-    """Values in a text. What fills in templates there is known to a cluster alone."""
-    if values is None or values.null or not values.text.strip():
-        return
-    if "{{" in values.text:
-        yield Absent(values.place(), "values", "are a template that the cluster fills in")
-        return
-    read = complete(values.text.encode("utf-8", "replace"), values.file, origin_of(values))
-    yield first(read, values.place(), "values")
