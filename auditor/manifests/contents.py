@@ -220,7 +220,7 @@ def templated(found: Found, place: Place) -> Gap:
         "templated reference",
         f"{found.text!r}: {found.why}" if found.why else f"{found.text!r} is filled in before it is deployed",
         rule="templated-reference",
-        help="name the image in the object"
+        help=found.help or "name the image in the object"
         if found.why
         else "check the rendered manifests: render them and pipe the result to `auditor check -`",
         image=found.text,

@@ -12,13 +12,23 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from auditor.manifests.decided import decided
 from auditor.manifests.defaults import Default, tagged
 from auditor.manifests.joined import joined
 from auditor.manifests.kinds import Kinds, Path, reached
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.parameters import fill
-from auditor.manifests.said import NOT_IMAGES, Trail, classify, is_bare_image, is_listed, is_volume, says_image
+from auditor.manifests.said import (
+    NOT_IMAGES,
+    Trail,
+    classify,
+    is_bare_image,
+    is_listed,
+    is_patched,
+    is_volume,
+    says_image,
+)
 from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete, pairs, registry_beside
 from auditor.manifests.text import (
     FLAGGED,
@@ -49,6 +59,8 @@ class Found(Struct, frozen=True):
     sort: Sort = Sort.IMAGE
     why: str = ""
     """Why nobody can tell what gets deployed, where the text has a part that something else decides."""
+    help: str = ""
+    """What to do then, where that is not to name the image in the object."""
     deployed: bool = True
     """Whether something may deploy it; not what the table says to `ignore`, which is seen all the same."""
 
@@ -69,6 +81,9 @@ def extract(found: Object, kinds: Kinds) -> list[Found]:
     for entry in entries:
         for default in entry.defaults:
             walk.default(found.node, default)
+    for told in decided(found):
+        path = found.prefix + written(told.trail)
+        walk.found.append(Found(told.text, told.scalar, path, None, Confidence.LOW, Sort.IMAGE, told.why, told.help))
     return [each for one in walk.found for each in _filled(one, found)]
 
 
@@ -189,10 +204,20 @@ class _Walk(Struct):
                     self._left.add(here)
                 self._named(said, value, here, container)
             elif isinstance(value, Scalar):
+                name = "image" if name == "value" and is_patched(node) else name
                 self._scalar(name, value, here, container, certain=is_container or is_volume(here, key))
             else:
+                self._assigned(node, name, value, here)
                 self._below(value, here, container)
         self._hub = above
+
+    def _assigned(self, node: Mapping, name: str, value: Node, trail: Trail) -> None:
+        """What Gatekeeper's `Assign` writes into the images of containers (`location: spec.containers[name:*].image`)."""
+        if name == "parameters" and isinstance(value, Mapping) and node.text("location").endswith(".image"):
+            given = value.mapping("assign").scalar("value")
+            if given is not None:
+                self._scalar("image", given, (*trail, "assign", "value"), None, certain=False)
+                self._taken.add(id(given))
 
     def _tagged(self, node: Mapping, key: str, tag_key: str, trail: Trail, container: str | None) -> None:
         """A name and its tag under keys that belong together. `trail`: where the tag stands."""
@@ -259,6 +284,8 @@ class _Walk(Struct):
     def _scalar(self, name: str, value: Scalar, trail: Trail, container: str | None, *, certain: bool) -> None:
         if value.inner:
             self._inside(value, trail, container)
+            if "\n" in value.text:
+                return  # its lines are what was looked at
         if value.null or not value.text or id(value) in self._taken:
             return
         text = value.text.strip()

@@ -31,6 +31,7 @@ from auditor.manifests.deploying import deployer, look, targets
 from auditor.manifests.entry import entries
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.followed import beside, followed
+from auditor.manifests.graph.overrides import is_override
 from auditor.manifests.graph.plan import Plan
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.layout import CHART, Layout, layout
@@ -268,6 +269,8 @@ def _unclear(reader: Reader, touched: frozenset[str]) -> str | None:
         entry = reader.files.get(path)
         if entry is not None and entry.kind is EntryKind.SYMLINK:
             return f"the change touches a symlink, {path}"
+        if is_override(path):
+            return f"the change touches what Argo CD lays over a directory, {path}"
     return None
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from auditor.manifests.lines import NO_NAMES, references
-from auditor.manifests.nodes import Scalar
+from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.split import is_bare, is_complete
 from auditor.manifests.text import PROSE, arguments, is_no_text, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence
 
 Trail: TypeAlias = tuple[str | int, ...]
 """Where something stands in an object: keys, and positions in lists."""
+_CONTAINER_IMAGE: Final = re.compile(r"/(?:containers|initContainers|ephemeralContainers)/[^/]+/image\Z", re.ASCII)
 NOT_IMAGES: Final = (
     "policy",
     "registry",
@@ -53,6 +55,11 @@ def classify(name: str, text: str, *, certain: bool) -> Iterator[tuple[str, Conf
 def is_volume(trail: Trail, key: str) -> bool:
     """`volumes[].image.reference`, an image mounted as a volume."""
     return key == "image" and len(trail) >= 4 and trail[-4] == "volumes" and trail[-1] == "reference"
+
+
+def is_patched(node: Mapping) -> bool:
+    """Whether a map is an operation of a JSON patch (RFC 6902) that writes the image of a container."""
+    return node.text("op") in ("add", "replace") and _CONTAINER_IMAGE.search(node.text("path")) is not None
 
 
 def is_listed(trail: Trail, text: str) -> bool:

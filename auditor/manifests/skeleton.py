@@ -32,6 +32,8 @@ PARTS: Final = frozenset(
 """Keys of split maps: kept where anything beside them is, and `repository` in its own right."""
 _GIVEN: Final = frozenset({"value", "default"})
 """Where a variable or parameter has its value: kept where its name says image."""
+_OPERATION: Final = frozenset({"op", "path"})
+"""Of a JSON patch: kept where it writes an image."""
 MERGING: Final = frozenset({"$patch", "$retainKeys"})
 _ANNOTATION_LENGTH: Final = 512
 """Characters: the longest reference has 455."""
@@ -175,7 +177,7 @@ class Pruner(Struct):
         entries: list[tuple[str, Node]] = []
         kept = self.whole
         pairs = self._descent.pairs(raw)
-        says_image = any(yaml.text_of(key) == "name" and "image" in yaml.text_of(value).lower() for key, value in pairs)
+        says_image = any(_is_of_image(yaml.text_of(key), yaml.text_of(value)) for key, value in pairs)
         for key, value in pairs:
             name = yaml.text_of(key)
             node, interesting = self._entry("image" if says_image and name in _GIVEN else name, value)
@@ -184,6 +186,8 @@ class Pruner(Struct):
                 entries.append((name, node))
             elif isinstance(node, Scalar) and (name in IDENTITY or name in PARTS or node.null):
                 entries.append((name, node))
+            elif says_image and name in _OPERATION and isinstance(value, RawScalar):
+                entries.append((name, yaml.scalar(value)))
         return yaml.mapping_at(raw, entries), kept
 
     def _entry(self, name: str, value: RawNode) -> tuple[Node, bool]:
@@ -238,6 +242,11 @@ class Pruner(Struct):
         if not self.whole and ("\n" in text or not is_template(text)):
             scalar.text = ""
         return scalar
+
+
+def _is_of_image(key: str, text: str) -> bool:
+    """Whether a key and its text say that the `value` beside them is an image: its name, or where a JSON patch writes it."""
+    return (key == "name" and "image" in text.lower()) or (key == "path" and text.endswith("/image"))
 
 
 def _named_image(metadata: RawNode | None) -> bool:

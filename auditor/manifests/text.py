@@ -10,7 +10,7 @@ from typing import Final
 from auditor.model.reference import InvalidReference, Reference
 
 _TEMPLATE: Final = re.compile(
-    r"\$\{|\$\(|\{\{|%\{|\$[A-Z_]{2,}|<[A-Za-z][\w .-]*>|<<-?\s*(?:inputs\b|\$\w)|^ENC\[|^__[A-Z_]+__$"
+    r"\$\{|\$\(|\{\{|%\{|\$[A-Z_]{2,}|<[A-Za-z][\w .-]*>|<<-?\s*(?:inputs\b|\$\w)|<%|\(\(|\(@|\\\(|^ENC\[|^__[A-Z_]+__$"
 )
 _NUMBER: Final = re.compile(r"[-+]?(?:0[xob][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)", re.ASCII)
 _SWITCHES: Final = frozenset({"true", "false", "yes", "no", "on", "off"})
@@ -31,10 +31,17 @@ _DIGESTED: Final = re.compile(
     re.ASCII,
 )
 """A name with a digest, which needs no host to look like nothing else."""
+_TAGGED: Final = re.compile(r"[:@][\w.:-]+\Z", re.ASCII)
 _FLAGGED: Final = re.compile(
     r"(?:^|(?<=[\s\"']))--?[\w.-]*image[= ][\"']?(?P<reference>[a-z0-9][\w./-]*[:/@][\w./:@-]*)",
     re.ASCII | re.IGNORECASE,
 )
+_IN_EXPRESSION: Final = re.compile(
+    r"(?:(?<![\w.])[\"']?image[\"']?\s*:|/image[\"']\s*,\s*value\s*:)\s*(?:dyn\()?"
+    r"(?P<quote>[\"'])(?P<reference>[a-z0-9][\w./:@-]*)(?P=quote)(?!\s*[+.])",
+    re.ASCII,
+)
+"""An image that an expression or a program in a text says: `image: "acme/side:1"`, or the value of a JSON patch."""
 _PULLED: Final = re.compile(
     r"\b(?:(?:docker|podman|nerdctl|crictl)(?:\s+image)?\s+(?P<verb>run|pull|create)|ctr\s[^|;&]{0,80}?images?\s+pull)\s+"
     r"(?P<rest>[^|;&]*)",
@@ -164,6 +171,11 @@ def arguments(text: str) -> tuple[str, ...]:
         found = {match.start("reference"): match["reference"] for match in _DIGESTED.finditer(text)} | found
     if "image" in text.lower():
         found |= {match.start("reference"): match["reference"] for match in _FLAGGED.finditer(text)}
+        found |= {
+            match.start("reference"): match["reference"]
+            for match in _IN_EXPRESSION.finditer(text)
+            if _TAGGED.search(match["reference"])
+        }
     for match in _PULLED.finditer(text):
         found |= _run(match)
     return tuple(dict.fromkeys(one for _, one in sorted(found.items()) if is_reference(one)))

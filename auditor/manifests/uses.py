@@ -15,6 +15,7 @@ from auditor.manifests.extract import Found, extract, is_policy
 from auditor.manifests.files import Reader
 from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.deploy import Deployed
+from auditor.manifests.helm.held import held
 from auditor.manifests.helm.needs import Lookup
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.nodes import scalars
@@ -26,7 +27,7 @@ from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.model.use import Use
 
-_MAKES: Final = re.compile(r"\.(?:generate|mutate)\.")
+_MAKES: Final = re.compile(r"\.(?:generate|mutate)\.|^spec\.(?:mutations|generate)\[")
 """Where a policy does not judge images but brings them."""
 
 
@@ -55,8 +56,9 @@ class Uses(Struct, frozen=True):
     ) -> tuple[list[Use], list[Gap]]:
         """The uses of one object. Patterns in policies and what says no kind are deployed by nothing."""
         if is_policy(item, self.reader.kinds):
-            making = [one for one in found if _MAKES.search(one.path)]
-            found, deployed = (making, deployed) if making and not self.every else (found, False)
+            making = [one for one in found if _MAKES.search(one.path) or _has_variables(item, one)]
+            makes = bool(making) or any(True for _ in held(item))
+            found, deployed = (making, deployed) if makes and not self.every else (found, False)
         if not (deployed or self.every):
             return [], []
         found = found if self.every else [one for one in found if one.deployed]
@@ -82,6 +84,11 @@ class Uses(Struct, frozen=True):
                 uses.extend(more)
                 gaps.extend(holes)
         return uses, gaps
+
+
+def _has_variables(item: Object, one: Found) -> bool:
+    """Whether it stands in a variable of a policy that makes or changes objects, and none that only judges."""
+    return one.path.startswith("spec.variables[") and ("Generating" in item.kind or "Mutating" in item.kind)
 
 
 def _made_deployer(item: Object, root: str | None) -> MadeDeployer:

@@ -35,6 +35,11 @@ def is_application(item: Object) -> bool:
     return item.kind == "Application" and item.group == GROUP
 
 
+def directories(item: Object) -> Iterator[str]:
+    """The directories that it deploys, whichever repository they are of."""
+    yield from (source.path for source in sources(item) if source.path is not None)
+
+
 def home(item: Object, reader: Reader) -> Iterator[str]:
     """Addresses under which paths of this tree are deployed."""
     for source in sources(item):
@@ -88,10 +93,10 @@ def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place
     if reader.resolve(join(directory, "Chart.yaml")) is not None:
         return  # a chart
     if has_kustomization(reader, directory):
-        overlay = Mapping(list(_overlay(node.mapping("kustomize"))), item.file, item.line)
+        on_top = Mapping(list(overlay(node.mapping("kustomize"))), item.file, item.line)
         above = f"{item.prefix}{_path_of(source)}.kustomize"
         charts = _picked(node.mapping("kustomize"), _CHARTS)
-        yield Deployment(directory, _named(item), place, overlay, above, charts=Mapping(list(charts)))
+        yield Deployment(directory, _named(item), place, on_top, above, charts=Mapping(list(charts)))
         return
     how = node.mapping("directory")
     recurse, include, exclude = how.text("recurse") == "true", how.text("include"), how.text("exclude")
@@ -113,7 +118,8 @@ def _named(item: Object) -> str:
     return f"Application {item.name}"
 
 
-def _overlay(kustomize: Mapping) -> Iterator[tuple[str, Node]]:
+def overlay(kustomize: Mapping) -> Iterator[tuple[str, Node]]:
+    """What `kustomize` of a source puts on top of a directory, as a kustomization would write it."""
     yield from _picked(kustomize, _FIELDS)
     images = [image(item) for item in kustomize.items("images") if isinstance(item, Scalar)]
     if images:

@@ -65,6 +65,9 @@ class Graph(Struct):
     resolved: frozenset[tuple[str, str, str]] = frozenset()
     """Deployers (kind, namespace, name) whose directory is read with what they put on top."""
 
+    applied: frozenset[str] = frozenset()
+    """Directories that Applications of this tree deploy, charts among them."""
+
     def resolves(self, item: Object) -> bool:
         """Whether what the object puts on top of a directory is seen there."""
         return (item.kind, item.namespace, item.name) in self.resolved
@@ -145,6 +148,7 @@ class _Walk:
         self._homes: dict[tuple[str, str], set[str]] = {}
         self._covered: set[str] = set()
         self._resolved: set[tuple[str, str, str]] = set()
+        self._applied: set[str] = set()
         self._waiting: deque[Deployment] = deque()
         self._count = 0
 
@@ -164,6 +168,7 @@ class _Walk:
             frozenset(self._covered),
             (*self._gaps, *self._settings.gaps),
             frozenset(self._resolved),
+            frozenset(self._applied),
         )
 
     # ── where it begins ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -294,6 +299,7 @@ class _Walk:
             if flux.is_flux(one):
                 found = flux.deployments(one, self._reader, self._settings, root, above)
             elif argo.is_application(one):
+                self._applied.update(argo.directories(one))
                 found = argo.deployments(one, self._reader, self._here)
             else:
                 continue

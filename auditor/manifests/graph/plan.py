@@ -19,6 +19,7 @@ from auditor.manifests.files import Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.graph import Graph, Ground, Holds, graph
+from auditor.manifests.graph.overrides import overrides
 from auditor.manifests.graph.settings import Settings
 from auditor.manifests.kustomize.build import Builder, Spares
 from auditor.manifests.kustomize.built import Built
@@ -116,7 +117,15 @@ def plan(
     ways: list[tuple[str, Deployment | None]] = []
     named: list[str] = []
     entry_points = frozenset(found.roots)
-    for root in sorted({*entry_points, *made.deployments}):
+    laid_over: dict[str, list[Deployment]] = {}
+    for directory, one in overrides(reader, found.kustomizations, made.applied):
+        if isinstance(one, Deployment):
+            laid_over.setdefault(directory, []).append(one)
+        else:
+            made.gaps = (*made.gaps, one)
+    if found.affected is not None:
+        laid_over = {root: laid for root, laid in laid_over.items() if root in found.affected}
+    for root in sorted({*entry_points, *made.deployments, *laid_over}):
         mine = made.deployments.get(root, ())
         was_plain = root in before.roots and root not in before.named
         is_entry = root in entry_points and not mine and root not in made.covered
@@ -124,7 +133,7 @@ def plan(
             ways.append((root, None))
         elif root in found.kustomizations or mine:
             named.append(root)
-        ways += [(root, way) for way in mine]
+        ways += [(root, way) for way in (*mine, *laid_over.get(root, ()))]
     read = {root for root, _ in ways}
     seen = {root for root, way in ways if is_plain(way)}
     others = tuple(sorted({*found.others, *named, *read} & found.kustomizations.keys() - seen))

@@ -100,7 +100,7 @@ class Source(Struct, frozen=True):
                 if isinstance(document, Broken):
                     absent.append(Absent(Place(file, document.line), file, f"cannot be read: {document.why}"))
                 elif isinstance(document, Mapping):
-                    fresh = spelled(document, _FIELDS)
+                    fresh = spelled_source(document)
                     if _collides(found.node, document):
                         why = "writes a field in another case, beside that of the Application"
                         absent.append(Absent(Place(file, document.line), file, why))
@@ -176,6 +176,11 @@ def sources(item: Object) -> Iterator[Source]:
     for node in (spec.mapping("source"), *spec.items("sources")):
         if isinstance(node, Mapping) and node.entries:
             yield Source(item, spec, node)
+
+
+def spelled_source(document: Mapping) -> Mapping:
+    """A file that is laid over a source, with its fields in the usual spelling."""
+    return spelled(document, _FIELDS)
 
 
 def _collides(old: Mapping, new: Mapping) -> bool:

@@ -78,7 +78,7 @@ class Charts(Struct):
 
     def _ordered(self, item: Object, order: Order) -> Deployed:
         """A chart that another controller than Flux and Argo CD deploys: it is of a repository, always."""
-        gap = release_gap(item, order.edit, f"{item.kind} {item.name}", order.chart, order.version)
+        gap = release_gap(item, order.edit, f"{item.kind} {item.name}".rstrip(), order.chart, order.version)
         layers, absent = _parted(order.layers)
         release = Release("", gap.place, order.name, order.namespace, layers)
         return self._fetched("", Foreign(order.chosen, release), absent, gap)

@@ -2,7 +2,7 @@
 
 Source: flux-operator (ResourceSet), kro (ResourceGraphDefinition), Crossplane (Composition, and provider-kubernetes' Object),
 Kratix (Promise), Open Cluster Management (Policy, ManifestWork), Karmada (Work), Hive (SyncSet), Tekton (TriggerTemplate), Fleet
-(Bundle), and texts of ConfigMaps and Secrets, which Cluster API (ClusterResourceSet) and Sveltos apply.
+(Bundle), Kyverno (`generate` of a policy), and texts of ConfigMaps and Secrets, which Cluster API (ClusterResourceSet) and Sveltos apply.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ _MAKERS: Final = {
     ("SelectorSyncSet", "hive.openshift.io"),
     ("TriggerTemplate", "triggers.tekton.dev"),
     ("Bundle", "fleet.cattle.io"),
+    ("ClusterPolicy", "kyverno.io"),
+    ("Policy", "kyverno.io"),
+    ("GeneratingPolicy", "policies.kyverno.io"),
+    ("NamespacedGeneratingPolicy", "policies.kyverno.io"),
 }
 _TEXTS: Final = {("ConfigMap", ""), ("Secret", "")}
 """What may be applied by something else, or be read by it, or be an example."""
@@ -65,9 +69,17 @@ def held(item: Object) -> Iterator[Object]:
         if isinstance(node, Mapping):
             found = identify(node, item.file, node.line)
             if (found.kind, found.group) in _DEPLOYERS:
-                yield replace(found, name=found.name or item.name)
+                yield replace(_generated(found), name=found.name or item.name)
             waiting += [value for _, value in reversed(node.entries)]
         elif isinstance(node, Sequence):
             waiting += reversed(node.items)
         else:
             waiting += reversed(node.inner)
+
+
+def _generated(found: Object) -> Object:
+    """What a rule of Kyverno generates: it says kind and name beside `data`, which holds the rest."""
+    data = found.node.mapping("data")
+    if not data.entries or found.node.get("spec") is not None:
+        return found
+    return replace(found, node=found.node.updated(*data.entries), name=found.node.text("name"))

@@ -1,0 +1,148 @@
+"""Images that something decides when the cluster runs: updaters that write no commit, and expressions at admission.
+
+What the tree says of them is a rule and no reference. So each has a part in angle brackets, and the reason: nobody can judge it.
+Source: argocd-image-updater.readthedocs.io (annotations, and the resource ImageUpdater), keel.sh/docs, MutatingAdmissionPolicy of
+Kubernetes, MutatingPolicy and GeneratingPolicy of Kyverno.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.objects import Object
+from auditor.manifests.said import Trail
+from auditor.manifests.split import is_complete
+
+_UPDATER: Final = "argocd-image-updater.argoproj.io/"
+_KEEL: Final = "keel.sh/"
+_GIT_HELP: Final = "let it write back to git, where each update is a commit that is judged, or waive this with a reason"
+_KEEL_HELP: Final = "let something that commits to the repository update it, or waive this with a reason"
+_CEL_HELP: Final = "waive this with a reason, or have the objects name the image"
+_EXPRESSIONS: Final = {
+    ("MutatingAdmissionPolicy", "admissionregistration.k8s.io"),
+    ("MutatingPolicy", "policies.kyverno.io"),
+    ("NamespacedMutatingPolicy", "policies.kyverno.io"),
+    ("GeneratingPolicy", "policies.kyverno.io"),
+    ("NamespacedGeneratingPolicy", "policies.kyverno.io"),
+}
+_WRITING: Final = ("mutations", "variables", "generate")
+_SITE: Final = re.compile(
+    r"""(?:(?<![\w.])["']?image["']?\s*:|/image["']\s*,\s*value\s*:)\s*(?:(?:dyn\()?["'](?P<literal>[^"'\n]*)["']\)?\s*(?=[,}\])]|$))?"""
+)
+"""Where an expression says an image: a field of that name, or the value of a JSON patch at such a path."""
+_KEPT: Final = re.compile(r"\w+\.image\s*[,})\]]")
+"""The image of the object itself: nothing is changed."""
+
+
+class Told(Struct, frozen=True):
+    """An image that something decides later: `scalar` says by which rule."""
+
+    text: str
+    scalar: Scalar
+    trail: Trail
+    why: str
+    help: str
+
+
+def decided(item: Object) -> Iterator[Told]:
+    """What an object has decided later; nothing for most objects."""
+    if item.group == "argoproj.io" and item.kind == "Application":
+        yield from _annotated(item)
+    elif (item.kind, item.group) == ("ImageUpdater", _UPDATER.rstrip("/")):
+        yield from _updater(item.node.mapping("spec"))
+    elif (item.kind, item.group) in _EXPRESSIONS:
+        spec = item.node.mapping("spec")
+        for key in _WRITING:
+            if (node := spec.get(key)) is not None:
+                yield from _expressions(item, node, ("spec", key))
+    else:
+        yield from _keel(item)
+
+
+# ── Argo CD Image Updater ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _annotated(item: Object) -> Iterator[Told]:
+    annotations = item.node.mapping("metadata").mapping("annotations")
+    images = annotations.scalar(f"{_UPDATER}image-list")
+    if images is None or annotations.text(f"{_UPDATER}write-back-method").startswith("git"):
+        return
+    for one in images.text.replace("\n", ",").split(","):
+        if name := one.strip().rpartition("=")[2]:
+            yield _newest(name, images, ("metadata", "annotations", f"{_UPDATER}image-list"))
+
+
+def _updater(spec: Mapping) -> Iterator[Told]:
+    method = spec.mapping("writeBackConfig").text("method")
+    for index, reference in enumerate(spec.items("applicationRefs")):
+        if not isinstance(reference, Mapping):
+            continue
+        own = reference.mapping("writeBackConfig").text("method") or method
+        for at, image in enumerate(reference.items("images") if not own.startswith("git") else ()):
+            name = image.scalar("imageName") if isinstance(image, Mapping) else None
+            if name is not None and name.text:
+                yield _newest(name.text, name, ("spec", "applicationRefs", index, "images", at, "imageName"))
+
+
+def _newest(name: str, scalar: Scalar, trail: Trail) -> Told:
+    bare, constraint = (name.rpartition(":")[0], name.rpartition(":")[2]) if is_complete(name) else (name, "")
+    allowed = f" of what {constraint} allows" if constraint else ""
+    why = f"Argo CD Image Updater writes the newest{allowed} into the cluster, and not into a commit"
+    return Told(f"{bare}:<newest by Image Updater>", scalar, trail, why, _GIT_HELP)
+
+
+# ── Keel ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _keel(item: Object) -> Iterator[Told]:
+    """Each container of a workload that Keel moves to other tags; where it only pulls the same tag again, that is judged."""
+    metadata = item.node.mapping("metadata")
+    policy = _marked(metadata, "policy")
+    if policy in ("", "never") or (policy == "force" and _marked(metadata, "match-tag", "matchTag") == "true"):
+        return
+    job = item.node.mapping("spec").mapping("jobTemplate") if item.kind == "CronJob" else item.node
+    pod = job.mapping("spec").mapping("template").mapping("spec")
+    way = ("spec", "jobTemplate") if item.kind == "CronJob" else ()
+    for index, container in enumerate(pod.items("containers")):
+        image = container.scalar("image") if isinstance(container, Mapping) else None
+        if image is not None and image.text:
+            bare = image.text.partition("@")[0]
+            bare = bare.rpartition(":")[0] if is_complete(bare) else bare
+            why = f"Keel moves it to other tags by its policy {policy}, in the cluster and not in a commit"
+            trail = (*way, "spec", "template", "spec", "containers", index, "image")
+            yield Told(f"{bare}:<newest by Keel>", image, trail, why, _KEEL_HELP)
+
+
+def _marked(metadata: Mapping, *names: str) -> str:
+    marks = (metadata.mapping("annotations"), metadata.mapping("labels"))
+    return next((text for mark in marks for name in names if (text := mark.text(f"{_KEEL}{name}"))), "")
+
+
+# ── expressions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _expressions(item: Object, node: Node, trail: Trail) -> Iterator[Told]:
+    if isinstance(node, Sequence):
+        for index, one in enumerate(node.items):
+            yield from _expressions(item, one, (*trail, index))
+    elif isinstance(node, Mapping):
+        for key, value in node.entries:
+            if isinstance(value, Scalar):
+                if key == "expression" and _computes(value.text):
+                    why = f"{item.kind} {item.name} computes an image when an object is admitted"
+                    yield Told(f"<{key} of {item.kind}>", value, (*trail, key), why, _CEL_HELP)
+            else:
+                yield from _expressions(item, value, (*trail, key))
+
+
+def _computes(text: str) -> bool:
+    """Whether an expression says an image that is written nowhere in it."""
+    sites = list(_SITE.finditer(text))
+    if any(site["literal"] is None and not _KEPT.match(text, site.end()) for site in sites):
+        return True
+    return not sites and ("/image'" in text or '/image"' in text) and "value" in text
