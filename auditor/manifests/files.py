@@ -74,6 +74,8 @@ class Shared(Struct):
     """The files that hold one of these words, by content identity, with their content (`auditor.manifests.holding`)."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
     """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
+    signs: dict[str, dict[bytes, int]] = field(default_factory=dict)
+    """The line of what tells a program or template, by content identity and pattern (`auditor.manifests.untold`)."""
     naming: dict[tuple[str, str], bool] = field(default_factory=dict)
     """Whether a file may make a reference of such a list, or name a part of one."""
     _prefilters: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)

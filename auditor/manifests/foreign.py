@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Container, Iterator
 from typing import Final
 
@@ -33,6 +34,8 @@ def foreign(reader: Reader, chosen: Container[str]) -> Iterator[Gap]:
         if name == "module.cue" and posixpath.basename(directory) != "cue.mod":
             continue
         language, command = _FILES[name]
+        if name == "main.jsonnet" and posixpath.join(directory, "spec.json") in reader.files:  # an environment of Tanka
+            command = f"tk show --dangerous-allow-redirect {shlex.quote(directory or '.')}"
         where = posixpath.dirname(directory) if name == "module.cue" else directory
         if (where, language) in seen or "/vendor/" in f"/{path}":
             continue

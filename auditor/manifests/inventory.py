@@ -24,6 +24,7 @@ from auditor.manifests.rendering import rendering
 from auditor.manifests.result import Inventory, MadeDeployer, comparable
 from auditor.manifests.scan import Scan
 from auditor.manifests.survey import survey
+from auditor.manifests.untold import untold
 from auditor.model.use import Use
 from auditor.source.tree import Tree
 
@@ -80,7 +81,8 @@ def inventory(
     uses |= {use: use for use in handed(reader, tuple(uses.values())) if use not in uses}
     gaps = dict.fromkeys(found.gaps)
     gaps |= dict.fromkeys(gap for part in parts for gap in part.gaps)
-    gaps |= dict.fromkeys((*foreign(reader, chosen), *reencoded(reader, chosen)))
+    files = [path for path in reader.files if chosen.all or path in chosen]
+    gaps |= dict.fromkeys((*foreign(reader, chosen), *untold(reader, files, found.claims), *reencoded(reader, chosen)))
     made = tuple(gap for gap in gaps if isinstance(gap, MadeDeployer))
     ordered = sorted(uses.values(), key=lambda use: (use.place, use.root or "", use.reference))
     return Inventory(

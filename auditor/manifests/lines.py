@@ -21,6 +21,10 @@ _SETTING: Final = re.compile(
     r"""(?P<quote>["']?)(?P<value>[^\s"',;#>|&*][^"',;#]*?)(?P=quote)\s*[,;]?\s*$""",
     re.ASCII | re.IGNORECASE,
 )
+_FIELD: Final = re.compile(
+    r"(?:parameter|context|params|inputs?|variables|object|request|self|each|var|local|config)(?:\.\w+|\[[^\]]*\])+", re.ASCII
+)
+"""What programs in texts (CUE, CEL, HCL) write for a value that stands elsewhere: `image: parameter.image`."""
 NO_NAMES: Final = frozenset({"true", "false", "null", "none", "yes", "no", "auto", "default"})
 """What stands for no image, or for one that something else chooses."""
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
@@ -48,11 +52,15 @@ def values(text: str, *, dockerfile: bool = False) -> Iterator[Line]:
         if not line:
             continue
         setting = _SETTING.match(line)
-        if setting is not None and setting["value"].lower() not in NO_NAMES:
+        if setting is not None and setting["value"].lower() not in NO_NAMES and not _is_field(setting):
             yield Line(number, setting.start("value"), setting["key"], setting["value"])
         for reference in arguments(line):
             if setting is None or reference not in setting["value"]:
                 yield Line(number, line.find(reference), "", reference)
+
+
+def _is_field(setting: re.Match[str]) -> bool:
+    return not setting["quote"] and _FIELD.fullmatch(setting["value"]) is not None
 
 
 def references(text: str) -> tuple[str, ...]:

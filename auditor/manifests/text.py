@@ -37,7 +37,7 @@ _FLAGGED: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _IN_EXPRESSION: Final = re.compile(
-    r"(?:(?<![\w.])[\"']?image[\"']?\s*:|/image[\"']\s*,\s*value\s*:)\s*(?:dyn\()?"
+    r"(?:(?<![\w.])[\"']?image[\"']?\s*:|/image[\"']\s*,\s*value\s*:)\s*(?:dyn\(|\*)?"
     r"(?P<quote>[\"'])(?P<reference>[a-z0-9][\w./:@-]*)(?P=quote)(?!\s*[+.])",
     re.ASCII,
 )
