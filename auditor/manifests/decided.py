@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec import Struct
-
+from auditor.manifests.found import Found, written
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.manifests.said import Trail
 from auditor.manifests.split import is_complete
+from auditor.model.use import Confidence, Sort
 
 _UPDATER: Final = "argocd-image-updater.argoproj.io/"
 _KEEL: Final = "keel.sh/"
@@ -39,22 +39,12 @@ _KEPT: Final = re.compile(r"\w+\.image\s*[,})\]]")
 """The image of the object itself: nothing is changed."""
 
 
-class Told(Struct, frozen=True):
-    """An image that something decides later: `scalar` says by which rule."""
-
-    text: str
-    scalar: Scalar
-    trail: Trail
-    why: str
-    help: str
-
-
-def decided(item: Object) -> Iterator[Told]:
+def decided(item: Object) -> Iterator[Found]:
     """What an object has decided later; nothing for most objects."""
     if item.group == "argoproj.io" and item.kind == "Application":
         yield from _annotated(item)
     elif (item.kind, item.group) == ("ImageUpdater", _UPDATER.rstrip("/")):
-        yield from _updater(item.node.mapping("spec"))
+        yield from _updater(item, item.node.mapping("spec"))
     elif (item.kind, item.group) in _EXPRESSIONS:
         spec = item.node.mapping("spec")
         for key in _WRITING:
@@ -64,20 +54,25 @@ def decided(item: Object) -> Iterator[Told]:
         yield from _keel(item)
 
 
+def _found(item: Object, trail: Trail, scalar: Scalar, text: str, told: tuple[str, str]) -> Found:
+    """An image that something decides later: `scalar` says by which rule, `told` why and what to do."""
+    return Found(text, scalar, item.prefix + written(trail), None, Confidence.LOW, Sort.IMAGE, *told)
+
+
 # ── Argo CD Image Updater ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _annotated(item: Object) -> Iterator[Told]:
+def _annotated(item: Object) -> Iterator[Found]:
     annotations = item.node.mapping("metadata").mapping("annotations")
     images = annotations.scalar(f"{_UPDATER}image-list")
     if images is None or annotations.text(f"{_UPDATER}write-back-method").startswith("git"):
         return
     for one in images.text.replace("\n", ",").split(","):
         if name := one.strip().rpartition("=")[2]:
-            yield _newest(name, images, ("metadata", "annotations", f"{_UPDATER}image-list"))
+            yield _newest(item, name, images, ("metadata", "annotations", f"{_UPDATER}image-list"))
 
 
-def _updater(spec: Mapping) -> Iterator[Told]:
+def _updater(item: Object, spec: Mapping) -> Iterator[Found]:
     method = spec.mapping("writeBackConfig").text("method")
     for index, reference in enumerate(spec.items("applicationRefs")):
         if not isinstance(reference, Mapping):
@@ -86,20 +81,20 @@ def _updater(spec: Mapping) -> Iterator[Told]:
         for at, image in enumerate(reference.items("images") if not own.startswith("git") else ()):
             name = image.scalar("imageName") if isinstance(image, Mapping) else None
             if name is not None and name.text:
-                yield _newest(name.text, name, ("spec", "applicationRefs", index, "images", at, "imageName"))
+                yield _newest(item, name.text, name, ("spec", "applicationRefs", index, "images", at, "imageName"))
 
 
-def _newest(name: str, scalar: Scalar, trail: Trail) -> Told:
+def _newest(item: Object, name: str, scalar: Scalar, trail: Trail) -> Found:
     bare, constraint = (name.rpartition(":")[0], name.rpartition(":")[2]) if is_complete(name) else (name, "")
     allowed = f" of what {constraint} allows" if constraint else ""
     why = f"Argo CD Image Updater writes the newest{allowed} into the cluster, and not into a commit"
-    return Told(f"{bare}:<newest by Image Updater>", scalar, trail, why, _GIT_HELP)
+    return _found(item, trail, scalar, f"{bare}:<newest by Image Updater>", (why, _GIT_HELP))
 
 
 # ── Keel ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _keel(item: Object) -> Iterator[Told]:
+def _keel(item: Object) -> Iterator[Found]:
     """Each container of a workload that Keel moves to other tags; where it only pulls the same tag again, that is judged."""
     metadata = item.node.mapping("metadata")
     policy = _marked(metadata, "policy")
@@ -115,7 +110,7 @@ def _keel(item: Object) -> Iterator[Told]:
             bare = bare.rpartition(":")[0] if is_complete(bare) else bare
             why = f"Keel moves it to other tags by its policy {policy}, in the cluster and not in a commit"
             trail = (*way, "spec", "template", "spec", "containers", index, "image")
-            yield Told(f"{bare}:<newest by Keel>", image, trail, why, _KEEL_HELP)
+            yield _found(item, trail, image, f"{bare}:<newest by Keel>", (why, _KEEL_HELP))
 
 
 def _marked(metadata: Mapping, *names: str) -> str:
@@ -126,7 +121,7 @@ def _marked(metadata: Mapping, *names: str) -> str:
 # ── expressions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _expressions(item: Object, node: Node, trail: Trail) -> Iterator[Told]:
+def _expressions(item: Object, node: Node, trail: Trail) -> Iterator[Found]:
     if isinstance(node, Sequence):
         for index, one in enumerate(node.items):
             yield from _expressions(item, one, (*trail, index))
@@ -135,7 +130,7 @@ def _expressions(item: Object, node: Node, trail: Trail) -> Iterator[Told]:
             if isinstance(value, Scalar):
                 if key == "expression" and _computes(value.text):
                     why = f"{item.kind} {item.name} computes an image when an object is admitted"
-                    yield Told(f"<{key} of {item.kind}>", value, (*trail, key), why, _CEL_HELP)
+                    yield _found(item, (*trail, key), value, f"<{key} of {item.kind}>", (why, _CEL_HELP))
             else:
                 yield from _expressions(item, value, (*trail, key))
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from auditor.manifests.decided import decided
 from auditor.manifests.defaults import Default, tagged
+from auditor.manifests.found import Found, oci_repository, written
 from auditor.manifests.joined import joined
 from auditor.manifests.kinds import Kinds, Path, reached
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
@@ -24,6 +25,7 @@ from auditor.manifests.said import (
     Trail,
     classify,
     is_bare_image,
+    is_image_name,
     is_listed,
     is_patched,
     is_volume,
@@ -48,23 +50,6 @@ _NOTHING: Final = Scalar("", "", 1, 1)
 _FLUX_SOURCES: Final = "source.toolkit.fluxcd.io/"
 
 
-class Found(Struct, frozen=True):
-    """One reference in an object: its text, the scalar to edit, the path of the field, the container around it."""
-
-    text: str
-    scalar: Scalar
-    path: str
-    container: str | None
-    confidence: Confidence
-    sort: Sort = Sort.IMAGE
-    why: str = ""
-    """Why nobody can tell what gets deployed, where the text has a part that something else decides."""
-    help: str = ""
-    """What to do then, where that is not to name the image in the object."""
-    deployed: bool = True
-    """Whether something may deploy it; not what the table says to `ignore`, which is seen all the same."""
-
-
 def extract(found: Object, kinds: Kinds) -> list[Found]:
     """Every reference in the object, in the order of its text."""
     walk = _Walk(prefix=found.prefix, inner=found.kind in _SETTINGS)
@@ -81,10 +66,7 @@ def extract(found: Object, kinds: Kinds) -> list[Found]:
     for entry in entries:
         for default in entry.defaults:
             walk.default(found.node, default)
-    for told in decided(found):
-        path = found.prefix + written(told.trail)
-        walk.found.append(Found(told.text, told.scalar, path, None, Confidence.LOW, Sort.IMAGE, told.why, told.help))
-    return [each for one in walk.found for each in _filled(one, found)]
+    return [each for one in (*walk.found, *decided(found)) for each in _filled(one, found)]
 
 
 def _filled(one: Found, item: Object) -> Iterator[Found]:
@@ -98,14 +80,6 @@ def _filled(one: Found, item: Object) -> Iterator[Found]:
 def is_policy(found: Object, kinds: Kinds) -> bool:
     """Whether the object's image names are patterns or mirroring lists."""
     return any(entry.policy for entry in kinds.find(found.kind, found.api_version))
-
-
-def written(trail: Trail) -> str:
-    """`("spec", "containers", 0, "image")` → `spec.containers[0].image`."""
-    text = ""
-    for step in trail:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
 
 
 class _Walk(Struct):
@@ -150,23 +124,6 @@ class _Walk(Struct):
             text, edit, where = made
             self.found.append(Found(text, edit, self.prefix + where, None, Confidence.LOW, Sort.IMAGE, default.note))
 
-    def oci_repository(self, spec: Mapping, trail: Trail) -> None:
-        """A Flux OCIRepository deploys the artifact or chart at its url, by tag or digest. `trail`: where its spec stands."""
-        url, ref = spec.scalar("url"), spec.mapping("ref")
-        if url is None:
-            return
-        edit = ref.scalar("digest") or ref.scalar("tag") or url
-        text = without_scheme(url.text)
-        if digest := ref.text("digest"):
-            text += f"@{digest}"
-        elif semver := ref.text("semver"):
-            text += f":${{{semver}}}"
-        elif tag := ref.text("tag"):
-            text += f":{tag}"
-        key = ("url",) if edit is url else ("ref", "digest") if digest else ("ref", "tag")
-        path = self.prefix + written((*trail, *key))
-        self.found.append(Found(text, edit, path, None, Confidence.HIGH, Sort.ARTIFACT))
-
     def join(self, values: Mapping, trail: Trail) -> None:
         """Values as a chart gets them instead of as they are written: what one overrides of another is gone. `trail`: their place."""
         whole = _Walk(f"{self.prefix}{written(trail)}.")
@@ -182,7 +139,7 @@ class _Walk(Struct):
     def mapping(self, node: Mapping, trail: Trail, container: str | None) -> None:
         """A mapping: a container, a split map, or a way to one; or an OCIRepository, as it is or in what makes it."""
         if node.text("kind") == "OCIRepository" and node.text("apiVersion").startswith(_FLUX_SOURCES):
-            self.oci_repository(node.mapping("spec"), (*trail, "spec"))
+            self.found.extend(oci_repository(node.mapping("spec"), (*trail, "spec"), self.prefix))
             return
         is_container = len(trail) >= 2 and isinstance(trail[-1], int) and trail[-2] in CONTAINERS
         if is_container:
@@ -190,7 +147,7 @@ class _Walk(Struct):
         key = next((step for step in reversed(trail) if isinstance(step, str)), "")
         self._split(node, trail, Confidence.MEDIUM, container, certain=is_container)
         said = node.text("name") if trail else node.mapping("metadata").text("name")
-        above, self._hub = self._hub, hub_of(node) or self._hub
+        above, self._hub = self._hub, hub_of(node, self._hub)
         for name, value in node.entries:
             here = (*trail, name)
             if not is_container and (tag := beside(node, name)) is not None:
@@ -199,13 +156,13 @@ class _Walk(Struct):
                 self._annotations(value, here)
             elif name == "labels" or (not trail and name == "metadata" and not isinstance(value, Mapping)):
                 continue
-            elif isinstance(value, Scalar) and name in ("value", "default") and "image" in said.lower():
+            elif isinstance(value, Scalar) and name in ("value", "default") and is_image_name(said):
                 if is_output(said):
                     self._left.add(here)
                 self._named(said, value, here, container)
             elif isinstance(value, Scalar):
-                name = "image" if name == "value" and is_patched(node) else name
-                self._scalar(name, value, here, container, certain=is_container or is_volume(here, key))
+                written_as = "image" if name == "value" and is_patched(node) else name
+                self._scalar(written_as, value, here, container, certain=is_container or is_volume(here, key))
             else:
                 self._assigned(node, name, value, here)
                 self._below(value, here, container)
@@ -277,6 +234,8 @@ class _Walk(Struct):
         named = says_image(said, text) and (variable or not is_template(text))
         if variable and is_bare_image(said, value):
             said, named = "image", True
+        if named and "image" not in said.lower():
+            said = "image"
         before, self.inner = self.inner, True
         self._scalar(said if named else "", value, trail, container, certain=False)
         self.inner = before
@@ -319,6 +278,8 @@ class _Walk(Struct):
         """A map of repository, tag and the like, if it is one; its other entries are looked at all the same."""
         key = next((step for step in reversed(trail) if isinstance(step, str)), "").lower()
         whole = assemble(node, named="image" in key and not key.endswith(NOT_IMAGES), container=certain)
+        if whole is not None and self._hub[0] and "/" not in whole.text and not certain:
+            whole = replace(whole, text=f"{self._hub[0]}/{whole.text}")
         if whole is None or not (is_reference(whole.text) or is_template(whole.text)) or whole.scalars & self._taken:
             return
         left = (*trail, whole.key) in self._left

@@ -75,7 +75,7 @@ class Kinds(Struct, frozen=True):
         """
         entries = (entry for listed in self.by_kind.values() for entry in listed)
         return frozenset(
-            _word(entry) for entry in entries if entry.fields or any(_is_hidden(path) for path, _ in entry.paths)
+            _word(entry) for entry in entries if entry.defaults or any(_is_hidden(path) for path, _ in entry.paths)
         )
 
     def making(self, names: frozenset[bytes]) -> frozenset[tuple[bytes, ...]]:

@@ -22,7 +22,8 @@ _SETTING: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _FIELD: Final = re.compile(
-    r"(?:parameter|context|params|inputs?|variables|object|request|self|each|var|local|config)(?:\.\w+|\[[^\]]*\])+", re.ASCII
+    r"(?:parameter|context|params|inputs?|variables|object|request|self|each|var|local|config)(?:\.\w+|\[[^\]]*\])+",
+    re.ASCII,
 )
 """What programs in texts (CUE, CEL, HCL) write for a value that stands elsewhere: `image: parameter.image`."""
 NO_NAMES: Final = frozenset({"true", "false", "null", "none", "yes", "no", "auto", "default"})

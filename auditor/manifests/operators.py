@@ -67,7 +67,9 @@ def _glasskube(item: Object, spec: Mapping) -> Iterator[Gap]:
     package = spec.mapping("packageInfo")
     edit = package.scalar("version") or package.scalar("name")
     version = package.text("version") or "any version"
-    yield _gap(item, edit, f"package {package.text('name')} ({version}) from the package repositories of Glasskube", _HELP)
+    yield _gap(
+        item, edit, f"package {package.text('name')} ({version}) from the package repositories of Glasskube", _HELP
+    )
 
 
 def _ack(item: Object, spec: Mapping) -> Iterator[Gap]:

@@ -82,10 +82,15 @@ def is_listed(trail: Trail, text: str) -> bool:
     return is_complete(text) and is_reference(text)
 
 
+def is_image_name(said: str) -> bool:
+    """Whether a variable or parameter is called after an image: `WORKER_IMAGE`, `image-tag`, `POSTGRES_IMG`."""
+    return "image" in said.lower() or said.endswith(("_IMG", "_img"))
+
+
 def is_bare_image(said: str, value: Scalar) -> bool:
     """Whether a variable that is called an image holds a name without folder and tag (`HELPER_IMAGE=busybox`)."""
     text = value.text.strip()
-    return said.lower().endswith("image") and is_bare(text) and text not in NO_NAMES and not is_no_text(text)
+    return said.lower().endswith(("image", "_img")) and is_bare(text) and text not in NO_NAMES and not is_no_text(text)
 
 
 def says_image(name: str, text: str) -> bool:

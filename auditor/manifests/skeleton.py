@@ -17,6 +17,7 @@ from auditor.manifests import unnamed, yaml
 from auditor.manifests.kinds import Kinds
 from auditor.manifests.lines import Line, listing, values
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.said import is_image_name
 from auditor.manifests.text import FLAGGED, PROSE, arguments, is_image_flag, is_output, is_template
 from auditor.manifests.whole import WHOLE
 from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence
@@ -26,6 +27,7 @@ IDENTITY: Final = frozenset({"name", "generateName", "kind", "apiVersion", "name
 PARTS: Final = frozenset(
     {
         *("repository", "repo", "registry", "tag", "digest", "sha", "version", "versionTag", "hub", "reference"),
+        "base",
         "config.linkerd.io/proxy-version",
     }
 )
@@ -246,7 +248,7 @@ class Pruner(Struct):
 
 def _is_of_image(key: str, text: str) -> bool:
     """Whether a key and its text say that the `value` beside them is an image: its name, or where a JSON patch writes it."""
-    return (key == "name" and "image" in text.lower()) or (key == "path" and text.endswith("/image"))
+    return (key == "name" and is_image_name(text)) or (key == "path" and text.endswith("/image"))
 
 
 def _named_image(metadata: RawNode | None) -> bool:

@@ -169,12 +169,17 @@ def _beside_image(node: Mapping, *, named: bool) -> Iterator[_Parts]:
             yield _Parts(registry, repository, tag, digest)
 
 
-def hub_of(node: Mapping) -> tuple[str, str] | None:
-    """`hub` and `tag` of a map, or of its `global` (Istio's values)."""
+def hub_of(node: Mapping, above: tuple[str, str]) -> tuple[str, str]:
+    """The registry and tag that complete bare names in a map: `hub` and `tag` of it or of its `global` (Istio's values).
+
+    Piraeus puts a `base` before all of its `components`, each with a tag for the images that it may be. `above`: what holds around it.
+    """
     for one in (node, node.mapping("global")):
         if hub := one.text("hub"):
             return hub.rstrip("/"), one.text("tag")
-    return None
+    if (base := node.text("base")) and node.mapping("components").entries:
+        return base.rstrip("/"), ""
+    return (above[0], node.text("tag")) if above[0] and node.text("tag") else above
 
 
 def is_bare(text: str) -> bool:

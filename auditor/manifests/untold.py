@@ -28,8 +28,10 @@ _TERRAFORM: Final = re.compile(
     )" """.strip(),
     re.MULTILINE | re.VERBOSE,
 )
-_TIMONI: Final = re.compile(rb'^bundle[ \t]*:[ \t]*(?:\{[ \t]*$|apiVersion|instances)', re.MULTILINE)
-_PULUMI: Final = re.compile(rb"@pulumi/kubernetes|pulumi[_-]kubernetes|Pulumi\.Kubernetes|com\.pulumi[./:]kubernetes|kubernetes:")
+_TIMONI: Final = re.compile(rb"^bundle[ \t]*:[ \t]*(?:\{[ \t]*$|apiVersion|instances)", re.MULTILINE)
+_PULUMI: Final = re.compile(
+    rb"@pulumi/kubernetes|pulumi[_-]kubernetes|Pulumi\.Kubernetes|com\.pulumi[./:]kubernetes|kubernetes:"
+)
 _ANSIBLE: Final = re.compile(
     rb"^[ \t]*(?:-[ \t]+)?(?:(?:kubernetes\.core|community\.kubernetes|redhat\.openshift|community\.okd)\.(?:k8s|helm)|k8s)[ \t]*:[ \t]*$",
     re.MULTILINE,
@@ -37,16 +39,40 @@ _ANSIBLE: Final = re.compile(
 _PLAYBOOK: Final = re.compile(r"(?:.*/)?(?:(?:tasks|handlers|playbooks?)/.+|site|playbook[^/]*)\.ya?ml")
 _TARGET: Final = re.compile(r"(?P<top>(?:.*/)?)inventory/targets/.+\.ya?ml")
 _TEMPLATE_ENDS: Final = (
-    *(".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".gotmpl", ".erb", ".template", ".TEMPLATE", ".envsubst", ".in", ".tftpl"),
+    *(
+        ".j2",
+        ".jinja",
+        ".jinja2",
+        ".tmpl",
+        ".tpl",
+        ".gotmpl",
+        ".erb",
+        ".template",
+        ".TEMPLATE",
+        ".envsubst",
+        ".in",
+        ".tftpl",
+    ),
     ".mustache",
 )
 _TEMPLATE: Final = re.compile(r"(?s:.*)\.(?:ya?ml|json|jsonnet)\.[A-Za-z0-9]+")
 """Names of what some program makes manifests of."""
 _IMAGE: Final = re.compile(rb"""(?<![\w.-])["']?image["']?[ \t]*:""")
-_OBJECT: Final = re.compile(rb"""^(?:[ \t]*(?:-[ \t]+)?["']?(?:kind|apiVersion)["']?[ \t]*:|(?:machine|cluster)[ \t]*:[ \t]*$)""", re.MULTILINE)
+_OBJECT: Final = re.compile(
+    rb"""^(?:[ \t]*(?:-[ \t]+)?["']?(?:kind|apiVersion)["']?[ \t]*:|(?:machine|cluster)[ \t]*:[ \t]*$)""", re.MULTILINE
+)
 """Of a manifest, or of a machine config of Talos."""
 _PULUMI_FILES: Final = frozenset(
-    {"package.json", "requirements.txt", "pyproject.toml", "Pipfile", "go.mod", "pom.xml", "build.gradle", "Pulumi.yaml"}
+    {
+        "package.json",
+        "requirements.txt",
+        "pyproject.toml",
+        "Pipfile",
+        "go.mod",
+        "pom.xml",
+        "build.gradle",
+        "Pulumi.yaml",
+    }
 )
 
 
@@ -63,7 +89,9 @@ class _Program(Struct, frozen=True):
 _ANY: Final = re.compile(r"(?s:.*)")
 _PROGRAMS: Final = (
     _Program("Terraform", (".tf", ".tofu"), _ANY, _TERRAFORM, _PLAN.format(command="terraform plan")),
-    _Program("Ansible", (".yml", ".yaml"), _PLAYBOOK, _ANSIBLE, _PLAN.format(command="ansible-playbook --check --diff")),
+    _Program(
+        "Ansible", (".yml", ".yaml"), _PLAYBOOK, _ANSIBLE, _PLAN.format(command="ansible-playbook --check --diff")
+    ),
     _Program("Timoni", (".cue",), _ANY, _TIMONI, _PIPE.format(command="timoni bundle build -f {path}")),
 )
 
@@ -87,10 +115,11 @@ def untold(reader: Reader, paths: Iterable[str], loaded: Container[str]) -> Iter
             top = path.rpartition("inventory/targets/")[0]
             if (top, kind) not in seen and _compiles(reader, top):
                 seen.add((top, kind))
-                yield _program(kind, path, 1, _PIPE.format(command="kapitan compile && cat compiled/…"), top.rstrip("/"))
-        elif path not in loaded and not _is_in_chart(reader, path):
-            if (line := _line(reader, path, _IMAGE)) and _line(reader, path, _OBJECT):
-                yield _template(path, line)
+                yield _program(
+                    kind, path, 1, _PIPE.format(command="kapitan compile && cat compiled/…"), top.rstrip("/")
+                )
+        elif path not in loaded and not _is_in_chart(reader, path) and _line(reader, path, _OBJECT):
+            yield from (_template(path, line) for line in (_line(reader, path, _IMAGE),) if line)
 
 
 def _kind(path: str) -> _Program | str | None:

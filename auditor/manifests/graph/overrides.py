@@ -52,7 +52,9 @@ def _of(reader: Reader, path: str, directory: str, kustomizations: Container[str
         target = None
     for document in reader.documents(target) if target is not None else ():
         if isinstance(document, Broken):
-            yield unrendered(Place(path, document.line), "overrides of a source", f"{path} cannot be read: {document.why}")
+            yield unrendered(
+                Place(path, document.line), "overrides of a source", f"{path} cannot be read: {document.why}"
+            )
             continue
         if not isinstance(document, Mapping):
             continue

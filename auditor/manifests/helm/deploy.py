@@ -14,7 +14,8 @@ from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import read_chart
 from auditor.manifests.helm.held import held
 from auditor.manifests.helm.needs import Absent, Lookup, first
-from auditor.manifests.helm.orders import Order, orders
+from auditor.manifests.helm.order import Order
+from auditor.manifests.helm.orders import orders
 from auditor.manifests.helm.remote import Remote
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.helm.settings import settings

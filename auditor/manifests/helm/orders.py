@@ -55,8 +55,7 @@ def _crossplane(item: Object, spec: Mapping) -> Iterator[Order]:
     url, version = chart.text("url"), chart.text("version")
     chosen = chosen_of(chart.text("repository"), url or chart.text("name"), version)
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
-        for one in maps(asked, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE) for one in maps(asked, "valuesFrom")
     )
     layers = (*absent, asked.mapping("values"), *given(asked))
     name = chart.text("name") or url
@@ -71,8 +70,7 @@ def _cluster_api(item: Object, spec: Mapping) -> Iterator[Order]:
 def _fleet(item: Object, spec: Mapping) -> Iterator[Order]:
     helm = spec.mapping("helm")
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
-        for one in maps(helm, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE) for one in maps(helm, "valuesFrom")
     )
     yield named(item, helm, spec, ("repo", "chart", "version"), (*absent, helm.mapping("values")))
 
@@ -165,8 +163,7 @@ def _helm_operator(item: Object, spec: Mapping) -> Iterator[Order]:
     if chart.text("git"):
         chosen = Unfetched(f"it stands in the git repository {chart.text('git')}")
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
-        for one in maps(spec, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE) for one in maps(spec, "valuesFrom")
     )
     edit = edit_of(chart, "version", "ref", "name", "path")
     space = spec.text("targetNamespace") or item.namespace or "default"

@@ -98,7 +98,7 @@ def _helmsman(item: Object, _: Mapping) -> Iterator[Order]:
         if not isinstance(app, Mapping) or not app.text("chart") or app.text("enabled") == "false":
             continue
         chart, version = app.text("chart"), app.text("version")
-        alias, _, rest = chart.partition("/")
+        alias, __, rest = chart.partition("/")
         url = item.node.mapping("helmRepos").text(alias)
         chosen: Wanted | Unfetched = Unfetched(f"the desired state names no repository {alias}")
         if chart.startswith("oci://"):
@@ -107,7 +107,14 @@ def _helmsman(item: Object, _: Mapping) -> Iterator[Order]:
             chosen = of_repository(url, rest, version)
         files = (one for key in ("valuesFile", "valuesFiles", "secretsFile") for one in _listed(app, key))
         absent = tuple(Absent(one.place(), f"values file {one.text}") for one in files)
-        layers = (*absent, *(nested(key, typed(one, text=False)) for key, one in app.mapping("set").entries if isinstance(one, Scalar)))
+        layers: tuple[Mapping | Absent, ...] = (
+            *absent,
+            *(
+                nested(key, typed(one, text=False))
+                for key, one in app.mapping("set").entries
+                if isinstance(one, Scalar)
+            ),
+        )
         edit = edit_of(app, "version", "chart")
         yield Order(edit, chart, version, chosen, app.text("name") or name, app.text("namespace") or "default", layers)
 
