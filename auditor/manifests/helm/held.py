@@ -69,7 +69,8 @@ def held(item: Object) -> Iterator[Object]:
         if isinstance(node, Mapping):
             found = identify(node, item.file, node.line)
             if (found.kind, found.group) in _DEPLOYERS:
-                yield replace(_generated(found), name=found.name or item.name)
+                made_so = _generated(found)
+                yield replace(made_so, name=made_so.name or item.name)
             waiting += [value for _, value in reversed(node.entries)]
         elif isinstance(node, Sequence):
             waiting += reversed(node.items)
