@@ -20,7 +20,7 @@ from auditor.source.tree import EntryKind, Unreadable, expect
 
 _PLAN: Final = "look at what it would do ({command}), and waive this with a reason"
 _PIPE: Final = "render it and pipe the result: {command} | auditor check -"
-_TERRAFORM: Final = re.compile(
+_DEPLOYS: Final = re.compile(
     rb"""^[ \t]*resource[ \t]+"(?:
         helm_release | kubectl_manifest | kubectl_path_documents | kustomization_resource | argocd_application(?:_set)?
       | kubernetes_(?:manifest|deployment|stateful_set|daemonset|daemon_set|job|cron_job|pod|replication_controller)
@@ -28,42 +28,45 @@ _TERRAFORM: Final = re.compile(
     )" """.strip(),
     re.MULTILINE | re.VERBOSE,
 )
-_TIMONI: Final = re.compile(rb"^bundle[ \t]*:[ \t]*(?:\{[ \t]*$|apiVersion|instances)", re.MULTILINE)
+_BUNDLE: Final = re.compile(rb"^bundle[ \t]*:[ \t]*(?:\{[ \t\r]*$|apiVersion|instances)", re.MULTILINE)
 _PULUMI: Final = re.compile(
     rb"@pulumi/kubernetes|pulumi[_-]kubernetes|Pulumi\.Kubernetes|com\.pulumi[./:]kubernetes|kubernetes:"
 )
-_ANSIBLE: Final = re.compile(
-    rb"^[ \t]*(?:-[ \t]+)?(?:(?:kubernetes\.core|community\.kubernetes|redhat\.openshift|community\.okd)\.(?:k8s|helm)|k8s)[ \t]*:[ \t]*$",
+_APPLIES: Final = re.compile(
+    rb"^[ \t]*(?:-[ \t]+)?(?:(?:kubernetes\.core|community\.kubernetes|redhat\.openshift|community\.okd)\.(?:k8s|helm)|k8s)[ \t]*:[ \t\r]*$",
     re.MULTILINE,
 )
 _PLAYBOOK: Final = re.compile(r"(?:.*/)?(?:(?:tasks|handlers|playbooks?)/.+|site|playbook[^/]*)\.ya?ml")
+_YAML: Final = (".yml", ".yaml")
+_PLAYS: Final = ("tasks/", "handlers/", "playbook", "site.y")
 _TARGET: Final = re.compile(r"(?P<top>(?:.*/)?)inventory/targets/.+\.ya?ml")
-_TEMPLATE_ENDS: Final = (
-    *(
+_TEMPLATE_ENDS: Final = tuple(
+    [
         ".j2",
         ".jinja",
         ".jinja2",
         ".tmpl",
         ".tpl",
+        ".tftpl",
         ".gotmpl",
         ".erb",
         ".template",
         ".TEMPLATE",
         ".envsubst",
+        ".mustache",
         ".in",
-        ".tftpl",
-    ),
-    ".mustache",
+    ]
 )
 _TEMPLATE: Final = re.compile(r"(?s:.*)\.(?:ya?ml|json|jsonnet)\.[A-Za-z0-9]+")
 """Names of what some program makes manifests of."""
 _IMAGE: Final = re.compile(rb"""(?<![\w.-])["']?image["']?[ \t]*:""")
 _OBJECT: Final = re.compile(
-    rb"""^(?:[ \t]*(?:-[ \t]+)?["']?(?:kind|apiVersion)["']?[ \t]*:|(?:machine|cluster)[ \t]*:[ \t]*$)""", re.MULTILINE
+    rb"""^(?:[ \t]*(?:-[ \t]+)?["']?(?:kind|apiVersion)["']?[ \t]*:|(?:machine|cluster)[ \t]*:[ \t\r]*$)""",
+    re.MULTILINE,
 )
 """Of a manifest, or of a machine config of Talos."""
-_PULUMI_FILES: Final = frozenset(
-    {
+_PULUMI_FILES: Final = sorted(
+    [
         "package.json",
         "requirements.txt",
         "pyproject.toml",
@@ -72,28 +75,22 @@ _PULUMI_FILES: Final = frozenset(
         "pom.xml",
         "build.gradle",
         "Pulumi.yaml",
-    }
+    ]
 )
+"""Where a project of Pulumi says what it depends on."""
 
 
 class _Program(Struct, frozen=True):
-    """A language: how its files are told by their names and content, and what to do."""
+    """A language: what in a file says that it deploys to clusters, and what to do."""
 
     language: str
-    ends: tuple[str, ...]
-    name: re.Pattern[str]
     sign: re.Pattern[bytes]
     help: str
 
 
-_ANY: Final = re.compile(r"(?s:.*)")
-_PROGRAMS: Final = (
-    _Program("Terraform", (".tf", ".tofu"), _ANY, _TERRAFORM, _PLAN.format(command="terraform plan")),
-    _Program(
-        "Ansible", (".yml", ".yaml"), _PLAYBOOK, _ANSIBLE, _PLAN.format(command="ansible-playbook --check --diff")
-    ),
-    _Program("Timoni", (".cue",), _ANY, _TIMONI, _PIPE.format(command="timoni bundle build -f {path}")),
-)
+_TERRAFORM: Final = _Program("Terraform", _DEPLOYS, _PLAN.format(command="terraform plan"))
+_ANSIBLE: Final = _Program("Ansible", _APPLIES, _PLAN.format(command="ansible-playbook --check --diff"))
+_TIMONI: Final = _Program("Timoni", _BUNDLE, _PIPE.format(command="timoni bundle build -f {path}"))
 
 
 def untold(reader: Reader, paths: Iterable[str], loaded: Container[str]) -> Iterator[Gap]:
@@ -123,15 +120,16 @@ def untold(reader: Reader, paths: Iterable[str], loaded: Container[str]) -> Iter
 
 
 def _kind(path: str) -> _Program | str | None:
-    """What a file may be by its name."""
-    program = next((one for one in _PROGRAMS if path.endswith(one.ends) and one.name.fullmatch(path)), None)
-    if program is not None:
-        return program
-    if posixpath.basename(path) == "Pulumi.yaml":
-        return "Pulumi"
-    if "inventory/targets/" in path and _TARGET.fullmatch(path):
-        return "Kapitan"
-    return "template" if path.endswith(_TEMPLATE_ENDS) and _TEMPLATE.fullmatch(path) else None
+    """What a file may be by its name. Most are manifests, and told at once."""
+    if path.endswith(_YAML):
+        if path.endswith("Pulumi.yaml") and posixpath.basename(path) == "Pulumi.yaml":
+            return "Pulumi"
+        if "inventory/targets/" in path and _TARGET.fullmatch(path):
+            return "Kapitan"
+        return _ANSIBLE if any(word in path for word in _PLAYS) and _PLAYBOOK.fullmatch(path) else None
+    if path.endswith(_TEMPLATE_ENDS):
+        return "template" if _TEMPLATE.fullmatch(path) else None
+    return _TERRAFORM if path.endswith((".tf", ".tofu")) else _TIMONI if path.endswith(".cue") else None
 
 
 def _template(path: str, line: int) -> Gap:
@@ -154,7 +152,7 @@ def _program(language: str, path: str, line: int, help_text: str, root: str = ""
 def _uses_pulumi(reader: Reader, path: str) -> Iterator[int]:
     """Whether a project has Pulumi's provider for Kubernetes: its own file, or those that name what it depends on."""
     start = f"{posixpath.dirname(path)}/".lstrip("/")
-    for each in (f"{start}{name}" for name in sorted(_PULUMI_FILES)):
+    for each in (f"{start}{name}" for name in _PULUMI_FILES):
         if each in reader.files:
             yield _line(reader, each, _PULUMI)
 
