@@ -1,7 +1,7 @@
 """What an object installs by its name in a catalogue: what that is made of stands elsewhere, so it is a gap, never silence.
 
 Source: operator-lifecycle-manager (Subscription), operator-controller (ClusterExtension), platform-operators (PlatformOperator), Open Cluster Management
-(OperatorPolicy), kapp-controller (PackageInstall), Glasskube (Package, ClusterPackage), add-ons of EKS (ACK, Crossplane's providers, Cluster API's AWS provider).
+(OperatorPolicy), kapp-controller (PackageInstall), Glasskube (Package, ClusterPackage), KubeSphere (InstallPlan), add-ons of EKS (ACK, Crossplane's providers, Cluster API's AWS provider).
 """
 
 from __future__ import annotations
@@ -72,6 +72,14 @@ def _glasskube(item: Object, spec: Mapping) -> Iterator[Gap]:
     )
 
 
+def _kubesphere(item: Object, spec: Mapping) -> Iterator[Gap]:
+    extension = spec.mapping("extension")
+    if name := extension.text("name"):
+        edit = extension.scalar("version") or extension.scalar("name")
+        version = extension.text("version") or "any version"
+        yield _gap(item, edit, f"extension {name} ({version}) from the marketplace of KubeSphere", _HELP)
+
+
 def _ack(item: Object, spec: Mapping) -> Iterator[Gap]:
     yield _addon(item, spec, "name", "addonVersion")
 
@@ -98,6 +106,7 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("PackageInstall", "packaging.carvel.dev"): _package,
     ("Package", "packages.glasskube.dev"): _glasskube,
     ("ClusterPackage", "packages.glasskube.dev"): _glasskube,
+    ("InstallPlan", "kubesphere.io"): _kubesphere,
     ("Addon", "eks.services.k8s.aws"): _ack,
     ("Addon", "eks.aws.crossplane.io"): _provider,
     ("Addon", "eks.aws.upbound.io"): _provider,

@@ -1,8 +1,8 @@
-"""Objects that have a controller run something else than Kubernetes' own: Terraform, Pulumi, a renderer, a directory of KubeVela.
+"""Objects that have a controller run something else than Kubernetes' own: Terraform, Pulumi, a renderer.
 
 What it makes stands in no manifest, so each is a gap. Source: tofu-controller (Terraform), Crossplane's provider-terraform
 (Workspace), HCP Terraform's operator (Module), pulumi-kubernetes-operator (Stack, Program), Google's Cloud Deploy
-(DeliveryPipeline), KubeVela (component `kustomize`).
+(DeliveryPipeline).
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from auditor.manifests.elsewhere import Has
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-
-Has: TypeAlias = Callable[[str], bool]
-"""Whether a directory is in this tree."""
 
 _PLAN: Final = "look at its plan, and waive this with a reason, or deploy what it makes by manifests of this tree"
 _RENDER: Final = "render it and pipe the result: {command} | auditor check -"
@@ -74,18 +72,6 @@ def _pipeline(item: Object, _: Mapping, __: Has) -> Iterator[Gap]:
     yield _gap(item, None, "has Cloud Deploy render manifests by Skaffold", help_text)
 
 
-def _vela(item: Object, spec: Mapping, has: Has) -> Iterator[Gap]:
-    for component in spec.items("components"):
-        if not isinstance(component, Mapping) or component.text("type") != "kustomize":
-            continue
-        given = component.mapping("properties")
-        path = given.text("path").removeprefix("./").strip("/")
-        if given.text("repoType") == "git" and path and has(path):
-            continue  # as of Flux: a path of this tree is read as an entry point
-        edit = given.mapping("git").scalar("branch") or given.scalar("path") or given.scalar("url")
-        yield _gap(item, edit, f"deploys {path or 'the top'} of {given.text('url') or 'a source'}", "")
-
-
 def _is_for_clusters(text: str) -> bool:
     return any(word in text for word in _CLUSTER_PARTS)
 
@@ -102,7 +88,6 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("Stack", "pulumi.com"): _stack,
     ("Program", "pulumi.com"): _program,
     ("DeliveryPipeline", "deploy.cloud.google.com"): _pipeline,
-    ("Application", "core.oam.dev"): _vela,
 }
 RUNNERS: Final = frozenset(_READERS)
 """Kinds, with their groups, that have something else run."""

@@ -45,7 +45,7 @@ _PARTS: Final = {
     "cluster": frozenset(
         {
             *("apiServer", "controllerManager", "scheduler", "coreDNS", "etcd", "proxy", "inlineManifests"),
-            *("extraManifests", "allowSchedulingOnControlPlanes", "adminKubeconfig"),
+            *("extraManifests", "externalCloudProvider", "allowSchedulingOnControlPlanes", "adminKubeconfig"),
         }
     ),
 }

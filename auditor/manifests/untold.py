@@ -40,22 +40,20 @@ _PLAYBOOK: Final = re.compile(r"(?:.*/)?(?:(?:tasks|handlers|playbooks?)/.+|site
 _YAML: Final = (".yml", ".yaml")
 _PLAYS: Final = ("tasks/", "handlers/", "playbook", "site.y")
 _TARGET: Final = re.compile(r"(?P<top>(?:.*/)?)inventory/targets/.+\.ya?ml")
-_TEMPLATE_ENDS: Final = tuple(
-    [
-        ".j2",
-        ".jinja",
-        ".jinja2",
-        ".tmpl",
-        ".tpl",
-        ".tftpl",
-        ".gotmpl",
-        ".erb",
-        ".template",
-        ".TEMPLATE",
-        ".envsubst",
-        ".mustache",
-        ".in",
-    ]
+_TEMPLATE_ENDS: Final = (
+    ".j2",
+    ".jinja",
+    ".jinja2",
+    ".tmpl",
+    ".tpl",
+    ".tftpl",
+    ".gotmpl",
+    ".erb",
+    ".template",
+    ".TEMPLATE",
+    ".envsubst",
+    ".mustache",
+    ".in",
 )
 _TEMPLATE: Final = re.compile(r"(?s:.*)\.(?:ya?ml|json|jsonnet)\.[A-Za-z0-9]+")
 """Names of what some program makes manifests of."""

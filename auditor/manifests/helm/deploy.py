@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.charts import chart_in, charts_of, release_gap
+from auditor.manifests.elsewhere import elsewhere
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import read_chart
@@ -71,7 +72,12 @@ class Charts(Struct):
             case (("Application" | "ApplicationSet"), "argoproj.io"):
                 yield from self._sources(item)
             case _:
-                gaps = (*operators_of(item), *programs_of(item, self._has_directory), *remote_tasks(item, self._has))
+                gaps = (
+                    *operators_of(item),
+                    *programs_of(item, self._has_directory),
+                    *elsewhere(item, self._has_directory),
+                    *remote_tasks(item, self._has),
+                )
                 yield from (Deployed("", (), (gap,)) for gap in gaps)
                 yield from (self._ordered(item, order) for order in orders(item))
                 for inner in held(item):

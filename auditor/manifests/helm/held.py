@@ -2,7 +2,7 @@
 
 Source: flux-operator (ResourceSet), kro (ResourceGraphDefinition), Crossplane (Composition, and provider-kubernetes' Object),
 Kratix (Promise), Open Cluster Management (Policy, ManifestWork), Karmada (Work), Hive (SyncSet), Tekton (TriggerTemplate), Fleet
-(Bundle), Kyverno (`generate` of a policy), and texts of ConfigMaps and Secrets, which Cluster API (ClusterResourceSet) and Sveltos apply.
+(Bundle), Kyverno (`generate` of a policy), KubeVela (`k8s-objects`), Argo (Sensor, resources of a Workflow), machines of Cluster API and Talos, and texts of ConfigMaps and Secrets, which Cluster API (ClusterResourceSet) and Sveltos apply.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from auditor.manifests.elsewhere import APPLIERS
 from auditor.manifests.helm.orders import KINDS
 from auditor.manifests.nodes import Mapping, Node, Sequence
 from auditor.manifests.objects import Object, identify
@@ -23,7 +24,23 @@ _FLUX_AND_ARGO: Final = {
     ("Application", "argoproj.io"),
     ("ApplicationSet", "argoproj.io"),
 }
-_DEPLOYERS: Final = _FLUX_AND_ARGO | KINDS | INSTALLERS | RUNNERS
+_DEPLOYERS: Final = _FLUX_AND_ARGO | KINDS | INSTALLERS | RUNNERS | APPLIERS
+_NODES: Final = (
+    *(
+        "KubeadmConfig",
+        "KubeadmConfigTemplate",
+        "RKE2Config",
+        "RKE2ConfigTemplate",
+        "KThreesConfig",
+        "KThreesConfigTemplate",
+    ),
+    *("K0sControllerConfig", "K0sWorkerConfig", "K0sWorkerConfigTemplate"),
+)
+_PLANES: Final = (
+    *("KubeadmControlPlane", "KubeadmControlPlaneTemplate", "RKE2ControlPlane", "RKE2ControlPlaneTemplate"),
+    *("KThreesControlPlane", "KThreesControlPlaneTemplate", "K0sControlPlane", "K0sControlPlaneTemplate"),
+)
+"""Of Cluster API: files that they write may be manifests, which a distribution applies."""
 _MAKERS: Final = {
     ("ResourceSet", "fluxcd.controlplane.io"),
     ("ResourceGraphDefinition", "kro.run"),
@@ -44,6 +61,15 @@ _MAKERS: Final = {
     ("Policy", "kyverno.io"),
     ("GeneratingPolicy", "policies.kyverno.io"),
     ("NamespacedGeneratingPolicy", "policies.kyverno.io"),
+    ("Application", "core.oam.dev"),
+    ("AddOnTemplate", "addon.open-cluster-management.io"),
+    ("MachineConfig", "talos.dev"),
+    *(
+        (kind, "argoproj.io")
+        for kind in ("Sensor", "Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow")
+    ),
+    *((kind, "bootstrap.cluster.x-k8s.io") for kind in _NODES),
+    *((kind, "controlplane.cluster.x-k8s.io") for kind in _PLANES),
 }
 _TEXTS: Final = {("ConfigMap", ""), ("Secret", "")}
 """What may be applied by something else, or be read by it, or be an example."""
@@ -60,7 +86,7 @@ def held(item: Object) -> Iterator[Object]:
     if (item.kind, item.group) not in _MAKERS | _TEXTS:
         return
     seen: set[int] = set()
-    waiting: list[Node] = [item.node.mapping(key) for key in ("stringData", "data", "spec")]
+    waiting: list[Node] = [item.node.mapping(key) for key in ("stringData", "data", "spec", "cluster")]
     while waiting:
         node = waiting.pop()
         if id(node) in seen:

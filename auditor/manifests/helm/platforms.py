@@ -1,7 +1,7 @@
-"""Charts that platforms above Kubernetes deploy: KubeVela, vCluster's platform, and desired states of Helmsman.
+"""Charts that platforms above Kubernetes deploy: KubeVela, vCluster's platform, PipeCD, and desired states of Helmsman.
 
 Source: kubevela.io/docs (components `helm` and `helmchart`, `schematic.helm` of a definition), loft-sh/api (VirtualClusterInstance,
-VirtualClusterTemplate, App), Praqma/helmsman (desired state specification).
+VirtualClusterTemplate, App), PipeCD (KubernetesApp), Praqma/helmsman (desired state specification).
 """
 
 from __future__ import annotations
@@ -92,6 +92,15 @@ def _repository(url: str, name: str, version: str) -> Wanted | Unfetched:
     return of_repository(url, name, version) if url else Unfetched("its repository is known to the platform alone")
 
 
+def _pipecd(item: Object, spec: Mapping) -> Iterator[Order]:
+    """An app of PipeCD with a chart that is not a directory beside it: by the names that the piped knows."""
+    chart = spec.mapping("input").mapping("helmChart")
+    if name := chart.text("name"):
+        chosen = Unfetched(f"its repository {chart.text('repository')} is known to PipeCD alone")
+        edit = edit_of(chart, "version", "name")
+        yield Order(edit, name, chart.text("version"), chosen, spec.text("name") or item.name, "default")
+
+
 def _helmsman(item: Object, _: Mapping) -> Iterator[Order]:
     """Each app of a desired state that is not turned off: `chart` is `repository/name`, by the names of `helmRepos`."""
     for name, app in item.node.mapping("apps").entries:
@@ -135,6 +144,7 @@ READERS: Final[dict[tuple[str, str], Reader]] = {
     ("VirtualClusterTemplate", "storage.loft.sh"): _virtual,
     ("App", "management.loft.sh"): _app,
     ("App", "storage.loft.sh"): _app,
+    ("KubernetesApp", "pipecd.dev"): _pipecd,
     ("DesiredState", "helmsman"): _helmsman,
 }
 """By kind and group: the reader of the charts that such an object deploys."""
