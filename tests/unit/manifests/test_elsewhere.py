@@ -29,6 +29,11 @@ APPLIED = {
         "{fetch: [{git: {url: 'https://g', ref: origin/main, subPath: apps/web}}]}",
         "apps/web of https://g",
     ),
+    "Application": (
+        "core.oam.dev/v1beta1",
+        "{components: [{name: c, type: kustomize, properties: {repoType: git, url: 'https://g', path: ./apps/web}}]}",
+        "apps/web of https://g",
+    ),
     "KluctlDeployment": ("gitops.kluctl.io/v1beta1", "{source: {git: {url: 'https://g', path: apps/web}}}", "apps/web of https://g"),
 }  # fmt: skip
 

@@ -309,12 +309,11 @@ def test_what_is_installed_by_an_object_inside_of_another_is_a_gap(version: str,
     ("version", "kind", "spec"),
     [
         ("harvesterhci.io/v1beta1", "Addon", "  enabled: false\n  repo: https://charts.acme.example\n  chart: web\n"),
-        ("apps.open-cluster-management.io/v1", "Subscription", "  channel: acme/a-git-repository\n"),
         ("fleet.cattle.io/v1alpha1", "Bundle", "  helm: {releaseName: x}\n  resources: []\n"),
-        ("configsync.gke.io/v1beta1", "RootSync", "  sourceType: git\n  git: {repo: 'https://git.acme.example/x'}\n"),
+        ("configsync.gke.io/v1beta1", "RootSync", "  sourceType: oci\n  git: {repo: 'https://git.acme.example/x'}\n"),
     ],
 )
-def test_what_is_switched_off_or_applies_directories_deploys_no_chart(version: str, kind: str, spec: str) -> None:
+def test_what_is_switched_off_or_deploys_something_else_deploys_no_chart(version: str, kind: str, spec: str) -> None:
     assert not inventory(written(version, kind, spec), ManifestSettings()).gaps
 
 

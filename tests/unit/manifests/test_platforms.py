@@ -122,10 +122,6 @@ def test_a_chart_of_kubevela_is_rendered_with_the_values_of_its_component() -> N
     ("text", "said"),
     [
         (
-            vela("    type: kustomize\n    properties: {repoType: git, url: 'https://g', path: ./apps/dev}\n"),
-            "deploys apps/dev",
-        ),
-        (
             (
                 "apiVersion: infra.contrib.fluxcd.io/v1alpha2\nkind: Terraform\nmetadata: {name: t}\n"
                 "spec: {path: ./apps/dev, sourceRef: {kind: GitRepository, name: infra}}\n"
@@ -168,7 +164,7 @@ def test_a_chart_of_kubevela_is_rendered_with_the_values_of_its_component() -> N
             "has Cloud Deploy render manifests by Skaffold",
         ),
     ],
-    ids=["kustomize", "terraform", "remote", "inline", "stack", "program", "cloud deploy"],
+    ids=["terraform", "remote", "inline", "stack", "program", "cloud deploy"],
 )
 def test_what_a_controller_runs_is_told(text: str, said: str) -> None:
     (gap,) = one(text).gaps
