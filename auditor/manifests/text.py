@@ -80,7 +80,7 @@ _CHARTS: Final = (
     *(b"core.oam.dev", b"loft.sh", b"glasskube.dev", b"infra.contrib.fluxcd.io", b"app.terraform.io"),
     *(b"pulumi.com", b"deploy.cloud.google.com", b"helmrepos", b"kyverno.io", b"keel.sh"),
     *(b"configmanagement.gke.io", b"gitops.kluctl.io", b"extramanifests", b"externalcloudprovider"),
-    *(b"pipecd.dev", b"kubesphere.io"),
+    *(b"pipecd.dev", b"kubesphere.io", b"redpanda.com"),
 )
 """Groups of the objects that deploy charts and directories, or hand parameters to others: they decide about every image of
 these."""

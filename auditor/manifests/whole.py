@@ -28,6 +28,7 @@ WHOLE: Final = frozenset(
         *(
             "Sensor",
             "AddOnTemplate",
+            "Redpanda",
             "GitRepo",
             "ConfigManagement",
             "KluctlDeployment",

@@ -2,7 +2,7 @@
 
 Source: k3s-io/helm-controller (HelmChart), crossplane-contrib/provider-helm (Release), Cluster API's add-on provider for Helm
 (HelmChartProxy), Sveltos (Profile, ClusterProfile), Fleet (HelmOp), k0s (Chart, ClusterConfig), kapp-controller (App),
-Fleet's Bundle, Config Sync (RootSync, RepoSync), Harvester (Addon), the Helm operator before Flux 2 (HelmRelease), Open Cluster Management (Subscription), GitLab's operator.
+Fleet's Bundle, Config Sync (RootSync, RepoSync), Harvester (Addon), the Helm operator before Flux 2 (HelmRelease), Open Cluster Management (Subscription), GitLab's operator, Redpanda's.
 """
 
 from __future__ import annotations
@@ -189,6 +189,14 @@ def _gitlab(item: Object, spec: Mapping) -> Iterator[Order]:
     )
 
 
+def _redpanda(item: Object, spec: Mapping) -> Iterator[Order]:
+    chart = spec.mapping("chartRef")
+    chosen = Unfetched("the operator has it inside of its own image, or fetches it where a flag allows that")
+    name, version = chart.text("chartName") or "redpanda", chart.text("chartVersion")
+    edit, space = edit_of(chart, "chartVersion", "chartName"), item.namespace or "default"
+    yield Order(edit, name, version, chosen, item.name, space, (spec.mapping("clusterSpec"),))
+
+
 _READERS: Final[dict[tuple[str, str], Reader]] = {
     ("HelmChart", "helm.cattle.io"): _k3s,
     ("Addon", "harvesterhci.io"): _harvester,
@@ -208,6 +216,7 @@ _READERS: Final[dict[tuple[str, str], Reader]] = {
     ("ClusterConfig", "k0s.k0sproject.io"): _k0s,
     ("Chart", "helm.k0sproject.io"): _k0s_chart,
     ("App", "kappctrl.k14s.io"): _kapp,
+    ("Redpanda", "cluster.redpanda.com"): _redpanda,
     **platforms.READERS,
 }
 KINDS: Final = frozenset(_READERS)

@@ -103,6 +103,12 @@ def test_a_chart_of_pipecd_and_an_extension_of_kubesphere_are_told() -> None:
     ).gaps
 
 
+def test_the_chart_of_an_operator_is_told_with_its_version() -> None:
+    text = "apiVersion: cluster.redpanda.com/v1alpha2\nkind: Redpanda\nmetadata: {name: r}\nspec: {chartRef: {chartVersion: 5.9.0}, clusterSpec: {}}\n"
+    (gap,) = read({"a.yaml": text}).gaps
+    assert "Redpanda r deploys chart redpanda (5.9.0)" in gap.why
+
+
 CHART = "{apiVersion: helm.cattle.io/v1, kind: HelmChart, metadata: {name: z}, spec: {chart: web, repo: 'https://c', version: '1'}}"
 
 
