@@ -2,8 +2,8 @@
 
 A directory counts as one of this tree where its path exists here, as for Flux and Argo CD: then it is read as an entry point.
 Source: Fleet (GitRepo), Open Cluster Management (Subscription of a git channel), Config Sync (RootSync, RepoSync, ConfigManagement),
-Sveltos (policyRefs, kustomizationRefs), kapp-controller (App), kluctl (KluctlDeployment), KubeVela (component `kustomize`), Talos
-(extraManifests).
+Sveltos (policyRefs, kustomizationRefs), kapp-controller (App), kluctl (KluctlDeployment), KubeVela (component `kustomize`), flux-operator
+(FluxInstance), Talos (extraManifests).
 """
 
 from __future__ import annotations
@@ -111,6 +111,13 @@ def _vela(_: Object, spec: Mapping) -> Iterator[_There]:
             yield _There(path, source, edit)
 
 
+def _flux_instance(_: Object, spec: Mapping) -> Iterator[_There]:
+    """What an instance is bootstrapped with; an artifact of a registry has a reference of its own."""
+    sync = spec.mapping("sync")
+    if sync.text("kind") in ("GitRepository", "Bucket"):
+        yield _There(sync.text("path"), sync.text("url"), _edit(sync, "ref", "path", "url"))
+
+
 def _talos(item: Object, _: Mapping) -> Iterator[_There]:
     cluster = item.node.mapping("cluster")
     for one in (*cluster.items("extraManifests"), *cluster.mapping("externalCloudProvider").items("manifests")):
@@ -139,6 +146,7 @@ _READERS: Final[dict[tuple[str, str], _Reader]] = {
     ("App", "kappctrl.k14s.io"): _kapp,
     ("KluctlDeployment", "gitops.kluctl.io"): _kluctl,
     ("Application", "core.oam.dev"): _vela,
+    ("FluxInstance", "fluxcd.controlplane.io"): _flux_instance,
     ("MachineConfig", "talos.dev"): _talos,
 }
 APPLIERS: Final = frozenset(_READERS)

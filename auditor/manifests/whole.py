@@ -28,6 +28,8 @@ WHOLE: Final = frozenset(
         *(
             "Sensor",
             "AddOnTemplate",
+            "GitOpsSet",
+            "FluxInstance",
             "Redpanda",
             "GitRepo",
             "ConfigManagement",

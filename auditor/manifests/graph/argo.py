@@ -111,7 +111,9 @@ def _path_of(source: Source) -> str:
     """The key path of a source."""
     beside = source.spec.items("sources")
     index = next((index for index, one in enumerate(beside) if one is source.node), None)
-    return "spec.source" if index is None else f"spec.sources[{index}]"
+    if index is not None:
+        return f"spec.sources[{index}]"
+    return "spec.source" if source.spec.get("source") is source.node else "spec.sourceHydrator.drySource"
 
 
 def _named(item: Object) -> str:

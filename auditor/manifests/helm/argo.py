@@ -173,7 +173,9 @@ def sources(item: Object) -> Iterator[Source]:
     """Every source of an Application, or of the template of an ApplicationSet."""
     spec = item.node.mapping("spec")
     spec = spec.mapping("template").mapping("spec") if item.kind == "ApplicationSet" else spec
-    for node in (spec.mapping("source"), *spec.items("sources")):
+    # Of a hydrator what is rendered counts; where to that is pushed stands in no tree but that branch.
+    dry = spec.mapping("sourceHydrator").mapping("drySource")
+    for node in (spec.mapping("source"), *spec.items("sources"), dry):
         if isinstance(node, Mapping) and node.entries:
             yield Source(item, spec, node)
 

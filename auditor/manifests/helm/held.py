@@ -64,6 +64,7 @@ _MAKERS: Final = {
     ("Application", "core.oam.dev"),
     ("AddOnTemplate", "addon.open-cluster-management.io"),
     ("MachineConfig", "talos.dev"),
+    ("GitOpsSet", "templates.weave.works"),
     *(
         (kind, "argoproj.io")
         for kind in ("Sensor", "Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow")

@@ -6,6 +6,7 @@ import pytest
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.inventory import Inventory, inventory
+from auditor.model.gap import Gap
 from auditor.source.memory import MemoryTree
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: acme/a:1}]}\n"
@@ -34,12 +35,21 @@ APPLIED = {
         "{components: [{name: c, type: kustomize, properties: {repoType: git, url: 'https://g', path: ./apps/web}}]}",
         "apps/web of https://g",
     ),
+    "FluxInstance": (
+        "fluxcd.controlplane.io/v1",
+        "{sync: {kind: GitRepository, url: 'https://g', ref: refs/heads/main, path: apps/web}}",
+        "apps/web of https://g",
+    ),
     "KluctlDeployment": ("gitops.kluctl.io/v1beta1", "{source: {git: {url: 'https://g', path: apps/web}}}", "apps/web of https://g"),
 }  # fmt: skip
 
 
 def read(files: dict[str, str]) -> Inventory:
     return inventory(MemoryTree({path: text.encode() for path, text in files.items()}, "tree"), ManifestSettings())
+
+
+def elsewhere(found: Inventory) -> list[Gap]:
+    return [gap for gap in found.gaps if gap.rule == "unrendered"]
 
 
 def applied(name: str) -> str:
@@ -49,7 +59,7 @@ def applied(name: str) -> str:
 
 @pytest.mark.parametrize("name", APPLIED)
 def test_a_directory_of_another_repository_is_told(name: str) -> None:
-    (gap,) = read({"a.yaml": applied(name)}).gaps
+    (gap,) = elsewhere(read({"a.yaml": applied(name)}))
     assert (gap.rule, gap.what, gap.place.line) == ("unrendered", "deployed from elsewhere", 4)
     assert f"deploys {APPLIED[name][2]}, which is not in this tree" in gap.why
 
@@ -57,8 +67,8 @@ def test_a_directory_of_another_repository_is_told(name: str) -> None:
 @pytest.mark.parametrize("name", APPLIED)
 def test_a_directory_of_this_tree_is_read_there(name: str) -> None:
     found = read({"a.yaml": applied(name), "apps/web/pod.yaml": POD})
-    assert not found.gaps
-    assert [use.reference for use in found.uses] == ["acme/a:1"]
+    assert not elsewhere(found)
+    assert "acme/a:1" in [use.reference for use in found.uses]
 
 
 def test_a_subscription_of_a_git_channel_says_its_directory_in_an_annotation() -> None:
@@ -120,9 +130,10 @@ CHART = "{apiVersion: helm.cattle.io/v1, kind: HelmChart, metadata: {name: z}, s
         f"apiVersion: argoproj.io/v1alpha1\nkind: Sensor\nmetadata: {{name: a}}\nspec: {{triggers: [{{template: {{k8s: {{source: {{resource: {CHART}}}}}}}}}]}}\n",
         f"apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: a}}\nspec:\n  templates:\n  - resource:\n      manifest: |\n        {CHART}\n",
         f"apiVersion: controlplane.cluster.x-k8s.io/v1beta1\nkind: RKE2ControlPlane\nmetadata: {{name: a}}\nspec:\n  files:\n  - content: |\n      {CHART}\n",
+        f"apiVersion: templates.weave.works/v1alpha1\nkind: GitOpsSet\nmetadata: {{name: a}}\nspec: {{templates: [{{content: {CHART}}}]}}\n",
         f"cluster:\n  inlineManifests:\n  - name: z\n    contents: |\n      {CHART}\n",
     ],
-    ids=["KubeVela", "OCM", "Sensor", "Workflow", "RKE2", "Talos"],
+    ids=["KubeVela", "OCM", "Sensor", "Workflow", "RKE2", "Weave GitOps", "Talos"],
 )
 def test_a_deployer_inside_of_what_makes_others_is_told(text: str) -> None:
     (gap,) = read({"a.yaml": text}).gaps

@@ -427,3 +427,28 @@ def test_jsonnet_in_a_directory_is_told(path: str, recurse: str, *, told: bool) 
     files = {"apps/pod.yaml": pod("nginx:1"), f"apps/{path}evil.jsonnet": "{}"}
     found = read({**files, "a.yaml": app("apps", f"    directory: {{recurse: {recurse}}}\n")})
     assert ([gap.what for gap in found.gaps] == ["Jsonnet program"]) is told
+
+
+DRY = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: web, namespace: argocd}
+spec:
+  sourceHydrator:
+    drySource: {repoURL: https://git.acme.example/fleet, path: %s, targetRevision: HEAD, kustomize: {images: ["nginx:3"]}}
+    syncSource: {targetBranch: environments/prod, path: web}
+"""
+
+
+def test_what_a_hydrator_renders_is_what_is_deployed() -> None:
+    files = {**KUSTOMIZATION, "apps/pod.yaml": pod("nginx:1"), "app.yaml": DRY % "apps"}
+    (use,) = read(files).uses
+    assert (use.reference, use.place.key_path) == (
+        "nginx:3",
+        "spec.sourceHydrator.drySource.kustomize.images[0].newTag",
+    )
+
+
+def test_what_a_hydrator_renders_of_elsewhere_is_told() -> None:
+    (gap,) = read({"app.yaml": DRY % "other"}).gaps
+    assert (gap.rule, gap.place.line) == ("unrendered", 6)
