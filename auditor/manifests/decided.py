@@ -96,26 +96,26 @@ def _newest(item: Object, name: str, scalar: Scalar, trail: Trail) -> Found:
 
 def _keel(item: Object) -> Iterator[Found]:
     """Each container of a workload that Keel moves to other tags; where it only pulls the same tag again, that is judged."""
-    metadata = item.node.mapping("metadata")
-    policy = _marked(metadata, "policy")
-    if policy in ("", "never") or (policy == "force" and _marked(metadata, "match-tag", "matchTag") == "true"):
-        return
     job = item.node.mapping("spec").mapping("jobTemplate") if item.kind == "CronJob" else item.node
-    pod = job.mapping("spec").mapping("template").mapping("spec")
+    containers = job.mapping("spec").mapping("template").mapping("spec").items("containers")
+    policy = _marked(item, "policy") if containers else ""
+    if policy in ("", "never") or (policy == "force" and _marked(item, "match-tag", "matchTag") == "true"):
+        return
     way = ("spec", "jobTemplate") if item.kind == "CronJob" else ()
-    for index, container in enumerate(pod.items("containers")):
+    why = f"Keel moves it to other tags by its policy {policy}, in the cluster and not in a commit"
+    for index, container in enumerate(containers):
         image = container.scalar("image") if isinstance(container, Mapping) else None
         if image is not None and image.text:
             bare = image.text.partition("@")[0]
             bare = bare.rpartition(":")[0] if is_complete(bare) else bare
-            why = f"Keel moves it to other tags by its policy {policy}, in the cluster and not in a commit"
             trail = (*way, "spec", "template", "spec", "containers", index, "image")
             yield _found(item, trail, image, f"{bare}:<newest by Keel>", (why, _KEEL_HELP))
 
 
-def _marked(metadata: Mapping, *names: str) -> str:
-    marks = (metadata.mapping("annotations"), metadata.mapping("labels"))
-    return next((text for mark in marks for name in names if (text := mark.text(f"{_KEEL}{name}"))), "")
+def _marked(item: Object, *names: str) -> str:
+    """What an annotation or label says, also one that a kustomization adds."""
+    marks = (item.annotations, item.labels)
+    return next((text for mark in marks for name in names if (text := mark.get(f"{_KEEL}{name}", ""))), "")
 
 
 # ── expressions ──────────────────────────────────────────────────────────────────────────────────────────────────────────

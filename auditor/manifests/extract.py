@@ -241,10 +241,7 @@ class _Walk(Struct):
         self.inner = before
 
     def _scalar(self, name: str, value: Scalar, trail: Trail, container: str | None, *, certain: bool) -> None:
-        if value.inner:
-            self._inside(value, trail, container)
-            if "\n" in value.text:
-                return  # its lines are what was looked at
+        told = {one.text for one in self._inside(value, trail, container)}
         if value.null or not value.text or id(value) in self._taken:
             return
         text = value.text.strip()
@@ -255,15 +252,19 @@ class _Walk(Struct):
         elif name != "image" and is_listed(trail, text):
             name = "image"
         for reference, confidence in classify(name, text, certain=certain):
+            if reference in told:
+                continue
             sure = Confidence.LOW if self.inner else confidence
             path, left = self.prefix + written(trail), trail in self._left
             self.found.append(Found(reference, value, path, container, sure, deployed=not left))
 
-    def _inside(self, value: Scalar, trail: Trail, container: str | None) -> None:
-        before, self.inner = self.inner, True
+    def _inside(self, value: Scalar, trail: Trail, container: str | None) -> list[Found]:
+        """What stands in a text of its own, which is not to be found once more in the text as a whole."""
+        before, count, self.inner = self.inner, len(self.found), True
         for node in value.inner:
             self._below(node, trail, container)
         self.inner = before
+        return self.found[count:]
 
     def _split(
         self,
