@@ -36,13 +36,20 @@ def overrides(
     reader: Reader, kustomizations: Container[str], applied: Container[str]
 ) -> Iterator[tuple[str, Deployment | Gap]]:
     """By directory: what such files lay over it, where no Application of this tree deploys it (`applied`)."""
+    count = 0
     for path, entry in reader.files.items():
         if START not in path or not is_override(path) or entry.kind is EntryKind.SUBMODULE:
             continue
         directory = posixpath.dirname(path) or "."
-        if directory not in applied:
-            for found in _of(reader, path, directory, kustomizations):
-                yield directory, found
+        if directory in applied:
+            continue
+        count += 1
+        if count > reader.limits.deployments:
+            why = f"more than {reader.limits.deployments} files are laid over directories: this one is not looked at"
+            yield directory, unrendered(Place(path), "too many deployments", why)
+            return
+        for found in _of(reader, path, directory, kustomizations):
+            yield directory, found
 
 
 def _of(reader: Reader, path: str, directory: str, kustomizations: Container[str]) -> Iterator[Deployment | Gap]:

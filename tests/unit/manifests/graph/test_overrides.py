@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
+from auditor.limits import DEFAULT
 from auditor.manifests.files import Shared
 from auditor.manifests.inventory import Inventory, inventory
 from auditor.manifests.reach import reach
@@ -73,6 +75,13 @@ def test_a_file_that_says_nothing_changes_nothing(text: str) -> None:
     found = read({**APP, OVERRIDE: text})
     assert images(found) == {"ghcr.io/acme/web:1"}
     assert not found.gaps
+
+
+def test_so_many_files_are_read_and_the_next_is_told() -> None:
+    files = {**APP, **{f"apps/web/.argocd-source-{name}.yaml": WRITTEN.replace(":2", f":{name}") for name in "abc"}}
+    found = inventory(tree(files), ManifestSettings(), limits=replace(DEFAULT, deployments=2))
+    assert images(found) == {"ghcr.io/acme/web:1", "ghcr.io/acme/web:a", "ghcr.io/acme/web:b"}
+    assert [(gap.rule, gap.place.file) for gap in found.gaps] == [("unrendered", "apps/web/.argocd-source-c.yaml")]
 
 
 def test_a_change_of_such_a_file_is_read_whole() -> None:
