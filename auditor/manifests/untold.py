@@ -55,6 +55,8 @@ _TEMPLATE_ENDS: Final = (
     ".mustache",
     ".in",
 )
+_VENDORED: Final = frozenset({"vendor", "node_modules"})
+"""Directories of what others wrote, to be a part of a program."""
 _TEMPLATE: Final = re.compile(r"(?s:.*)\.(?:ya?ml|json|jsonnet)\.[A-Za-z0-9]+")
 """Names of what some program makes manifests of."""
 _IMAGE: Final = re.compile(rb"""(?<![\w.-])["']?image["']?[ \t]*:""")
@@ -93,7 +95,8 @@ _TIMONI: Final = _Program("Timoni", _BUNDLE, _PIPE.format(command="timoni bundle
 
 def untold(reader: Reader, paths: Iterable[str], loaded: Container[str]) -> Iterator[Gap]:
     """A gap for each program and template among these files, in their order. `loaded`: files that kustomizations take."""
-    found = [(path, kind) for path in paths if (kind := _kind(path)) is not None]
+    named = [(path, kind) for path in paths if (kind := _kind(path)) is not None]
+    found = [(path, kind) for path, kind in named if _VENDORED.isdisjoint(path.split("/"))]
     unread = (path for path, _ in found if reader.tree.content_id(path) not in reader.shared.signs)
     expect(reader.tree, [path for path in unread if reader.files[path].kind is EntryKind.FILE])
     seen: set[tuple[str, str]] = set()

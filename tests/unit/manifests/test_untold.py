@@ -143,9 +143,10 @@ def test_a_template_of_a_machine_config_deploys_too() -> None:
         {"a/values.yaml.gotmpl": "image: {tag: '1'}\n"},
         {"a/cm.yaml.tmpl": "apiVersion: v1\nkind: ConfigMap\ndata: {a: b}\n"},
         {"a/nginx.conf.j2": DEPLOYMENT},
+        {"vendor/acme.example/op/d.yaml.tmpl": DEPLOYMENT, "web/node_modules/a/d.yaml.tpl": DEPLOYMENT},
         {"c/Chart.yaml": "name: c\ntype: library\n", "c/templates/d.yaml.tpl": DEPLOYMENT},
     ],
-    ids=["values", "no image", "no manifest", "of a chart"],
+    ids=["values", "no image", "no manifest", "vendored", "of a chart"],
 )
 def test_other_templates_are_not_told(files: dict[str, str]) -> None:
     assert not read(files).gaps
