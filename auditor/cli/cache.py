@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
             "which signatures are listed is kept only under --tag-ttl and --listing-ttl. No verdict is kept."
         ),
     )
-    parser.add_argument("action", choices=("info", "clear"), help="say how much there is, or remove it")
+    parser.add_argument(
+        "action", choices=("info", "clear"), metavar="info|clear", help="say how much there is, or remove it"
+    )
     parser.set_defaults(execute=execute)
 
 

@@ -17,9 +17,11 @@ def add(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "explain",
         help="what a rule finds, why it matters, how to fix it",
-        description="Print the page of a rule; without a rule, list all of them.",
+        description="Print the page of a rule, or of the rule that a verdict breaks; without one, list all rules.",
     )
-    parser.add_argument("rule", nargs="?", metavar="RULE", help="the rule's slug, such as unsigned-image")
+    parser.add_argument(
+        "rule", nargs="?", metavar="RULE", help="the rule's slug, or a verdict: unsigned-image, unsigned"
+    )
     parser.set_defaults(execute=execute)
 
 
@@ -32,11 +34,14 @@ def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
         headers = {slug: front_matter(page.read_text(encoding="utf-8")) for slug, page in pages.items()}
         print_out("".join(f"{slug:26} {header['level']:11} {header['title']}\n" for slug, header in headers.items()))
         return Exit.CLEAN
-    if options.rule not in pages:
+    from auditor.report.view import VERDICT_RULES
+
+    rule = VERDICT_RULES.get(options.rule, options.rule)
+    if rule not in pages:
         near = difflib.get_close_matches(options.rule, pages, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(f"there is no rule {options.rule!r}", help=f"{hint}'auditor explain' lists all rules")
-    text = pages[options.rule].read_text(encoding="utf-8")
+    text = pages[rule].read_text(encoding="utf-8")
     print_out(without_front_matter(text))
     return Exit.CLEAN
 

@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
             "between two runs. `compact` gives back the room that is not used any more."
         ),
     )
-    parser.add_argument("action", choices=("show", "diff", "compact"), help="what to do")
+    parser.add_argument("action", choices=("show", "diff", "compact"), metavar="show|diff|compact", help="what to do")
     parser.add_argument("what", nargs="*", metavar="IMAGE|RUN", help="an image for show, two numbers of runs for diff")
     parser.add_argument("--history", metavar="FILE", help="the history (default: in this user's state folder)")
     parser.add_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
@@ -14,6 +14,8 @@ from auditor.progress import SILENT, Progress
 
 _NO = frozenset({"", "0", "false", "no"})
 _TWIN_PREFIX: Final = "AUDITOR_"
+_ALIKE: Final = 0.75
+"""How much of two words must agree, from 0 to 1, for one to be taken for a misspelling of the other."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,13 +27,37 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Tell what is wrong and where to read on."""
+        self._refuse(message)
+
+    def _refuse(self, message: str, word: str = "", known: Iterable[str] = ()) -> NoReturn:
+        """The same, with the one of `known` that `word` may be a misspelling of."""
+        from difflib import get_close_matches
+
         from auditor.cli.streams import tell, tells_json
         from auditor.report.escape import terminal_text
 
+        near = get_close_matches(word, known, n=1, cutoff=_ALIKE)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        help_line = f"{hint}run '{self.prog} --help'"
         if tells_json():
-            tell(message, "error", help=f"run '{self.prog} --help'", event="error")
+            tell(message, "error", help=help_line, event="error")
             self.exit(2)
-        self.exit(2, f"error: {terminal_text(message)}\n  help: run '{self.prog} --help'\n")
+        self.exit(2, f"error: {terminal_text(message)}\n  help: {help_line}\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse does, which from Python 3.14 on makes such guesses itself."""
+        if action.choices is not None and value not in action.choices:
+            choices = tuple(map(str, action.choices))
+            name = "/".join(action.option_strings) or action.metavar or action.dest
+            self._refuse(f"argument {name}: {value!r} is none of {', '.join(choices)}", str(value), choices)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse does; but the command to which an unknown option was given tells of it, and not the program."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [name for action in self._actions for name in action.option_strings]
+            self._refuse(f"unrecognized arguments: {' '.join(unknown)}", unknown[0].partition("=")[0], options)
+        return found, unknown
 
     def options(self) -> Iterator[argparse.Action]:
         """The options that have twins."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from auditor.model.verdict import Verdict
 from fixtures.sigstore import GITHUB_ISSUER
 from tests.cli.house import House, pod
 from tests.support import repositories
@@ -193,6 +194,13 @@ def test_explain_prints_the_page_of_every_rule(house: House) -> None:
     for rule in rules:
         page = house.run("explain", rule)
         assert (page.status, page.out[:2]) == (0, "# ")
+
+
+def test_explain_prints_the_page_of_the_rule_that_a_verdict_breaks(house: House) -> None:
+    """A verdict is what the first column of a report says."""
+    broken = sorted({each.value for each in Verdict} - {"verified", "exempt"})
+    assert all(house.run("explain", verdict).status == 0 for verdict in broken)
+    assert house.run("explain", "unsigned").out == house.run("explain", "unsigned-image").out
 
 
 def test_version_and_help_work_anywhere(house: House, tmp_path: Path) -> None:
