@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from auditor.config.rules import TrustSetting
 from auditor.limits import DEFAULT
@@ -28,6 +29,10 @@ from auditor.source.change import Change
 from auditor.version import __version__
 from auditor.world import World
 
+_NO_POLICY: Final = (
+    "no policy was found; where they are is said under `policies:` of the rules, else all files are looked at"
+)
+
 
 def lint_policies(change: Change, rules_file: RulesFile, world: World) -> Report:
     """Every mistake in the policies of a tree. Asks nobody."""
@@ -42,7 +47,7 @@ def lint_policies(change: Change, rules_file: RulesFile, world: World) -> Report
         __version__,
         head=change.head_commit,
         seconds=world.watch.seconds,
-        notes=change.notes,
+        notes=change.notes if found.objects or found.rego or found.mistakes else (*change.notes, _NO_POLICY),
     )
     return Report(
         run,

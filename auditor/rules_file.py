@@ -31,7 +31,7 @@ def read_rules(tree: Tree, path: str) -> bytes | None:
         return read_file(tree, path)
     except Unreadable as error:
         raise SourceError(
-            f"cannot read the rules: {error}", help="make it a plain file inside the repository"
+            f"cannot read the rules: {error}", help="make it a plain file inside the repository that can be read"
         ) from error
 
 

@@ -38,6 +38,11 @@ def asked(options: argparse.Namespace) -> bool:
         if not options.image:
             raise UsageError("nothing to verify", help="name an image, or give --bundle and --artifact")
         return False
+    if options.key and options.image:
+        raise UsageError(
+            "--key is for a bundle, and an image was named",
+            help="name the key of an image in auditor.yaml: signers: {release: {key: cosign.pub}}",
+        )
     if not options.bundle or not options.artifact:
         raise UsageError("--bundle and --artifact (and --key) go together", help="give the bundle and what it is about")
     if options.image:

@@ -122,8 +122,16 @@ def _export(options: argparse.Namespace, environment: Environment) -> Exit:
     """Write the policy to standard output."""
     from auditor import policy_runs
     from auditor.cli import sources
+    from auditor.cli.streams import tell
+    from auditor.policies.export.statements import Unsayable
 
     world = sources.world(options, environment)
     with sources.open_target(options, base=None, head=options.rev, standard_input=sys.stdin.buffer) as (_, rules):
-        sys.stdout.write(policy_runs.export_rules(rules, world, options.target, identity_only=options.identity_only))
+        try:
+            policy = policy_runs.export_rules(rules, world, options.target, identity_only=options.identity_only)
+        except Unsayable as error:
+            for reason in error.reasons:
+                tell(f"error: {error.language} cannot say: {reason}", "error", event="error")
+            raise UsageError("the rules were not exported", help=error.help) from error
+    sys.stdout.write(policy)
     return Exit.CLEAN

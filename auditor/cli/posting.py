@@ -36,7 +36,7 @@ class _Asked(Struct, frozen=True):
 def post(options: argparse.Namespace, environment: Environment) -> Exit:
     """Read a saved run, find out where to, post. The exit status is the verdict's."""
     now = datetime.now(UTC)
-    found = detect(environment.variables) or Job("no CI")
+    found = detect(environment.variables) or Job("")
     asked = _Asked(found, relayed=options.relayed or found.relayed)
     target = _target(options, asked, environment)
     report = read_result(options.result, DEFAULT, now)
@@ -72,7 +72,8 @@ def _target(options: argparse.Namespace, asked: _Asked, environment: Environment
     found = asked.job
     forge = Forge(options.forge) if options.forge else found.forge
     if forge is None:
-        raise UsageError(f"{found.ci} does not say which forge this is", help="name it: --forge, --api, --repository")
+        why = f"{found.ci} does not say which forge this is" if found.ci else "no CI says where the result goes"
+        raise UsageError(why, help="name it: --forge, --api, --repository, and --pull-request or --commit")
     base = address(options.api) if options.api else found.api if forge is found.forge else _PUBLIC.get(forge, "")
     if not base:
         raise UsageError("the address of the forge's API is not known", help="name it: --api https://…")

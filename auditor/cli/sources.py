@@ -228,7 +228,7 @@ def _reader(folder: Path) -> Callable[[str], bytes | None]:
             return files.read(path) if files.stat(path) is not None else None
         except Unreadable as error:
             raise SourceError(
-                f"cannot read the rules: {error}", help="make it a plain file beside the others"
+                f"cannot read the rules: {error}", help="make it a plain file, no link, that can be read"
             ) from error
 
     return read

@@ -27,7 +27,10 @@ def locked(history: Path, now: datetime) -> Iterator[None]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise HistoryError(f"{path} cannot be opened: {error.strerror}", help="check its permissions") from error
+        raise HistoryError(
+            f"{path} cannot be opened: {error.strerror}",
+            help="check its permissions, name another file (--history), or remember nothing (--no-history)",
+        ) from error
     try:
         _take(descriptor, history)
         os.ftruncate(descriptor, 0)

@@ -67,9 +67,11 @@ class Refused(Failed):
         """What the reader can do."""
         if self.status in {401, 403, 404} and self.fault.kind is not FaultKind.RATE_LIMITED:
             return _NO_ACCESS
-        return _BY_KIND.get(self.fault.kind, "run it again; the verdict does not depend on it")
+        return _BY_KIND.get(self.fault.kind, _AGAIN if self.status else _NO_ANSWER)
 
 
+_AGAIN = "run it again"
+_NO_ANSWER = "check the address of the API, the network and its proxies (HTTPS_PROXY), and run it again"
 _NO_ACCESS = (
     "give the token the right to write here; a job of a change from a fork has none: publish its JSON result from a "
     "second workflow, which the change cannot touch"

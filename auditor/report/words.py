@@ -23,6 +23,8 @@ def headline(view: View) -> str:
     """The verdict on the whole run in one sentence."""
     if view.report.empty:
         return "; ".join(["no image reference found: nothing was judged", *_loose_words(view)])
+    if view.report.run.command == "policy lint" and not view.loose:
+        return "no mistake found in the policies"
     if not view.gating and not view.loose:
         found = f"{count(len(view.kept), 'image')} found, not judged"
         return "this change deploys no new image" if view.compared else found

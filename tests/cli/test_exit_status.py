@@ -118,6 +118,7 @@ def test_3_an_empty_folder_that_is_no_repository(house: House, tmp_path: Path) -
         (["check", "-f", "json", "-f", "sarif"], "json and sarif cannot both go to standard output", "-f json=FILE"),
         (["check", "-f", "json=a", "-f", "sarif=a"], "two formats into one file", "a file of its own"),
         (["explain", "unsinged-image"], "there is no rule 'unsinged-image'", "did you mean 'unsigned-image'?"),
+        (["verify", "x", "--key", "cosign.pub"], "--key is for a bundle, and an image was named", "name the key"),
         (["verify", "x", "--trusted-root", "none.json"], "cannot read the trusted root none.json", "check the path"),
     ],
 )

@@ -81,11 +81,22 @@ def test_lint_reports_like_every_other_command(house: House) -> None:
     assert house.run("policy", "lint").clean_of_tracebacks().status == 3
 
 
+def test_lint_says_that_there_is_nothing_to_look_at(house: House) -> None:
+    house.commit_base()
+    ran = house.run("policy", "lint").clean_of_tracebacks()
+    assert (ran.status, ran.out.splitlines()[0]) == (0, "✓ no mistake found in the policies")
+    assert "no policy was found" in ran.out
+    house.commit({"policies/cip.yaml": policy(house.images, "x")})
+    assert "no policy was found" not in house.run("policy", "lint").out
+
+
 def test_export_says_it_or_says_why_not(house: House) -> None:
     house.commit_base()
     refused = house.run("policy", "export", "--to", "clusterimagepolicy").clean_of_tracebacks()
     assert refused.status == 2
-    assert "trust root" in refused.err
+    *reasons, last, next_step = refused.err.splitlines()
+    assert "error: ClusterImagePolicy cannot say: trust root root is a private one" in reasons
+    assert (last, next_step[:8]) == ("error: the rules were not exported", "  help: ")
     rules = (
         "version: 1\nsigners:\n  release: {issuer: 'https://accounts.google.com', subject: oncall@acme.example}\n"
         "images:\n- {match: 'ghcr.io/acme/**', signed-by: release}\n"

@@ -23,6 +23,7 @@ class Unsayable(AuditorError):  # noqa: N818 - named for what it says of the rul
 
     def __init__(self, language: str, reasons: tuple[str, ...]) -> None:
         super().__init__(f"{language} cannot say what these rules say: {'; '.join(reasons)}", help=_HELP)
+        self.language = language
         self.reasons = reasons
 
 

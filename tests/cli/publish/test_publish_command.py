@@ -151,7 +151,7 @@ def test_everything_can_be_said_by_options(house: House, saved: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "does not say which forge"),
+        ((), "error: no CI says where the result goes\n  help: name it: --forge"),
         (("--forge", "gitea"), "the address of the forge's API"),
         (("--forge", "github"), "the repository is not known"),
         (("--forge", "github", "--repository", "../x"), "is no repository"),
