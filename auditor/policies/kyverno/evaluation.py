@@ -6,23 +6,22 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from auditor.model.reference import InvalidReference, Reference
+from msgspec import Struct
+
+from auditor.model.place import Place
 from auditor.policies.inspected import Containers, Inspected, Resource
 from auditor.policies.kyverno import cel
 from auditor.policies.kyverno.answer import Maybe
 from auditor.policies.kyverno.conditions import Unknown
 from auditor.policies.kyverno.cosign_attestor import CosignAttestor
+from auditor.policies.kyverno.expressions import REFERENCE_FUNCTIONS, known_of
 from auditor.policies.kyverno.signing import joined
 from auditor.policies.proofs import Proofs
-from auditor.policies.ruling import Ruling, erred, passed, unknown
+from auditor.policies.ruling import Ruling, erred, failed, passed, unknown, warned
 from auditor.policies.versions import Kyverno
 from auditor.signatures.enforcer import Accepted
-
-if TYPE_CHECKING:
-    from auditor.policies.kyverno.imagevalidatingpolicy import ImageValidatingPolicy, Validation
-
 
 _LIST: Final = r"images\.(?:containers|initContainers|ephemeralContainers)"
 _VERIFIED: Final = r"verifyImageSignatures\(\s*\w+\s*,\s*\[\s*attestors\.\w+\s*(?:,\s*attestors\.\w+\s*)*\]\s*\)"
@@ -32,16 +31,59 @@ _EACH: Final = (
     rf"|{_LIST}\s*\.all\(\s*\w+\s*,\s*{_VERIFIED}\s*{_COUNT}\s*\)"
 )
 _USUAL: Final = re.compile(rf"\s*(?:{_EACH})\s*(?:&&\s*(?:{_EACH})\s*)*")
-
-
 _UNTOLD: Final = "a validation does not hold, and has no message"
+
+
+class Validation(Struct, frozen=True):
+    """One of `validations:`; all must be true. What `message_expression` makes is shown instead of `message`."""
+
+    place: Place
+    expression: str
+    message: str
+    message_expression: str = ""
+
+
+class Demands(Struct, frozen=True):
+    """What a policy asks of an image that it speaks about.
+
+    `attestations` are predicate types by name, None for those that are not evaluated here. `required`: some policy must have
+    verified the image. `enforce`: what does not hold is refused, and not only warned of.
+    """
+
+    place: Place
+    variables: tuple[tuple[str, str], ...]
+    attestors: tuple[CosignAttestor, ...]
+    attestations: Mapping[str, str | None]
+    validations: tuple[Validation, ...]
+    required: bool
+    enforce: bool
+    version: Kyverno
+
+    @property
+    def ask_signers_alone(self) -> bool:
+        """Whether they depend on nothing but what the attestors answer, and on the list that holds the image."""
+        return not self.variables and all(
+            asks_signers_alone(each.expression) and not each.message_expression for each in self.validations
+        )
+
+    def refused(self, why: str, place: Place | None = None) -> Ruling:
+        """A failure, as the policy's actions have it."""
+        return (failed if self.enforce else warned)(why, place or self.place)
+
+
+def asks_signers_alone(expression: str) -> bool:
+    """Whether an expression is of the usual shape: in each list every image is signed by so many of the attestors.
+
+    Its value then depends on the attestors' answers and on where the image stands, on nothing else.
+    """
+    return _USUAL.fullmatch(expression) is not None
 
 
 @dataclass
 class Evaluation:
     """One run of the validations. `generous`: whatever nobody can tell is taken for a yes, to see whether it matters."""
 
-    policy: ImageValidatingPolicy
+    demands: Demands
     image: Inspected
     resource: Resource
     proofs: Proofs
@@ -57,18 +99,18 @@ class Evaluation:
 
     def ruling(self) -> Ruling:
         """The verdict of this run."""
-        policy = self.policy
-        if not policy.validations:
-            return self._required() or passed("it has no validations", policy.place)
+        demands = self.demands
+        if not demands.validations:
+            return self._required() or passed("it has no validations", demands.place)
         try:
             known = self._known()
-            for each in policy.validations:
+            for each in demands.validations:
                 ruling = self._one(each, known)
                 if ruling is not None:
                     return ruling
         except Unknown as problem:
-            return unknown(self._why(str(problem)), policy.place)
-        return self._required() or passed(self._why("every validation holds"), policy.place)
+            return unknown(self._why(str(problem)), demands.place)
+        return self._required() or passed(self._why("every validation holds"), demands.place)
 
     def _one(self, validation: Validation, known: Mapping[str, Any]) -> Ruling | None:
         value: Any = None
@@ -80,15 +122,15 @@ class Evaluation:
         if self.unread:
             return unknown(joined(self.unread), validation.place)
         if self.errors:
-            return erred(joined(self.errors), validation.place, enforced=self.policy.enforce)
+            return erred(joined(self.errors), validation.place, enforced=self.demands.enforce)
         if problem:
             return unknown(self._why(problem), validation.place)
         if not isinstance(value, bool):
-            return erred("a validation is neither true nor false", validation.place, enforced=self.policy.enforce)
+            return erred("a validation is neither true nor false", validation.place, enforced=self.demands.enforce)
         if value:
             return None
         message = self._message(validation, known)
-        return self.policy.refused(self._why(message) or _UNTOLD, validation.place)
+        return self.demands.refused(self._why(message) or _UNTOLD, validation.place)
 
     def _message(self, validation: Validation, known: Mapping[str, Any]) -> str:
         """What Kyverno would say of a validation that does not hold. It decides nothing, and so has no doubts of its own."""
@@ -106,12 +148,12 @@ class Evaluation:
 
     def _required(self) -> Ruling | None:
         """`required`: some policy must have verified the image; whether another one does is not this one's knowledge."""
-        if not self.policy.required or self.verified or self.policy.version is not Kyverno.V1_19:
+        if not self.demands.required or self.verified or self.demands.version is not Kyverno.V1_19:
             return None
         if self.attempted:
-            return self.policy.refused(self._why("required: the image failed verification"))
+            return self.demands.refused(self._why("required: the image failed verification"))
         return unknown(
-            "required: nothing in this policy verifies it, and another policy would have to", self.policy.place
+            "required: nothing in this policy verifies it, and another policy would have to", self.demands.place
         )
 
     # ── what expressions see ─────────────────────────────────────────────────────────────────────────────────────────
@@ -119,11 +161,11 @@ class Evaluation:
     def _known(self) -> dict[str, Any]:
         known = known_of(self.resource)
         known["images"] = {each.value: [self.image.text] if each is self.where else [] for each in Containers}
-        known["attestors"] = {each.name: each.name for each in self.policy.attestors}
-        known["attestations"] = {name: name for name in self.policy.attestations}
+        known["attestors"] = {each.name: each.name for each in self.demands.attestors}
+        known["attestations"] = {name: name for name in self.demands.attestations}
         variables: dict[str, Any] = {}
         known["variables"] = variables
-        for name, expression in self.policy.variables:
+        for name, expression in self.demands.variables:
             try:
                 variables[name] = cel.evaluate(expression, known, self.functions())
             except Unknown:
@@ -140,7 +182,7 @@ class Evaluation:
         }
 
     def _attestors(self, names: Sequence[Any]) -> Iterator[CosignAttestor]:
-        known = {each.name: each for each in self.policy.attestors}
+        known = {each.name: each for each in self.demands.attestors}
         for name in names:
             if name in known:
                 yield known[name]
@@ -164,7 +206,7 @@ class Evaluation:
         return count
 
     def _attestations(self, _image: Any, attestation: Any, names: Any) -> int:
-        kind = self.policy.attestations.get(str(attestation))
+        kind = self.demands.attestations.get(str(attestation))
         if kind is None:
             self.doubts.append("an attestation of a kind that is not evaluated here")
             return len(names) if self.generous else 0
@@ -190,60 +232,3 @@ class Evaluation:
             return None
         statement = json.loads(found.pop() or b"{}")
         return {field: statement.get(field) for field in ("_type", "predicateType", "subject", "predicate")}
-
-
-def asks_signers_alone(expression: str) -> bool:
-    """Whether an expression is of the usual shape: in each list every image is signed by so many of the attestors.
-
-    Its value then depends on the attestors' answers and on where the image stands, on nothing else.
-    """
-    return _USUAL.fullmatch(expression) is not None
-
-
-def known_of(resource: Resource) -> dict[str, Any]:
-    """`object` and `request`, as far as the tree says."""
-    if not resource.named:
-        return {"object": {}, "request": {}}
-    metadata: dict[str, Any] = {"labels": dict(resource.labels)}
-    known: dict[str, Any] = {"kind": resource.kind, "metadata": metadata}
-    request: dict[str, Any] = {}
-    if resource.name:
-        metadata["name"] = resource.name
-    if resource.namespace:
-        metadata["namespace"] = request["namespace"] = resource.namespace
-    if resource.api_version:
-        known["apiVersion"] = resource.api_version
-    return {"object": known, "request": request}
-
-
-def true(expression: str, known: Mapping[str, Any]) -> Maybe:
-    """Whether a condition is true; unknown where it cannot be evaluated here."""
-    try:
-        value = cel.evaluate(expression, known, REFERENCE_FUNCTIONS)
-    except Unknown:
-        return None
-    return value if isinstance(value, bool) else None
-
-
-def _image(text: Any) -> dict[str, Any]:
-    """`image("…")` of Kubernetes' CEL library: names as go-containerregistry reads them."""
-    try:
-        reference = Reference.parse(str(text))
-    except InvalidReference:
-        return {}
-    host = "index.docker.io" if reference.host == "docker.io" else reference.host
-    digest = str(reference.digest) if reference.digest else ""
-    tag = reference.tag or ("" if digest else "latest")
-    return {"registry": host, "repository": reference.path, "tag": tag, "digest": digest, "identifier": digest or tag}
-
-
-def _part(name: str) -> Callable[[Any], Any]:
-    return lambda image: image.get(name) if isinstance(image, dict) else None
-
-
-REFERENCE_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    "image": _image,
-    "isImage": lambda text: bool(_image(text)),
-    "containsDigest": lambda image: bool(image.get("digest")) if isinstance(image, dict) else None,
-    **{name: _part(name) for name in ("registry", "repository", "tag", "digest", "identifier")},
-}

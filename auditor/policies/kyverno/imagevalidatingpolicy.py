@@ -7,7 +7,7 @@ agreement counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -26,12 +26,12 @@ from auditor.policies.kyverno import cel
 from auditor.policies.kyverno.answer import Maybe, both, every, negated, some
 from auditor.policies.kyverno.conditions import Unknown
 from auditor.policies.kyverno.constraints import Constraints
-from auditor.policies.kyverno.cosign_attestor import CosignAttestor
-from auditor.policies.kyverno.evaluation import REFERENCE_FUNCTIONS, Evaluation, asks_signers_alone, known_of, true
+from auditor.policies.kyverno.evaluation import Demands, Evaluation
+from auditor.policies.kyverno.expressions import REFERENCE_FUNCTIONS, known_of, true
 from auditor.policies.kyverno.match import POD_KINDS, pod_of
 from auditor.policies.kyverno.names import name_of
 from auditor.policies.proofs import Proofs
-from auditor.policies.ruling import Engine, Ruling, erred, failed, skipped, unknown, warned, worst
+from auditor.policies.ruling import Engine, Ruling, erred, skipped, unknown, worst
 from auditor.policies.versions import Kyverno
 
 
@@ -51,15 +51,6 @@ class ImageMatch(Struct, frozen=True):
             return None
 
 
-class Validation(Struct, frozen=True):
-    """One of `validations:`; all must be true. What `message_expression` makes is shown instead of `message`."""
-
-    place: Place
-    expression: str
-    message: str
-    message_expression: str = ""
-
-
 class Excepted(Struct, frozen=True):
     """A PolicyException that names the policy: it is left out where all its conditions hold."""
 
@@ -77,18 +68,12 @@ class ImageValidatingPolicy:
     namespace: str | None
     constraints: Constraints
     conditions: tuple[str, ...]
-    variables: tuple[tuple[str, str], ...]
     matches: tuple[ImageMatch, ...]
-    attestors: tuple[CosignAttestor, ...]
-    attestations: Mapping[str, str | None]
-    validations: tuple[Validation, ...]
-    enforce: bool
+    demands: Demands
     mutates: bool
     demands_digest: bool
-    required: bool
     exceptions: tuple[Excepted, ...] = ()
     at_admission: bool = True
-    version: Kyverno = Kyverno.V1_19
     engine: Engine = Engine.KYVERNO
     _applied: dict[tuple[Any, ...], Maybe] = field(default_factory=dict, init=False, compare=False, repr=False)
     _validated_as: dict[tuple[Any, ...], Ruling] = field(default_factory=dict, init=False, compare=False, repr=False)
@@ -96,12 +81,12 @@ class ImageValidatingPolicy:
     @property
     def repositories(self) -> frozenset[str]:
         """Where signatures live, if elsewhere."""
-        return frozenset(each.repository for each in self.attestors if each.repository is not None)
+        return frozenset(each.repository for each in self.demands.attestors if each.repository is not None)
 
     @property
     def attested(self) -> bool:
         """Whether it declares attestations: its expressions can ask for no others."""
-        return bool(self.attestations)
+        return bool(self.demands.attestations)
 
     def rule(self, image: Inspected, resource: Resource, proofs: Proofs) -> Ruling:
         """What Kyverno would say of the image when the resource is admitted."""
@@ -119,7 +104,9 @@ class ImageValidatingPolicy:
             return self._silent
         if image.missing:
             absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
-            ruling = erred(image.missing, self.place, enforced=self.enforce) if absent else unknown(image.missing)
+            ruling = (
+                erred(image.missing, self.place, enforced=self.demands.enforce) if absent else unknown(image.missing)
+            )
         else:
             ruling = self._validated(image, resource, proofs)
         if applies is None and ruling.verdict not in {PolicyVerdict.PASS, PolicyVerdict.NOT_EVALUABLE}:
@@ -192,44 +179,39 @@ class ImageValidatingPolicy:
 
     @cached_property
     def _asks_signers_alone(self) -> bool:
-        """Whether the validations depend on nothing but what the attestors answer, and on the list that holds the image."""
-        return not self.variables and all(
-            asks_signers_alone(each.expression) and not each.message_expression for each in self.validations
-        )
+        return self.demands.ask_signers_alone
 
     def _remembered(self, image: Inspected, resource: Resource, proofs: Proofs, where: Containers) -> Ruling:
         """What the validations say; evaluated once for all images of which the attestors answer the same."""
         if not self._asks_signers_alone:
             return self._evaluated(image, resource, proofs, where)
-        key = (where, *(each.signed(image, proofs) for each in self.attestors))
+        key = (where, *(each.signed(image, proofs) for each in self.demands.attestors))
         known = self._validated_as.get(key)
         if known is None:
             known = self._validated_as[key] = self._evaluated(image, resource, proofs, where)
         return known
 
     def _evaluated(self, image: Inspected, resource: Resource, proofs: Proofs, where: Containers) -> Ruling:
-        evaluation = Evaluation(self, image, resource, proofs, where, generous=False)
+        evaluation = Evaluation(self.demands, image, resource, proofs, where, generous=False)
         strict = evaluation.ruling()
         if evaluation.doubts:
-            kind = Evaluation(self, image, resource, proofs, where, generous=True).ruling()
+            kind = Evaluation(self.demands, image, resource, proofs, where, generous=True).ruling()
             if strict.verdict is not kind.verdict:
                 return unknown(strict.why, strict.place)
         return strict
 
     def _unpinned(self, image: Inspected, *, pinned: bool) -> Ruling | None:
         """A tag that Kyverno would not pin although it demands a digest (enforced from 1.19 on)."""
-        if pinned or not self.demands_digest or self.version is not Kyverno.V1_19:
+        if pinned or not self.demands_digest or self.demands.version is not Kyverno.V1_19:
             return None
         if not self.mutates:
-            return self.refused("verifyDigest demands a digest, and mutateDigest: false keeps Kyverno from adding it")
+            return self.demands.refused(
+                "verifyDigest demands a digest, and mutateDigest: false keeps Kyverno from adding it"
+            )
         pins = some(each.takes(name_of(image.text)) for each in self.matches) if self.matches else True
         if pins is False:
             # It pins by the normalised name and verifies by the one as written.
-            return self.refused(
+            return self.demands.refused(
                 "verifyDigest demands a digest, and matchImageReferences do not take the name it pins by"
             )
         return None
-
-    def refused(self, why: str, place: Place | None = None) -> Ruling:
-        """A failure, as the policy's actions have it."""
-        return (failed if self.enforce else warned)(why, place or self.place)

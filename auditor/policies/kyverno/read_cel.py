@@ -12,7 +12,8 @@ from auditor.policies.found import templated
 from auditor.policies.kyverno import cel
 from auditor.policies.kyverno.constraints import Constraints
 from auditor.policies.kyverno.cosign_attestor import read_attestor
-from auditor.policies.kyverno.imagevalidatingpolicy import Excepted, ImageMatch, ImageValidatingPolicy, Validation
+from auditor.policies.kyverno.evaluation import Demands, Validation
+from auditor.policies.kyverno.imagevalidatingpolicy import Excepted, ImageMatch, ImageValidatingPolicy
 from auditor.policies.predicates import predicate_type
 from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Kyverno
@@ -72,17 +73,23 @@ class _Reading:
             namespace=policy["metadata"]["namespace"].text if namespaced else None,
             constraints=Constraints.of(spec["matchConstraints"]),
             conditions=tuple(self._expression(each["expression"]) for each in spec["matchConditions"]),
-            variables=tuple((each["name"].text, self._expression(each["expression"])) for each in spec["variables"]),
             matches=tuple(self._match(each) for each in spec["matchImageReferences"]),
+            demands=self._demands(spec, version),
+            mutates=settings["mutateDigest"].text != "false",
+            demands_digest=settings["verifyDigest"].text != "false",
+            exceptions=self._exceptions(policy, exceptions),
+            at_admission=spec["evaluation"]["admission"]["enabled"].text != "false",
+        )
+
+    def _demands(self, spec: Cursor, version: Kyverno) -> Demands:
+        return Demands(
+            place=self._policy.place,
+            variables=tuple((each["name"].text, self._expression(each["expression"])) for each in spec["variables"]),
             attestors=tuple(read_attestor(each, self.mistakes) for each in spec["attestors"]),
             attestations={each["name"].text: _predicate(each) for each in spec["attestations"]},
             validations=tuple(self._validation(each) for each in spec["validations"]),
+            required=spec["validationConfigurations"]["required"].text != "false",
             enforce=self._enforce(spec["validationActions"]),
-            mutates=settings["mutateDigest"].text != "false",
-            demands_digest=settings["verifyDigest"].text != "false",
-            required=settings["required"].text != "false",
-            exceptions=self._exceptions(policy, exceptions),
-            at_admission=spec["evaluation"]["admission"]["enabled"].text != "false",
             version=version,
         )
 
