@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.cli.options import Environment, Listed, Several, Single, add_network_options, add_render_option
 from auditor.errors import UsageError
+from auditor.limits import DEFAULT
 from auditor.model.report import Exit
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _FORGES: Final = ("auto", "none", "github", "gitlab", "gitea", "forgejo", "bitbucket", "jenkins")
 _ROOT_FOLDER: Final = "trust"
-_MOST_COMMITS: Final = 200
 
 
 def add(commands: Any) -> None:
@@ -145,8 +145,8 @@ def _check_host(host: str) -> None:
 
 
 def _commits(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > _MOST_COMMITS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {_MOST_COMMITS}")
+    if not text.isascii() or not text.isdigit() or int(text) > DEFAULT.adopted_commits:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {DEFAULT.adopted_commits}")
     return int(text)
 
 

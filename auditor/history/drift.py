@@ -24,12 +24,7 @@ from auditor.model.finding import Finding, Level
 from auditor.model.reference import Digest
 from auditor.model.report import Image, Report
 from auditor.model.use import Use
-from auditor.model.verdict import Verdict
-
-REFUSED: Final = frozenset(
-    {Verdict.WRONG_SIGNER, Verdict.KEY_SIGNED, Verdict.INVALID, Verdict.ATTESTATION_ONLY, Verdict.UNSIGNED}
-)
-"""Verdicts on an image for which nobody whom the rules trust vouches."""
+from auditor.model.verdict import UNTRUSTED, Verdict
 
 _Seen: TypeAlias = tuple[Sighting, ...]
 _FAILING: Final = frozenset({"tag-moved", "signature-vanished", "new-unsigned"})
@@ -106,7 +101,7 @@ def _signature_vanished(now: _Seen, before: Before) -> Draft | None:
 def _new_unsigned(now: _Seen, before: Before) -> Draft | None:
     """An image that this repository did not deploy before, and for which nobody vouches whom the rules trust."""
     reference, verdict = now[0].reference, _worst(now)
-    if verdict not in REFUSED or reference in before.latest or reference in before.doubted:
+    if verdict not in UNTRUSTED or reference in before.latest or reference in before.doubted:
         return None
     message = f"{cut(reference)} is new here since the last audit, and is {verdict}."
     return Draft(
@@ -118,7 +113,7 @@ def _newly_verified(now: _Seen, before: Before) -> Draft | None:
     """It is verified, and was not."""
     reference = now[0].reference
     old = before.latest.get(reference)
-    if old is None or _worst(old) not in REFUSED or _worst(now) is not Verdict.VERIFIED:
+    if old is None or _worst(old) not in UNTRUSTED or _worst(now) is not Verdict.VERIFIED:
         return None
     return Draft(f"{cut(reference)} is verified now; it was {_worst(old)} before.", "A waiver of it can go.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -27,6 +28,10 @@ class Verdict(StrEnum):
         return _SEVERITY[self]
 
 
+UNTRUSTED: Final = frozenset(
+    {Verdict.WRONG_SIGNER, Verdict.KEY_SIGNED, Verdict.INVALID, Verdict.ATTESTATION_ONLY, Verdict.UNSIGNED}
+)
+"""The registry answered, and nobody whom the rules trust vouches for the image."""
 _WORST_FIRST = (
     Verdict.INVALID,
     Verdict.WRONG_SIGNER,

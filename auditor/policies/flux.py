@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern, compile_regex
 from auditor.manifests.objects import Object
-from auditor.model.evidence import Absent, Form
+from auditor.model.evidence import Form
 from auditor.model.identity import Identity
 from auditor.model.place import Place
 from auditor.model.use import Sort, Use
@@ -98,8 +98,7 @@ class FluxPolicy(Struct, frozen=True):
         if self.unclear:
             return unknown(self.unclear, self.where)
         if image.digest is None:
-            absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
-            return failed(f"{image.missing}") if absent else unknown(f"{image.missing}")
+            return failed(f"{image.missing}") if image.absent else unknown(f"{image.missing}")
         if image.listing is None:
             return unknown("its signatures were not asked for")
         return self._judge(image, image.listing, proofs)

@@ -120,6 +120,13 @@ class Inspected:
         resolution = self.evidence.resolution if self.evidence else None
         return resolution.digest if isinstance(resolution, Resolved) else None
 
+    @property
+    def absent(self) -> bool:
+        """Whether the registry that an engine would ask has no such image."""
+        if self.reference.host == _ASTRAY:
+            return False  # another registry answered
+        return self.evidence is not None and isinstance(self.evidence.resolution, Absent)
+
     @cached_property
     def missing(self) -> str | None:
         """Why nothing can be verified: the reference does not exist, or nobody could tell; None where all is known."""

@@ -13,22 +13,13 @@ from msgspec import Struct
 
 from auditor.model.place import Place
 from auditor.model.report import Image, Previous
-from auditor.model.verdict import Verdict
+from auditor.model.verdict import UNTRUSTED, Verdict
 from auditor.report.view import Entry, Standing
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/:@-]*[A-Za-z0-9]")
 """What YAML reads as text without quotes, whatever its version."""
 _KEY: Final = re.compile(r"(?:^|\.)(image|newTag)$")
-_LOST: Final = frozenset(
-    {
-        Verdict.WRONG_SIGNER,
-        Verdict.KEY_SIGNED,
-        Verdict.INVALID,
-        Verdict.ATTESTATION_ONLY,
-        Verdict.UNSIGNED,
-        Verdict.NOT_FOUND,
-    }
-)
+_LOST: Final = UNTRUSTED | {Verdict.NOT_FOUND}
 
 
 class Remedy(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from auditor.config.rules import Rules
 from auditor.judge.findings.subject import WAIVE, Draft, Subject, level
@@ -13,17 +13,12 @@ from auditor.model.finding import Finding
 from auditor.model.place import Place
 from auditor.model.report import PolicyVerdict
 from auditor.model.use import Use
-from auditor.model.verdict import Verdict
+from auditor.model.verdict import UNTRUSTED, Verdict
 from auditor.policies.inspected import resource_of
 from auditor.policies.ruling import Judgment, NotReadable, Policy, Ruling
 
 if TYPE_CHECKING:
     from auditor.policies.rego.gate import Said
-
-_REFUSED: Final = frozenset(
-    {Verdict.WRONG_SIGNER, Verdict.KEY_SIGNED, Verdict.INVALID, Verdict.ATTESTATION_ONLY, Verdict.UNSIGNED}
-)
-"""Verdicts by which the rules themselves would keep an image out."""
 
 
 def rulings(use: Use, row: Sequence[Judgment]) -> tuple[tuple[Policy, Ruling], ...]:
@@ -111,7 +106,7 @@ def policy_disagreement(subject: Subject) -> Draft | None:
         return Draft(f"{_names(accepting)} would let {ours} in, {_said(refusing)} would not.", advice)
     if refusing and verdict is Verdict.VERIFIED:
         return Draft(f"The rules accept {ours}, {_said(refusing)} would not.", advice)
-    if accepting and not refusing and verdict in _REFUSED:
+    if accepting and not refusing and verdict in UNTRUSTED:
         return Draft(f"{_names(accepting)} would let {ours} in; by the rules it is {verdict}.", advice)
     return None
 

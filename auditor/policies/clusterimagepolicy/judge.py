@@ -14,7 +14,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from auditor.model.evidence import Absent
 from auditor.model.place import Place
 from auditor.model.reference import Digest, InvalidReference
 from auditor.policies.clusterimagepolicy import names
@@ -96,8 +95,7 @@ class CipPolicy:
     def _judge(self, image: Inspected, court: Court) -> Ruling:
         digest = image.digest
         if digest is None:
-            absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
-            return failed(f"{image.missing}") if absent else unknown(f"{image.missing}")
+            return failed(f"{image.missing}") if image.absent else unknown(f"{image.missing}")
         asked = zip(self.policy.authorities, self._footings, strict=True)
         answers = {each.name: ask(each, footing, image, digest, court) for each, footing in asked}
         satisfied = {name: answer for name, answer in answers.items() if isinstance(answer, Satisfied)}

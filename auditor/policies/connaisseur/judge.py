@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from auditor.model.evidence import Absent, Form, Step
+from auditor.model.evidence import Form, Step
 from auditor.model.identity import Identity
 from auditor.model.place import Place
 from auditor.model.reference import Digest, InvalidReference
@@ -133,8 +133,7 @@ class ConnaisseurPolicy:
 
     def _cosign(self, image: Inspected, entry: Entry, validator: Validator, proofs: Proofs) -> Ruling:
         if image.digest is None:
-            absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
-            return self._no(f"{image.missing}") if absent else unknown(f"{image.missing}")
+            return self._no(f"{image.missing}") if image.absent else unknown(f"{image.missing}")
         if image.listing is None:
             return unknown("its signatures were not asked for")
         wanted = _wanted(entry, validator)

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from auditor.config.names import TextKind, TextPattern
-from auditor.config.rules import AttestedBy, ImageRule, KeylessSigner, KeySigner, Otherwise, PlatformMode, Rules, Signer
+from auditor.config.rules import AttestedBy, ImageRule, KeylessSigner, KeySigner, PlatformMode, Rules, Signer
 from auditor.errors import AuditorError
 from auditor.model.identity import CLAIM_NAMES
 from auditor.policies.export.overlap import overlap
@@ -212,8 +212,3 @@ def glob_expression(glob: str) -> str:
 def quoted(text: str) -> str:
     """A literal text inside an expression."""
     return "".join(f"\\{each}" if each in "\\.+*?()|[]{}^$" else each for each in text)
-
-
-def denies_others(rules: Rules) -> bool:
-    """Whether images that no entry matches are kept out."""
-    return rules.otherwise is Otherwise.DENY

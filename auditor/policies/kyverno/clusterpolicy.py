@@ -16,7 +16,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern
-from auditor.model.evidence import Absent
 from auditor.model.place import Place
 from auditor.model.report import PolicyVerdict
 from auditor.policies.cursor import Cursor
@@ -219,10 +218,11 @@ class ClusterPolicy:
         if not entry.sets and not entry.attestations:
             return refuse(_NOBODY, entry.place) if entry.required else skipped(_NOTHING, entry.place)
         if image.missing:
-            absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
             enforced = self._enforced(entry, resource)
             return (
-                erred(image.missing, entry.place, enforced=enforced) if absent else unknown(image.missing, entry.place)
+                erred(image.missing, entry.place, enforced=enforced)
+                if image.absent
+                else unknown(image.missing, entry.place)
             )
         answer = _answer(entry, image, resource, proofs)
         if answer.holds is None:

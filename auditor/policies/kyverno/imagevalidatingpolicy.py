@@ -17,7 +17,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.config.names import InvalidPattern
-from auditor.model.evidence import Absent
 from auditor.model.place import Place
 from auditor.model.report import PolicyVerdict
 from auditor.policies import gobwas
@@ -103,9 +102,10 @@ class ImageValidatingPolicy:
         if applies is False:
             return self._silent
         if image.missing:
-            absent = image.evidence is not None and isinstance(image.evidence.resolution, Absent)
             ruling = (
-                erred(image.missing, self.place, enforced=self.demands.enforce) if absent else unknown(image.missing)
+                erred(image.missing, self.place, enforced=self.demands.enforce)
+                if image.absent
+                else unknown(image.missing)
             )
         else:
             ruling = self._validated(image, resource, proofs)

@@ -36,11 +36,6 @@ class Who(Struct, frozen=True):
     issuer_regexp: str = ""
     extensions: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def anybody(self) -> bool:
-        """Whether every certificate will do."""
-        return self == Who()
-
     def mismatch(self, identity: Identity) -> str | None:
         """Why the classic verification refuses the identity; None where it takes it. `subject` OR `subjectRegExp`."""
         if not self._subject(identity.subject):

@@ -141,11 +141,3 @@ class Census(Struct):
             return Exit.FINDINGS
         open_ = self.states[State.INCOMPLETE] + self.states[State.UNREACHED]
         return Exit.INCOMPLETE if open_ or fleet.run.ended_early else Exit.CLEAN
-
-
-def take_census(fleet: Fleet) -> Census:
-    """Go through all repositories and count."""
-    census = Census()
-    for audited in fleet.repositories():
-        census.add(audited)
-    return census

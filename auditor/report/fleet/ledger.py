@@ -19,17 +19,13 @@ from msgspec import Struct, convert, field, to_builtins
 from auditor.model.audit import Audited, Fleet
 from auditor.model.finding import Finding
 from auditor.model.report import Image, Report
-from auditor.model.verdict import Verdict
+from auditor.model.verdict import UNTRUSTED, Verdict
 from auditor.report.fleet.census import DRIFT, Census, State, oldest, state_of
 from auditor.report.fleet.spool import Spool, sort_key
 from auditor.report.json_v1 import finding_counts
 
 T = TypeVar("T")
 
-UNTRUSTED: Final = frozenset(
-    {Verdict.UNSIGNED, Verdict.WRONG_SIGNER, Verdict.KEY_SIGNED, Verdict.INVALID, Verdict.ATTESTATION_ONLY}
-)
-"""The registry answered, and what it answered is not what the rules ask for."""
 _KEYS: Final = 2_000
 """Rules and policies that are counted by name: what more there are, is counted together."""
 OTHERS: Final = "(others)"

@@ -427,6 +427,16 @@ def test_what_could_not_be_asked_is_not_told() -> None:
         assert said(loaded, image, PUBLIC)[0] is expected, image
 
 
+def test_what_one_registry_lacks_another_may_have() -> None:
+    """The engines read `localhost/…` as a path on Docker Hub: that the host localhost has no such image says nothing of it."""
+    loaded = load_text(policy(GOOD, references="['*']"))
+    here = Inspected(
+        "localhost/shop:1.0", Reference.parse("localhost/shop:1.0"), Evidence(Absent("no tag")), None, (POD,)
+    )
+    verdict, why = said(loaded, here, PUBLIC)
+    assert (verdict, "was not asked" in why) == (UNKNOWN, True)
+
+
 def test_signatures_elsewhere() -> None:
     loaded = load_text(policy(GOOD, verify="repository: registry.acme.example/signatures"))
     (only,) = loaded.policies

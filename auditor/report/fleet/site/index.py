@@ -9,9 +9,9 @@ from typing import Final
 
 from auditor.model.audit import Fleet
 from auditor.model.report import Exit
-from auditor.model.verdict import Verdict
+from auditor.model.verdict import UNTRUSTED, Verdict
 from auditor.report.escape import html_text
-from auditor.report.fleet.ledger import UNTRUSTED, Drifted, Ledger, Row, Shared
+from auditor.report.fleet.ledger import Drifted, Ledger, Row, Shared
 from auditor.report.fleet.site.charts import bars_card, by_look, images_card, strip, trend_card
 from auditor.report.fleet.site.coverage import coverage
 from auditor.report.fleet.site.frame import (
