@@ -23,7 +23,7 @@ from auditor.model.verdict import Verdict
 from auditor.reading import gaps_in_scope, in_scope
 from auditor.rules_file import RulesFile
 from auditor.source.change import Change
-from auditor.source.tree import Tree
+from auditor.source.tree import Tree, is_below
 from auditor.world import World
 
 
@@ -73,7 +73,7 @@ def pin(change: Change, rules_file: RulesFile, world: World, *, whatever: bool =
                 change.head,
                 found,
                 wishes,
-                lambda file: _inside(file, change.scope),
+                lambda file: is_below(file, change.scope),
                 lambda tree: _read(tree, rules, shared, renderers),
             )
     unjudged = frozenset(
@@ -116,7 +116,3 @@ def _wishes(judged: Judged, comparison: Comparison, *, whatever: bool) -> tuple[
                 wishes[use] = image.digest
                 left.pop(use, None)
     return wishes, left
-
-
-def _inside(file: str, scope: str) -> bool:
-    return not scope or file == scope or file.startswith(f"{scope}/")

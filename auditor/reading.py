@@ -24,7 +24,7 @@ from auditor.model.gap import Gap
 from auditor.model.use import Use
 from auditor.source.change import Change
 from auditor.source.differ import differing
-from auditor.source.tree import Tree
+from auditor.source.tree import Tree, is_below
 
 NARROW: Final = "only what the change can reach was read: images elsewhere are not listed"
 """What a report says of a run that left out what cannot gate."""
@@ -154,13 +154,9 @@ def _is_merge_base(base: Tree, change: Change) -> bool:
 
 def in_scope(uses: Iterable[Use], scope: str) -> tuple[Use, ...]:
     """The uses whose root, or else whose file, is what was asked for."""
-    return tuple(use for use in uses if _below(use.place.file, scope) or _below(use.root or "", scope))
+    return tuple(use for use in uses if is_below(use.place.file, scope) or is_below(use.root or "", scope))
 
 
 def gaps_in_scope(gaps: Iterable[Gap], scope: str) -> tuple[Gap, ...]:
     """The gaps whose file or root is what was asked for."""
-    return tuple(gap for gap in gaps if _below(gap.place.file, scope) or _below(gap.root or "", scope))
-
-
-def _below(path: str, scope: str) -> bool:
-    return not scope or path == scope or path.startswith(f"{scope}/")
+    return tuple(gap for gap in gaps if is_below(gap.place.file, scope) or is_below(gap.root or "", scope))

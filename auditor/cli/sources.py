@@ -23,7 +23,7 @@ from auditor.rules_file import RulesFile, read_rules
 from auditor.source.change import Change, open_change
 from auditor.source.files import Folder
 from auditor.source.memory import MemoryTree
-from auditor.source.tree import Unreadable
+from auditor.source.tree import Unreadable, is_below
 from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
@@ -135,7 +135,7 @@ def open_target(
 
 def _completed(change: Change, rules: str | None, notes: tuple[str, ...]) -> Change:
     """The change with what was found out about it: whose rules judge it, and what to tell. Raises UsageError."""
-    if notes and change.scope and not any(_is_in(change.scope, path) for path in change.head.entries()):
+    if notes and change.scope and not any(is_below(path, change.scope) for path in change.head.entries()):
         raise UsageError(
             f"the commit that the CI names has no {change.scope}",
             help="--ci never judges the files as they lie there; or give --base and --head",
@@ -144,10 +144,6 @@ def _completed(change: Change, rules: str | None, notes: tuple[str, ...]) -> Cha
     if rules is None or change.repository is None:
         return told
     return replace(told, base=change.repository.tree(change.repository.commit(rules)))
-
-
-def _is_in(scope: str, path: str) -> bool:
-    return path == scope or path.startswith(f"{scope}/")
 
 
 def _read(standard_input: BinaryIO) -> MemoryTree:

@@ -36,7 +36,7 @@ from auditor.source.change import Change, open_change
 from auditor.source.memory import MemoryTree, contents
 from auditor.source.mirror import EmptyRepository, Mirrors
 from auditor.source.peek import head_commit
-from auditor.source.tree import Tree
+from auditor.source.tree import Tree, is_below
 from auditor.stopwatch import Stopwatch
 from auditor.world import World
 
@@ -235,7 +235,7 @@ class Workshop:
 
 def _holds(tree: Tree, folder: str) -> bool:
     """Whether a folder, or a file of this name, is in a tree: one that is misspelt would seem to deploy nothing."""
-    return any(path == folder or path.startswith(f"{folder}/") for path in tree.entries())
+    return any(is_below(path, folder) for path in tree.entries())
 
 
 def unsteered(settings: Mapping[str, RegistrySettings]) -> Mapping[str, RegistrySettings]:

@@ -87,3 +87,8 @@ def sweep(tree: Tree, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
             yield path, tree.read(path)
         except Unreadable:
             continue
+
+
+def is_below(path: str, top: str) -> bool:
+    """Whether a path of a tree is `top`, or lies in it as a folder. An empty `top` is the whole tree."""
+    return not top or path == top or path.startswith(f"{top}/")
