@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import chain
 from types import MappingProxyType
@@ -69,7 +69,7 @@ def judge(
     the cluster's own policies say, by the reference as written (`policies.table.table`); `ignores` are the comments that ask
     to ignore a finding; `governing` is what is known already of which entries govern which uses.
     """
-    ignores = ignores or Ignores()
+    excuses = _Excuses(rules, ignores or Ignores(), today)
     bench = _Bench(rules, evidence, governing or Governing(rules))
     judged = {use: bench.known(use) for use in comparison.added}
     before = {use: bench.known(old)[0] for use, old in comparison.previous.items()}
@@ -78,32 +78,54 @@ def judge(
         for use, each in judged.items()
         for known in each
     ]
-    drafted: Iterable[Finding] = chain(_use_findings(subjects), unreadable_policies(subjects))
-    # Two entries may say one thing of one use at two levels.
-    drafted = sorted(drafted, key=lambda each: each.level.rank)
-    if ignores.head:  # of several lines that become one finding, one that nothing excuses stands for them all
-        drafted = sorted(drafted, key=lambda each: ignoring(each, ignores, rules, today) is not None)
-    found = tuple(_distinct(drafted))
+    found = _found(subjects, excuses)
     told = frozenset(_about(each) for each in found)
     unseen = tuple(_distinct(each for each in gap_findings(gaps, touched, rules) if _about(each) not in told))
     live = tuple(each for each in (*found, *unseen, *others) if each.level is not Level.OFF)
-    about = (
-        *waiver_findings(live, rules, today, whole=comparison.whole),
-        *ignore_findings(live, ignores, rules, today, whole=comparison.whole),
-    )
     # A file or chart that could not be read then may hide something else now: what a change touches, no baseline knows. Nor
     # what it newly deploys: a copy in another folder has the fingerprint of what was there before.
     anew = frozenset(each for each in unseen if touched is not None and each.image is None)
     anew |= frozenset(found if not comparison.whole else ())
-    marked = (
-        excuse(each, rules, today, known=each not in anew, ignored=ignoring(each, ignores, rules, today))
-        for each in (*live, *about)
-        if each.level is not Level.OFF
-    )
+    about = (each for each in excuses.findings(live, whole=comparison.whole) if each.level is not Level.OFF)
+    marked = (excuses.marked(each, known=each not in anew) for each in (*live, *about))
     every = (*comparison.added, *comparison.kept, *comparison.removed)
     labels = {use: tuple(entry.label if entry else None for entry in bench.governing.entries(use)) for use in every}
     rows = {text: tuple(each.reported for each in row) for text, row in policies.items()}
     return Judged(images(comparison, judged, before, labels, rows), tuple(sorted(marked, key=_rank)))
+
+
+class _Excuses(Struct, frozen=True):
+    """What excuses findings on one day: waivers and the baseline of the rules, and comments beside images."""
+
+    rules: Rules
+    ignores: Ignores
+    today: date
+
+    def marked(self, each: Finding, *, known: bool) -> Finding:
+        """The finding, with what excuses it where anything does. `known`: whether the baseline may."""
+        ignored = ignoring(each, self.ignores, self.rules, self.today)
+        return excuse(each, self.rules, self.today, known=known, ignored=ignored)
+
+    def unexcused_first(self, drafted: list[Finding]) -> list[Finding]:
+        """What no comment excuses before what one does; else in the order in which they come."""
+        if not self.ignores.head:
+            return drafted
+        return sorted(drafted, key=lambda each: ignoring(each, self.ignores, self.rules, self.today) is not None)
+
+    def findings(self, live: tuple[Finding, ...], *, whole: bool) -> Iterator[Finding]:
+        """What is to be said of waivers and comments themselves: expired, or about nothing that was found."""
+        yield from waiver_findings(live, self.rules, self.today, whole=whole)
+        yield from ignore_findings(live, self.ignores, self.rules, self.today, whole=whole)
+
+
+def _found(subjects: Sequence[Subject], excuses: _Excuses) -> tuple[Finding, ...]:
+    """What the rules and the cluster's policies find, once for each image in a container and file.
+
+    Two entries may say one thing of one use at two levels, and several lines may become one finding: the worst stands for
+    them all, but one that nothing excuses before any that something does.
+    """
+    drafted = sorted(chain(_use_findings(subjects), unreadable_policies(subjects)), key=lambda each: each.level.rank)
+    return tuple(_distinct(excuses.unexcused_first(drafted)))
 
 
 def _use_findings(subjects: Iterable[Subject]) -> Iterator[Finding]:
