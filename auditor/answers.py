@@ -39,10 +39,10 @@ def asks(
     signed: bool = False,
     enforced: Enforced | None = None,
 ) -> list[Ask]:
-    """The questions whose answers the judge will want to know.
+    """The questions whose answers the judge needs.
 
-    `whatever`: about each reference, also where no rule needs to know. `signed`: about each whose host may be asked, who
-    signed it in whatever form. `enforced`: what policies of the cluster rule on these by, too.
+    `whatever`: ask about every reference, also where no rule needs an answer. `signed`: ask about every reference whose host may
+    be asked, for all forms of signatures. `enforced`: the cluster's policies; ask for what these need, too.
     """
     hosts = Hosts(rules)
     judged, listed = whatever or signed, enforced is not None and bool(enforced.policies)
@@ -82,9 +82,9 @@ def ask(
     listings: Listings | None = None,
     table: Table | None = None,
 ) -> Answers:
-    """Ask the registries. `layouts`: references that are not asked for at one; `listings` takes the raw signatures.
+    """Ask the registries. `layouts` answer for references to OCI layouts on disk; `listings` collects the raw signatures.
 
-    `table` hears of each answer as it comes, so that policies rule while the registries answer for others.
+    `table` is told each answer as it comes, so that policies are evaluated while other answers are still under way.
     """
     if not questions:
         return Answers()
@@ -110,7 +110,7 @@ def ask(
 
 
 def registries(rules: Rules, world: World, pace: Pace | None = None) -> AbstractContextManager[Registry]:
-    """The registries as the rules have them, or what is kept of them. Clients that share a `pace` count as one to a host."""
+    """The registries with the settings of the rules; offline, only their cache. Clients with one `pace` keep a common rate limit."""
     from auditor.registry.client import open_registry  # noqa: PLC0415 - as in `ask`
     from auditor.registry.offline import OfflineRegistry  # noqa: PLC0415
 
@@ -128,7 +128,7 @@ def registries(rules: Rules, world: World, pace: Pace | None = None) -> Abstract
 
 
 class Trusting(Struct):
-    """What signatures are judged by, as the rules have it. `used` and `notes` are there once the verifier is."""
+    """The trust roots and keys of the rules. `used` and `notes` are filled when the verifier is made."""
 
     rules: Rules
     world: World

@@ -6,7 +6,13 @@ them exits the process: the command line turns them into an exit status (`docs/r
     AuditorError
     ├── UsageError          the command line asks for something impossible (exit 2)
     ├── ConfigurationError  one or more problems in `auditor.yaml` or a file that it names (exit 2)
-    └── SourceError         a revision, repository or folder that cannot be read (exit 2)
+    ├── SourceError         a revision, repository or folder that cannot be read (exit 2)
+    ├── HistoryError        the history of audits cannot be read or written (`history.store`; exit 2)
+    ├── Unsayable           the rules cannot be exported into a policy language (`policies.export`; exit 2)
+    ├── Garbled             JSON between the parts of an audit that is not what was asked for (`fleet.wire`)
+    └── Interrupted         a renderer was stopped because the run must end (`manifests.render.sandbox`)
+
+The last two occur in audits only, which make them the failure of one repository.
 
 What goes wrong with one image, one file or one signature is *not* an exception: it is a value in the evidence, so that every
 other image is still judged.

@@ -72,12 +72,12 @@ def gather_each(
 ) -> Iterator[tuple[Ask, Evidence]]:
     """Each question with its evidence, as the answers come.
 
-    `jobs` is how many requests the registry has under way at once; a few more threads ask, so that it has so many.
+    `jobs` is how many requests are under way at once. A quarter more threads ask, since some verify or wait meanwhile.
 
     `verifier` is called once, in a thread of its own while the first answers are on their way: loading the trust roots
     takes longer than a round trip. What it raises, this raises; where no signature is to be judged, it is not called.
-    `more` are questions that come while these are asked, after them; whoever gives them may be waited for.
-    `listings` takes the raw signatures on the way. Where this raises (an interrupt, no trust roots) or is closed, what is
+    `more` are further questions, which are asked after the others; its iterator may block until there are some.
+    `listings` collects the raw signatures. Where this raises (an interrupt, no trust roots) or is closed, what is
     under way is ended and nothing more is begun.
     """
     asked = tuple(questions)

@@ -1,1 +1,1 @@
-"""Floor 15: one small file per command: arguments in, exit status out, no logic."""
+"""Floor 19: one small file per command: arguments in, exit status out, no logic."""

@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class Ending:
-    """Why a run must end, once it must. `stop` is called then, in a thread of its own, so that what waits does not wait on."""
+    """Why a run must end, once it must. `stop` is then called, in a thread of its own, to end whatever is being waited for."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop

@@ -16,9 +16,9 @@ from auditor.source.tree import Tree
 
 @contextmanager
 def policies_here(path: str | None) -> Iterator[tuple[Tree | None, tuple[str, ...]]]:
-    """The tree whose policies tell what they think of an image, and what to note: of `path`, else of the repository around.
+    """The tree whose policies are asked about an image, and notes for the report: the tree at `path`, else the repository around.
 
-    None outside of any. What is around is read if that is possible: nobody has asked for it.
+    None outside of any repository. One that cannot be read is only noted, since nobody has asked for its policies.
     """
     if path is not None:
         yield _policies_at(Path(path)), ()

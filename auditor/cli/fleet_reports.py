@@ -67,9 +67,9 @@ def refuse_over(history: Path | None, wanted: tuple[tuple[str, Path | None], ...
 
 
 class Drafts:
-    """What can be written of a report while its audit goes on: JSON, today. Close it.
+    """Reports that are written while the audit goes on: JSON only. To be closed.
 
-    Where a temporary file does not fit, nothing is lost: the report is written from the history in the end, or says why it cannot be.
+    Where there is no room for the temporary file, the report is written from the history at the end instead.
     """
 
     def __init__(self, wanted: tuple[tuple[str, Path | None], ...]) -> None:

@@ -90,9 +90,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> Exit:
 
 
 def wants_json(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Whether JSON lines are asked for, as far as arguments tell that nobody has understood yet.
+    """Whether messages are wanted as JSON lines. Reads the arguments as they are, for mistakes that are told before they are parsed.
 
-    The variable speaks of the commands that have the option.
+    The environment variable counts only for commands that have the option.
     """
     chosen = environ.get("AUDITOR_LOG_FORMAT", "") if {"audit", "merge"} & set(argv[:1]) else ""
     for each, following in pairwise((*argv, "")):
@@ -105,7 +105,7 @@ def wants_json(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
 
 
 def _telling(argv: Sequence[str], environ: Mapping[str, str]) -> AbstractContextManager[None]:
-    """For mistakes in arguments. A run without any has no need of what it takes to tell."""
+    """How mistakes in the arguments are told. Only JSON lines need something set up, and loaded, for that."""
     if not wants_json(argv, environ):
         return nullcontext()
     from auditor.cli.streams import telling
@@ -174,7 +174,7 @@ def _interrupted() -> NoReturn:
 
 
 def _last_words(text: str, event: str) -> None:
-    """What is told where nothing runs any more: as it is, or as one JSON line."""
+    """The last message of a run that was interrupted or has crashed: plain text, or one JSON line."""
     from auditor.cli.streams import tell, telling
 
     if not wants_json(sys.argv[1:], os.environ):

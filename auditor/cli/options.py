@@ -45,14 +45,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {terminal_text(message)}\n  help: {help_line}\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """As argparse does, which from Python 3.14 on makes such guesses itself."""
+        """As argparse does, with a guess at what was meant (which argparse has only from Python 3.14 on)."""
         if action.choices is not None and value not in action.choices:
             choices = tuple(map(str, action.choices))
             name = "/".join(action.option_strings) or action.metavar or action.dest
             self._refuse(f"argument {name}: {value!r} is none of {', '.join(choices)}", str(value), choices)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """As argparse does; but the command to which an unknown option was given tells of it, and not the program."""
+        """As argparse does; but each command reports its unknown options itself, so that its own help is named."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             options = [name for action in self._actions for name in action.option_strings]
@@ -142,9 +142,9 @@ class Several(argparse.Action):
 
 
 class Single(argparse.Action):
-    """An option that is given once, where other commands repeat it.
+    """An option that is given once, where other commands let it be repeated.
 
-    It has no twin: what the variable says to those is a list, with names that this one may not know.
+    It has no twin: the variable of those commands holds a list, and may name values that this command does not have.
     """
 
     def __call__(
@@ -201,7 +201,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Where the report goes and how it looks."""
     _add_report_options(
         parser,
-        "table, json, sarif, junit, github, markdown, codequality, html or csv; with =FILE into a file; repeatable",
+        "table, json, sarif, junit, github, markdown, codequality, html, csv or vsa; with =FILE into a file; repeatable",
     )
 
 

@@ -179,7 +179,7 @@ class _Attempts(Struct):
         return grouped
 
     def turn_down(self, wrong: frozenset[Home]) -> None:
-        """Another way for whatever has to do with these, or none. Where nothing has, all edits are doubtful."""
+        """Try the next way for every edit at the homes that went `wrong`. If none is at them, any edit may be the cause: for all."""
         guilty = [each for each in self._open if any(_home(use) in wrong for use in each.uses)] or list(self._open)
         self._refuse(guilty, _ELSEWHERE)
 

@@ -46,7 +46,7 @@ class Way(Struct, frozen=True):
 
 
 class Site(Struct, frozen=True):
-    """A place in a file with the uses whose line to edit it is."""
+    """A place in a file, and the uses that an edit there changes."""
 
     content: bytes
     found: Index

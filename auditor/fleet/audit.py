@@ -50,8 +50,8 @@ _LOG: Final = logging.getLogger(__name__)
 class Audit:
     """One run over `targets`. `targets_id` names them all, those of other shards too.
 
-    `over` says why the run must end now, "" where it need not. `also` hears of each report once it is recorded, as those who read
-    the history would.
+    `over` says why the run must end now, "" where it need not. `also` is given each report once it is recorded, in the form in which
+    the history returns it.
     """
 
     targets: Targets
@@ -111,7 +111,10 @@ class Audit:
                     self._ask(ground, bench)
 
     def _jobs(self, waiting: Iterable[Target], bench: _Bench) -> Iterator[Job | None]:
-        """What is to be read, and the questions of one ground: of many while trees are still looked at, of few afterwards."""
+        """Jobs: the trees to read, and the questions of one ground.
+
+        A ground with many questions is asked while trees are still being read, one with few only after them.
+        """
         early: Ground | None = None
         try:
             for job in self._readings(waiting, bench, glance=True):
@@ -137,7 +140,7 @@ class Audit:
     def _take_each(
         self, outcomes: Iterator[tuple[Job, Outcome]], bench: _Bench, *, enough: Callable[[], bool] = lambda: False
     ) -> None:
-        """Take what comes, until it is enough or nothing more does; not an answer that comes when the run must end."""
+        """Take outcomes until `enough`, or until there are no more. Answers that come when the run must end are not taken."""
         while not enough() and (came := next(outcomes, None)) is not None:
             job, outcome = came
             if job.kind is Kind.READ:
@@ -151,7 +154,7 @@ class Audit:
     # ── 1. every tree on its own ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _take(self, name: str, outcome: bytes | Lost, bench: _Bench) -> None:
-        """Keep what was read of a tree, and put its questions to those of its ground; of one that has changed, that it has."""
+        """Keep what was read of a tree, and add its questions to those of its ground. A tree that has changed is to be read later."""
         target = bench.targets[name]
         bench.seen.add(name)
         try:
@@ -189,7 +192,7 @@ class Audit:
         return ground
 
     def _readings(self, targets: Iterable[Target], bench: _Bench, *, glance: bool = False) -> Iterator[Job]:
-        """What is to be read. With `glance`, of trees that are known only whether they are still the same."""
+        """A job for each tree that is to be read. With `glance`, known trees are only compared with what is known of them."""
         for target in targets:
             if self.over():
                 return
@@ -243,7 +246,7 @@ class Audit:
             )
 
     def _is_too_late(self, bench: _Bench) -> bool:
-        """Whether the run has had to end for so long that nothing more is judged: a policy may take seconds for each tree."""
+        """Whether the time for judging after the end of the run is over too: policies may take seconds for each tree."""
         if not self.over():
             return False
         bench.ends.append(self.world.watch.seconds + _GRACE)
@@ -251,11 +254,11 @@ class Audit:
 
 
 class _Bench(Struct, frozen=True):
-    """What a run has at hand: its targets by name; of those that are read their places, and the grounds that they ask on.
+    """The state of a run. Targets, `places` (trees that were read) and `awaiting` are by name, grounds by key.
 
-    `seen` are the names of those that were looked at or read, `under_way` of those that just are, `changed` those that are to be read
-    anew, `judged` the names of those that are done. `large` is the first ground on which so much is to be asked that asking can begin.
-    `ends` begins with the time (seconds of the run) until which is judged, once the run must end.
+    `seen` are the names of targets that were compared or read, `under_way` of those that are being read, `judged` of those that are
+    done; `changed` are targets that are to be read again. `large` holds the first ground with enough questions to begin asking early.
+    `ends`: once the run must end, its first value is the time (in seconds of the run) until which trees are still judged.
     """
 
     recording: Recording

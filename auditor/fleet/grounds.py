@@ -23,11 +23,12 @@ _JUDGED_BY: Final = ""
 
 
 class Ground(Struct):
-    """Trees that ask by the same trust roots, keys and registries, and what was answered, as JSON by question as JSON.
+    """The questions of trees with the same trust roots, keys and registries, and the answers (`answered`: JSON by JSON).
 
-    `rules` are files of one of the trees, `rules_path` the name of the rules file among them (None for the usual ones): all say
-    the same of these. `given`: by whoever runs the audit, for all of the trees. `asks` are in the order of the trees, so that one tree
-    after the other has its answers. `failure` is why nothing could be asked. `piecewise`: some question kills whoever asks it.
+    `rules` are files of one of these trees, `rules_path` is the rules file among them (None: at the usual names); all the trees agree
+    in those settings. `given`: the rules come from whoever runs the audit. `asks` are in the order of the trees, so that one tree
+    after the other has its answers. `failure` is why nothing could be asked. `piecewise`: a question ends each worker that asks it, so
+    each is asked in a job of its own.
     """
 
     key: str
@@ -46,7 +47,7 @@ class Ground(Struct):
     _feed: Feed | None = None
 
     def add(self, asks: Iterable[Ask]) -> int:
-        """Questions of one more tree. Those that are new are asked with the others, where these are asked already; how many."""
+        """Add the questions of one more tree. Returns how many of them were handed to a job that is under way already."""
         new = [ask for ask in dict.fromkeys(asks) if ask not in self.asks]
         self.asks.update(dict.fromkeys(new))
         left = [ask for ask in new if question(ask) not in self.answered]
@@ -61,7 +62,7 @@ class Ground(Struct):
         return [ask for ask in self.asks if question(ask) not in self.answered]
 
     def jobs(self, batch: int, *, by_host: bool) -> Iterator[Job]:
-        """Few questions make one job; many make jobs `by_host` where no two workers may press the same one."""
+        """The open questions as jobs of at most `batch` questions; `by_host`: each job has the questions to one host only."""
         asks = self.open()
         batch = 1 if self.piecewise else batch
         lanes: Iterable[tuple[str, Iterable[Ask]]] = [("", asks)]
@@ -92,7 +93,7 @@ class Ground(Struct):
             self._feed.close()
 
     def take(self, job: Job, outcome: bytes | Lost) -> Iterator[tuple[str, bytes]]:
-        """Learn from an outcome; what of it to write down, question and answer. Where a worker is lost nobody could tell."""
+        """Take in an outcome. Yields each question with its answer, to be kept; a lost worker's are answered by a fault."""
         for key, content in self._learnt(job, outcome):
             self.answered[key] = content
             yield key, content
@@ -177,7 +178,7 @@ def _host(ask: Ask) -> str:
 
 @lru_cache(maxsize=4096)
 def _outcome(content: bytes) -> AskOutcome:
-    """Many trees of a fleet run the same images, and each answer is read when it comes and when it is used."""
+    """An answer from JSON. Cached: many trees run the same images, and an answer is parsed when it comes and when it is used."""
     return ask_outcome(content)
 
 

@@ -1,6 +1,6 @@
 """To read a tree: what is asked of whoever reads it, what comes back, and how it is done.
 
-Nobody who asks registries needs any of this, which takes longer to load than all that he needs.
+A module of its own, because it takes long to load, and a process that only asks registries needs none of it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Reading(Struct, frozen=True):
-    """Read the tree of a target, unless it is the one that `known` names (`Wanted.identity`), last seen at `commit`.
+    """A request to read the tree of a target, unless it still has the identity `known` (`Wanted.identity`), last seen at `commit`.
 
-    `glance`: only say whether it is that one.
+    `glance`: only compare the identities, and do not read.
     """
 
     target: Target
@@ -47,17 +47,17 @@ class Reading(Struct, frozen=True):
 
 
 class Same(Case, frozen=True):
-    """The tree is the one that is known already, in another commit perhaps."""
+    """The tree is the known one; its commit may be another."""
 
     commit: str | None
 
 
 class Other(Case, frozen=True):
-    """The tree is another one than is known, and was not read."""
+    """The tree is not the known one, and was not read (`Reading.glance`)."""
 
 
 class Wanted(Struct, frozen=True):
-    """What has to be asked to judge a tree. `identity` names settings and tree, "" for what changes unseen.
+    """What has to be asked to judge a tree. `identity` names settings and tree; "" where it may change without a sign of it.
 
     Questions on one `ground` (trust roots, keys, registries) have one answer for all repositories. `policies` as in `Asking`.
     """
@@ -85,7 +85,7 @@ def read_outcome(content: bytes) -> ReadOutcome:
 
 
 def read(reading: Reading, workshop: Workshop) -> ReadOutcome:
-    """Look at a tree, and read it where it is another than is known. Raises nothing: what goes wrong is an outcome."""
+    """Read a tree that is not the known one. Raises nothing: what goes wrong is an outcome."""
     stage = Stage.FETCH
     try:
         settings = _settings(reading.target, workshop)

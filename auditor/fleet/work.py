@@ -40,8 +40,8 @@ class Kind(StrEnum):
 class Job(Struct, frozen=True):
     """A piece of work. `name` is unique in a run. Those of one `lane` go to one worker, one after the other.
 
-    `size` is how many trees are read, or questions asked. `more` are questions that come while these are asked: only for an
-    engine that says so (`early`), and never sent as they are.
+    `size` is how many trees are read, or questions asked. `more` gives questions that are added while these are asked: only for
+    engines with `early`, and never sent to another machine.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Job(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """Nothing came of a job: whoever worked on it was lost. `piecewise`: what it asks may be asked again, one by one."""
+    """A job without an outcome: its worker was lost. `piecewise`: its questions may be asked again, one in each job."""
 
     why: str
     piecewise: bool = False

@@ -59,7 +59,7 @@ def read_document(content: bytes, started: datetime, commit: str | None, since: 
 
 
 def as_read(report: Report, started: datetime, commit: str | None, since: Mapping[str, date]) -> Report:
-    """The same as `read_document` gives of what `write_document` writes, without going that way."""
+    """What `read_document` would give back after `write_document`, without writing and parsing the document."""
     trust = tuple(
         replace(each, age_days=_age(_day(each.age_days, report.run.started), started)) for each in report.run.trust
     )

@@ -21,7 +21,7 @@ _ADVICE: Final = "Fix the image before, or let the owner renew it in a change of
 def expiring(findings: Sequence[Finding], rules: Rules, today: date) -> Iterator[Finding]:
     """One finding for each waiver of the rules, and for each comment, that ends within two weeks and covers a finding.
 
-    Nothing of what another waiver covers for longer ends soon.
+    A waiver is left out where another one covers the same findings for longer.
     """
     for waiver in rules.waivers:
         if in_force(waiver, today) and _soon(waiver.until, today):

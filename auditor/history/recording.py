@@ -148,9 +148,9 @@ class Recording:
         return load_before(self._store, known.id, known.first_run, report)
 
     def record(self, audited: Audited) -> bool:
-        """Write what came of one target; whether it is what reports of the run will tell of it, whatever comes after.
+        """Write what came of one target. True where it is final: a report, which nothing recorded later replaces.
 
-        A report takes the place of a failure; what comes after a report is left out.
+        A report replaces a failure; whatever comes after a report is ignored.
         """
         name = audited.target.name
         with self._store.writing():

@@ -40,8 +40,8 @@ class Store:
     def __init__(self, path: Path, *, readonly: bool = False, steps: Sequence[Sequence[str]] = STEPS) -> None:
         """Open, and bring an older file up to date. Raises HistoryError; then nothing was changed.
 
-        Read-only: whatever is to be seen, also while an audit writes. Else the file is made where there is none, readable by
-        its owner, and looked through for damage.
+        Read-only, it may be opened while an audit writes it. To be written, the file is created where there is none (mode 0600)
+        and checked for damage.
         """
         self.path = path
         self._steps = steps

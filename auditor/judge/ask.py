@@ -19,12 +19,12 @@ from auditor.model.use import Use, Via
 
 
 class Ask(Struct, frozen=True):
-    """A reference that needs evidence: its digest, `signatures` too, and those of every one of its `platforms`.
+    """A reference that needs evidence: always its digest, and what the flags say.
 
-    `children`: which manifests an index lists, without their signatures: a revoked digest may be among them.
-    `every`: all forms of them, because an attestation beside a signature may decide, or
-    reveal a revoked signer. `listed`: they are wanted as bytes, for the policies of a cluster, which trust whom they
-    choose; whether anything in them holds for the rules is asked by `signatures` alone.
+    `signatures`: the signatures of the digest; `platforms`: those of every platform manifest, too. `children`: which manifests an
+    index lists, without their signatures, because a revoked digest may be among them. `every`: all forms of signatures, because an
+    attestation beside a signature may decide, or reveal a revoked signer. `listed`: the signatures as bytes, for the cluster's
+    policies, which have trust roots of their own.
     """
 
     text: str

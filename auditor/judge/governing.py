@@ -52,10 +52,10 @@ class Governing:
     def entries(self, use: Use) -> tuple[ImageRule | None, ...]:
         """The entries that govern a use, at least one; None stands for a place that none covers, and counts too.
 
-        A place that no `in:` names needs no entry of its own beside one that demands something: a root that is covered where
-        it is deployed from, or what deploys a root that is covered. One that lets images be unsigned speaks for its own place
-        only: production may deploy a folder where anything goes, and stays production. The file of a use that has a root
-        never makes it easier: an entry for it counts where nothing else demands anything, before one that lets it be unsigned.
+        A place that no `in:` names needs no entry of its own if another place of the use has an entry that demands something
+        (the root, or whatever deploys it). An entry that allows unsigned images counts for its own place only: production that
+        deploys a folder where anything is allowed stays production. Where a use has a root, an entry for its file never makes
+        the demands weaker: it counts only if nothing else demands anything, and then before an entry that allows unsigned images.
         """
         key = (use.reference, use.root, use.place.file, use.deployers)
         if key not in self._by_place:

@@ -41,10 +41,9 @@ def images(
     labels: Mapping[Use, tuple[str | None, ...]],
     policies: Mapping[str, tuple[JudgedPolicy, ...]] = MappingProxyType({}),
 ) -> tuple[Image, ...]:
-    """Every image of base and head. `judged` holds the added uses, `before` what they replace, `labels` the entries.
+    """Every image of base and head. `judged` holds the added uses, `before` what they replace.
 
-    Labels are in the order of what is known by each.
-    `policies` is what the cluster's own policies say, by reference.
+    `labels` names the entries of each use, in the order of `judged`. `policies` is what the cluster's own policies say, by reference.
     """
     groups: dict[tuple[str, str | None], _Group] = {}
     for change, uses in (

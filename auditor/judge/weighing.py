@@ -73,7 +73,7 @@ def _weigh_one(signature: Signature, wanted: Demand | None, entry: ImageRule, ru
 
 
 def _as_asked(weighed: Weighed, signature: Signed | KeySigned, demands: list[AttestedBy]) -> Weighed:
-    """Shown as not allowed where its signer may attest, and it says something else than each demand of that signer asks."""
+    """An attestation by an allowed signer that meets none of that signer's demands is shown as not allowed."""
     faults = [differs(signature, each) for each in demands if each.signer in weighed.signers]
     if not faults or None in faults:
         return weighed

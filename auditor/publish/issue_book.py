@@ -35,7 +35,7 @@ class Kept(Struct, frozen=True):
 
 
 class IssueBook:
-    """By the first line of their text: what tells the issues of audited repositories apart. `path` is where the API has them."""
+    """Our issues in one project, by the first line of their text, which names the audited repository. `path` is that of the API."""
 
     def __init__(self, api: Api, project: str, login: str, limits: Limits) -> None:
         self._api = api

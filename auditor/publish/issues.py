@@ -100,7 +100,7 @@ class IssueThread:
         return Outcome(Post.ISSUE, Did.CLOSED if self._close() else Did.UNCHANGED)
 
     def ours(self) -> list[Comment]:
-        """The open ones; where none is, the one that was closed last. A text that differs is shown by its first line only."""
+        """The open issues, else the one that was closed last. Of a text that differs from ours only the first line is given."""
         if self._is_behind:
             self._book.look_again()
             self._is_behind = False

@@ -1,7 +1,7 @@
 """The label of our issues: looked up once in each repository, made where it is missing.
 
 Shapes: GitHub's published OpenAPI description (`issues/get-label`, `issues/create-label`, `issues/add-labels`). Who may not push
-to a repository cannot make labels (403), and those that are given to an issue are left away without a word.
+to a repository cannot make labels (403), and labels that they give to an issue are dropped silently.
 """
 
 from __future__ import annotations

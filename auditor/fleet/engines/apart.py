@@ -62,7 +62,7 @@ class Apart:
             yield Lost(f"the process that asks the registries has ended too early, {_TRIES} times")
 
     def _tried(self, job: Job, came: list[bytes]) -> Generator[bytes, None, bool | None]:
-        """What one process answers, also added to `came`. Gives whether it did all of it; None where it cannot be started."""
+        """Yield what one process answers, and add it to `came`. Returns whether the job is done; None: no process was started."""
         process = self._child.started()
         if process is None:
             return None
@@ -93,7 +93,7 @@ class Apart:
             self._child.clear()
 
     def _hand_in(self, process: subprocess.Popen[bytes], job: Job, gone: threading.Event) -> None:
-        """Write a job, and what is added to it, until there is no more or the process is `gone`."""
+        """Write the job to the process, and what is added to the job, until it is complete or the process is `gone`."""
         assert process.stdin is not None
         with contextlib.suppress(OSError), process.stdin as pipe:  # where it is gone, its answers have ended too
             pipe.write(frame(Kind.SETTINGS, wire.write(self._settings)) + frame(Kind.JOB, job.content))
@@ -128,10 +128,10 @@ class Apart:
 
 
 def _unanswered(job: Job, came: Iterable[bytes], at_once: int) -> Job | None:
-    """What is left of a job; None where all of it is answered, or nothing can be.
+    """The questions of a job that have no answer yet, as a job; None where all are answered, or none can be.
 
-    Those that may have been under way come last: if one of them ends whoever asks it, the others have their answers by then. Where
-    there are no others, what came last comes first.
+    Questions that may have been under way when the process ended come last, since one of them may have ended it: the others
+    then have their answers first. Where there are no others, their order is turned round.
     """
     asking: Asking = wire.read(job.content, Asking)
     outcomes = [ask_outcome(outcome) for outcome in came]

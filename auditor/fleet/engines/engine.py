@@ -20,19 +20,19 @@ class Engine(Protocol):
 
     @property
     def batch(self) -> int:
-        """How many questions to registries make a job: as many as one worker may take away from the others."""
+        """How many questions to registries one job holds at most, so that there is work for the other workers."""
         ...
 
     @property
     def by_host(self) -> bool:
-        """Whether many questions are divided by the hosts that they go to: workers know nothing of each other's pace."""
+        """Whether questions are split into jobs by host: where workers share no rate limit, one alone may ask a host."""
         ...
 
     @property
     def early(self) -> int:
-        """Of so many questions a job may be made that is given more while it is done (`Job.more`); 0: of none."""
+        """From how many questions on a job may be started early and be given more while it runs (`Job.more`); 0: never."""
         ...
 
     def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[Job, Outcome]]:
-        """Do the jobs. A job may give several outcomes. None among them: ask again when something else is done."""
+        """Do the jobs. A job may give several outcomes. `None` in `jobs` means: no job now, try again after the next outcome."""
         ...

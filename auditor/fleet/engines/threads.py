@@ -39,20 +39,20 @@ _NUMBERS: Final = count()
 
 
 class Threads:
-    """Work in threads that share one workshop. What asks much is done `apart`; None: everything in this process."""
+    """Work in threads that share one workshop. Large jobs of questions go to the process of `apart`; None: all is done here."""
 
     batch: int = _BATCH
     by_host: bool = False
 
     def __init__(self, workshop: Workshop, count: int | None = None, apart: Apart | None = None) -> None:
-        """`count`: jobs under way at once. More than processors: most of the time a job waits for git or the network."""
+        """`count`: jobs under way at once. More than there are processors, since a job mostly waits for git or the network."""
         self._workshop = workshop
         self._apart = apart
         self._count = count or min(2 * (os.cpu_count() or 1), 16)
 
     @property
     def early(self) -> int:
-        """Where questions are asked apart, as many as are worth it. One thread waits for them, another has to read."""
+        """As `Engine.early`: only with a process that asks, and two threads, since one of them waits for that process."""
         return _MUCH if self._apart is not None and self._count > 1 else 0
 
     def run(self, jobs: Iterable[Job | None]) -> Iterator[tuple[Job, Outcome]]:
