@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from auditor.cli.options import Environment
@@ -38,12 +39,20 @@ def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
 
     rule = VERDICT_RULES.get(options.rule, options.rule)
     if rule not in pages:
-        near = difflib.get_close_matches(options.rule, pages, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"there is no rule {options.rule!r}", help=f"{hint}'auditor explain' lists all rules")
+        raise no_such_rule(options.rule, pages)
     text = pages[rule].read_text(encoding="utf-8")
     print_out(without_front_matter(text))
     return Exit.CLEAN
+
+
+def no_such_rule(name: str, known: Iterable[str]) -> UsageError:
+    """The error about a rule that is not there, with the one that may be meant: by a verdict, or by a misspelt name."""
+    from auditor.report.view import VERDICT_RULES
+
+    meant = [rule for verdict, rule in VERDICT_RULES.items() if verdict.value == name]
+    near = meant or difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UsageError(f"there is no rule {name!r}", help=f"{hint}'auditor explain' lists all rules")
 
 
 def front_matter(text: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ def opened(name: str) -> SavedFleet:
         return read_fleet(Path(name))
     except InvalidReport as error:
         raise UsageError(
-            f"{name} is no result of an audit: {error}", help="give what `-f json=FILE` has written"
+            f"{name} is no result of an audit: {error}", help="give what `auditor audit -f json=FILE` has written"
         ) from error
     except AuditorError:  # a temporary file, which says so itself
         raise

@@ -50,8 +50,8 @@ def wishes(options: argparse.Namespace, environment: Environment) -> tuple[Wish,
             check_address(where, environment.variables)
         elif what != _ISSUE:
             raise UsageError(
-                f"--notify {what[:60]}: nobody of that name",
-                help="github-issue, github-issue=OWNER/REPO or webhook=URL",
+                f"--notify {what[:60]!r} is not known",
+                help="write github-issue, github-issue=OWNER/REPO or webhook=URL",
             )
         elif where and not _is_project(where):
             raise UsageError(f"--notify {_ISSUE}={where[:60]}: no repository", help="write OWNER/REPO")

@@ -81,12 +81,13 @@ def execute(options: argparse.Namespace, environment: Environment) -> Exit:
 
 
 def _wanted(options: argparse.Namespace, today: date) -> tuple[NewWaiver, ...]:
+    from auditor.cli.explain import no_such_rule
     from auditor.config.levels import DEFAULT_LEVELS
     from auditor.edit.waiver import NewWaiver, pattern_of
 
     for rule in options.rule:
         if rule not in DEFAULT_LEVELS:
-            raise UsageError(f"there is no rule {rule!r}", help="`auditor explain` lists the rules")
+            raise no_such_rule(rule, DEFAULT_LEVELS)
     if options.until < today:
         raise UsageError(f"--until {options.until} is over", help="give a day that is still to come")
     for name in ("owner", "reason"):

@@ -96,7 +96,7 @@ def test_git_applies_what_dry_run_prints(house: House) -> None:
         ((), "", PAST, "is over"),
         ((), "**", UNTIL, "may not match everything"),
         ((), "ghcr.io/Acme/api:1", UNTIL, "is no image"),
-        (("--rule", "unsigned"), "", UNTIL, "there is no rule"),
+        (("--rule", "unsigned"), "", UNTIL, "there is no rule 'unsigned'\n  help: did you mean 'unsigned-image'?"),
         (("--reason", " "), "", UNTIL, "--reason is empty"),
     ],
     ids=["too far", "over", "everything", "no image", "rule", "reason"],
