@@ -10,14 +10,15 @@ from msgspec import Struct
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
 from auditor.policies.cursor import Cursor, Mistake
-from auditor.policies.found import Found, templated
+from auditor.policies.found import Found
 from auditor.policies.kyverno.attestations import Attestation
 from auditor.policies.kyverno.attestors import Reader
 from auditor.policies.kyverno.clusterpolicy import ClusterPolicy, Override, Rule, Verification
 from auditor.policies.kyverno.conditions import expressions, problem_with
 from auditor.policies.kyverno.exceptions import exceptions_to
 from auditor.policies.kyverno.match import Autogen, Scope
-from auditor.policies.ruling import Engine, NotReadable, Policy
+from auditor.policies.kyverno.refusal import refused
+from auditor.policies.ruling import Policy
 from auditor.policies.versions import Kyverno
 
 VERSIONS: Final = frozenset({"v1", "v2beta1", "v2"})
@@ -35,19 +36,9 @@ def read_policy(
     found: Object, tree: Found, exceptions: tuple[Cursor, ...], registry: str, version: Kyverno = Kyverno.V1_19
 ) -> tuple[Policy, tuple[Mistake, ...]]:
     """One policy and what is wrong with it; with any mistake it is not evaluable."""
-    policy = Cursor.at(found)
-    name = f"{found.kind}/{found.name}"
-    reading = _Reading(policy, tree, version)
-    read = reading.policy(name, exceptions, registry)
-    mistakes = list(reading.mistakes)
-    if (filled := templated(found)) is not None:
-        mistakes = [Mistake(filled, "the policy is a template that Helm fills in: render it first")]
-    elif found.version not in VERSIONS:
-        mistakes = [policy["apiVersion"].mistake(f"apiVersion {found.api_version[:60]} is not one that Kyverno has")]
-    if mistakes:
-        why = f"Kyverno would refuse the policy, or it cannot be read: {mistakes[0]}"
-        return NotReadable(Engine.KYVERNO, name, mistakes[0].place, why), tuple(mistakes)
-    return read, ()
+    reading = _Reading(Cursor.at(found), tree, version)
+    read = reading.policy(f"{found.kind}/{found.name}", exceptions, registry)
+    return refused(found, VERSIONS, reading.mistakes) or (read, ())
 
 
 class _Reading:

@@ -8,12 +8,12 @@ from auditor.config.names import InvalidPattern
 from auditor.manifests.objects import Object
 from auditor.policies import gobwas
 from auditor.policies.cursor import Cursor, Mistake
-from auditor.policies.found import templated
 from auditor.policies.kyverno import cel
 from auditor.policies.kyverno.constraints import Constraints
 from auditor.policies.kyverno.cosign_attestor import read_attestor
 from auditor.policies.kyverno.evaluation import Demands, Validation
 from auditor.policies.kyverno.imagevalidatingpolicy import Excepted, ImageMatch, ImageValidatingPolicy
+from auditor.policies.kyverno.refusal import refused
 from auditor.policies.predicates import predicate_type
 from auditor.policies.ruling import Engine, NotReadable, Policy
 from auditor.policies.versions import Kyverno
@@ -30,14 +30,8 @@ def read_cel_policy(
     name = f"{found.kind}/{found.name}"
     reading = _Reading(policy)
     read = reading.policy(name, exceptions, version)
-    mistakes = reading.mistakes
-    if (filled := templated(found)) is not None:
-        mistakes = [Mistake(filled, "the policy is a template that Helm fills in: render it first")]
-    elif found.version not in VERSIONS:
-        mistakes = [policy["apiVersion"].mistake(f"apiVersion {found.api_version[:60]} is not one that Kyverno has")]
-    if mistakes:
-        why = f"Kyverno would refuse the policy, or it cannot be read: {mistakes[0]}"
-        return NotReadable(Engine.KYVERNO, name, mistakes[0].place, why), tuple(mistakes)
+    if (refusal := refused(found, VERSIONS, reading.mistakes)) is not None:
+        return refusal
     if (reason := _not_here(policy, version)) is not None:
         return NotReadable(Engine.KYVERNO, name, policy.place, reason), ()
     return read, ()
