@@ -41,12 +41,20 @@ def post_report(api: Api, target: Target, message: Message, key: str) -> Outcome
     return Outcome(Post.REPORT, Did.UPDATED if was_there else Did.CREATED)
 
 
-def _clear(api: Api, path: str) -> bool:
+def is_there(api: Api, path: str) -> bool:
+    """Whether a report is at a path of the API. Raises Refused where that cannot be told."""
     try:
         api.ask("GET", path)
     except Refused as refusal:
         if refusal.status != 404:
             raise
+        return False
+    return True
+
+
+def _clear(api: Api, path: str) -> bool:
+    """Remove the report of an earlier run. Gives whether there was one."""
+    if not is_there(api, path):
         return False
     try:
         api.ask("DELETE", path)

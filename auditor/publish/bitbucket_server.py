@@ -11,9 +11,9 @@ from typing import Any, Final
 from auditor.model.finding import Level
 from auditor.model.report import Exit
 from auditor.publish.api import Api
-from auditor.publish.bitbucket import BATCH, details, external_id, numbers, report_id
+from auditor.publish.bitbucket import BATCH, details, external_id, is_there, numbers, report_id
 from auditor.publish.message import Annotation, Message
-from auditor.publish.outcome import Did, Outcome, Post, Refused
+from auditor.publish.outcome import Did, Outcome, Post
 from auditor.publish.target import Target
 from auditor.report.escape import cut
 
@@ -26,7 +26,7 @@ def post_report(api: Api, target: Target, message: Message, key: str) -> Outcome
     """Replace the report and its annotations."""
     project, _, slug = target.project.partition("/")
     path = f"/rest/insights/latest/projects/{project}/repos/{slug}/commits/{target.commit}/reports/{report_id(key)}"
-    was_there = _is_there(api, path)
+    was_there = is_there(api, path)
     api.ask("PUT", path, _report(message, key))
     if was_there:
         api.ask("DELETE", f"{path}/annotations")
@@ -35,16 +35,6 @@ def post_report(api: Api, target: Target, message: Message, key: str) -> Outcome
         # An id that is there already is refused (409), so a batch that may have arrived is not sent again.
         api.ask("POST", f"{path}/annotations", {"annotations": notes[start : start + BATCH]}, again=False)
     return Outcome(Post.REPORT, Did.UPDATED if was_there else Did.CREATED)
-
-
-def _is_there(api: Api, path: str) -> bool:
-    try:
-        api.ask("GET", path)
-    except Refused as refusal:
-        if refusal.status != 404:
-            raise
-        return False
-    return True
 
 
 def _report(message: Message, key: str) -> dict[str, Any]:
