@@ -193,11 +193,12 @@ def _before(change: Change, path: str) -> bytes | None:
 def _tell(adoption: Adoption) -> None:
     """What a person should know that the files do not say."""
     from auditor.cli.streams import tell
+    from auditor.report.words import count
 
     proposal = adoption.proposal
     signed = sum(len(each.images) for each in proposal.signers)
     tell(
-        f"{signed} images by {len(proposal.signers)} signers, {len(proposal.catalog)} by known publishers, "
+        f"{count(signed, 'image')} by {count(len(proposal.signers), 'signer')}, {len(proposal.catalog)} by known publishers, "
         f"{len(proposal.left)} for which nobody is proposed"
     )
     for each in proposal.left:
@@ -207,7 +208,7 @@ def _tell(adoption: Adoption) -> None:
     if adoption.added:
         tell("the additions to your rules are shown, not written: read them, then `auditor init | git apply`")
     if adoption.unread:
-        counted = ", ".join(f"{count} {rule}" for rule, count in sorted(adoption.unread.items()))
+        counted = ", ".join(f"{number} {rule}" for rule, number in sorted(adoption.unread.items()))
         tell(f"not everything in the tree could be read: {counted}; `auditor check` says where, and what to do")
     if proposal.unknown:
         tell("what could not be told is not proposed: run init again when those registries answer")

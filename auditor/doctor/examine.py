@@ -12,6 +12,7 @@ from auditor.doctor.registries import check_answers, check_credentials, registri
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.manifests.inventory import inventory
 from auditor.publish.ci.detect import detect
+from auditor.report.words import count
 from auditor.rules_file import RulesFile
 from auditor.signatures.trust import OLD_DAYS, load_trust
 from auditor.source.change import Change
@@ -51,8 +52,8 @@ def _rules(rules_file: RulesFile, world: World) -> tuple[Rules | None, Check]:
     if rules.source == DEFAULTS:
         help_line = "`auditor init` proposes an auditor.yaml from what is signed today"
         return rules, warn("rules", "no auditor.yaml: only known publishers' images are judged", help_line)
-    said = f"{rules.source}: {len(rules.signers)} signers, {len(rules.images)} entries, otherwise {rules.otherwise}"
-    return rules, ok("rules", said)
+    signers, entries = count(len(rules.signers), "signer"), count(len(rules.images), "entry", "entries")
+    return rules, ok("rules", f"{rules.source}: {signers}, {entries}, otherwise {rules.otherwise}")
 
 
 def _trust(rules: Rules, world: World) -> Iterator[Check]:

@@ -44,7 +44,7 @@ def test_a_healthy_house(healthy: House) -> None:
     host = healthy.images.registry.host
     assert ran.status == 0
     assert found["rules"][0] == "ok"
-    assert "1 signers, 1 entries" in found["rules"][1]
+    assert "1 signer, 1 entry, otherwise" in found["rules"][1]
     assert found["trust root"][0] == "ok"
     assert found[f"credential {host}"][:2] == ("ok", "none: asked anonymously")
     assert found[f"registry {host}"][0] == "ok"
