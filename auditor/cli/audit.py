@@ -21,6 +21,7 @@ from auditor.cli.options import (
     add_notify_option,
     add_render_option,
     age,
+    check_network_options,
     jobs,
 )
 from auditor.errors import UsageError
@@ -178,8 +179,7 @@ def _settings(options: argparse.Namespace, environment: Environment) -> Settings
     from auditor.fleet.settings import Ruling, Settings
     from auditor.limits import DEFAULT
 
-    if options.offline and options.refresh:
-        raise UsageError("--refresh asks again, --offline asks nobody", help="leave out one of them")
+    check_network_options(options)
     settings = Settings(
         started=datetime.now(UTC),
         offline=options.offline,

@@ -298,6 +298,12 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--timings", action="store_true", help="say on standard error what took how long")
 
 
+def check_network_options(options: argparse.Namespace) -> None:
+    """Raise UsageError for options that exclude each other; their twins may set either, so the parser cannot tell."""
+    if options.offline and options.refresh:
+        raise UsageError("--refresh asks again, --offline asks nobody", help="leave out one of them")
+
+
 def _level(text: str) -> Level:
     if text not in {"error", "warning", "note"}:
         raise argparse.ArgumentTypeError(f"{text!r} is none of error, warning, note")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from msgspec.structs import replace
 
-from auditor.cli.options import Environment
+from auditor.cli.options import Environment, check_network_options
 from auditor.config.load import RULES_FILES
 from auditor.errors import SourceError, UsageError
 from auditor.limits import DEFAULT
@@ -84,8 +84,7 @@ def _cache(options: argparse.Namespace) -> CacheSettings | None:
     from auditor.folders import cache_folder
     from auditor.registry.store import CacheSettings
 
-    if options.offline and options.refresh:
-        raise UsageError("--refresh asks again, --offline asks nobody", help="leave out one of them")
+    check_network_options(options)
     return CacheSettings(cache_folder("registry"), options.tag_ttl, options.listing_ttl, refresh=options.refresh)
 
 
