@@ -30,10 +30,10 @@ demo: $(INSTALLED) ## Sign images with a throw-away Sigstore, then judge a pull 
 fleet-demo: $(INSTALLED) ## Audit three repositories on two nights; a picture of the site where there is a Chromium
 	@$(PY) -m fixtures.fleet
 
-test: $(INSTALLED) ## Run every test
+test: $(INSTALLED) ## Run the tests that need nothing else and do not take long; .ci/run has all
 	@$(PYTEST) $(OWN)
 
-test-offline: $(INSTALLED) ## Run every test where there is no network but loopback
+test-offline: $(INSTALLED) ## Run the same where there is no network but loopback
 	@$(PY) -m tests.offline $(PYTEST) $(OWN)
 
 lint: $(INSTALLED) ## Check style, types and the import layers

@@ -57,6 +57,14 @@ def test_every_page_and_every_rule_is_there(site: Path) -> None:
     assert {path for path in sources | rules if not (site / path).exists()} == set()
 
 
+def test_the_first_page_leads_to_every_other() -> None:
+    """All but decisions, which are told where they matter."""
+    docs = TOP / "docs"
+    led_to = set(re.findall(r"\]\(([^)#]+\.md)", (docs / "index.md").read_text("utf-8")))
+    pages = {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
+    assert {page for page in pages - led_to if not page.startswith("decisions/")} == {"index.md"}
+
+
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     loads = re.compile(
         r"<(?:script|img|iframe)[^>]+src=[\"']?(?:https?:)?//|<link[^>]+stylesheet[^>]+href=[\"']?(?:https?:)?//"
