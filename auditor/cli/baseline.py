@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from auditor.cli.options import Environment, add_network_options, add_render_option
 from auditor.errors import UsageError
 from auditor.model.report import Exit
-from auditor.source.tree import is_below
 
 if TYPE_CHECKING:
     from auditor.edit.baseline import Recorded
@@ -104,4 +103,6 @@ def _tell_counts(old: frozenset[Recorded], entries: frozenset[Recorded]) -> None
 
 def _inside(entry: Recorded, scope: str) -> bool:
     """Whether a run over `scope` would see the finding again; what says no place is only judged by a run over everything."""
+    from auditor.source.tree import is_below
+
     return not scope or any(is_below(path, scope) for path in (entry.file, entry.root) if path)

@@ -9,14 +9,13 @@ from typing import Any
 from auditor.cli.forge import add_ci_option, compared
 from auditor.cli.options import (
     Environment,
-    Listed,
-    Several,
     add_judging_options,
     add_kyverno_option,
     add_network_options,
     add_render_option,
     add_report_options,
 )
+from auditor.cli.parsing import Listed, Several
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 

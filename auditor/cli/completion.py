@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from auditor.cli.options import Parser
+from auditor.cli.parsing import Parser
 
 _FILES: Final = frozenset({"PATH", "FILE", "FILE|DIGEST", "RESULT.json", "CASES.yaml", "NAME[=FILE]"})
 """What stands for the name of a file in usage lines."""

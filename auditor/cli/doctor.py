@@ -7,7 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from auditor.cli.options import Environment, Single
+from auditor.cli.options import Environment
+from auditor.cli.parsing import Single
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 

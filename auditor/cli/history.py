@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.cli.options import Environment, Single
+from auditor.cli.options import Environment
+from auditor.cli.parsing import Single
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from auditor.cli.options import Environment, Listed, Several, Single, add_network_options, add_render_option
+from auditor.cli.options import Environment, add_network_options, add_render_option
+from auditor.cli.parsing import Listed, Several, Single
 from auditor.errors import UsageError
 from auditor.limits import DEFAULT
 from auditor.model.report import Exit

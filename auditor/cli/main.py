@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NoReturn
 
-from auditor.cli.options import Environment, Parser, Printed
+from auditor.cli.options import Environment
+from auditor.cli.parsing import Parser, Printed
 from auditor.errors import AuditorError, ConfigurationError
 from auditor.model.report import Exit
 from auditor.version import __version__

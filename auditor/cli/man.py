@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
-from auditor.cli.options import Parser, has_twin, twin
+from auditor.cli.parsing import Parser, has_twin, twin
 from auditor.model.report import Exit
 from auditor.version import __version__
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from auditor.cli.options import (
     Environment,
-    Single,
     add_judging_options,
     add_kyverno_option,
     add_network_options,
     add_report_options,
 )
+from auditor.cli.parsing import Single
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from auditor.cli.options import Environment, Listed, Several
+from auditor.cli.options import Environment
+from auditor.cli.parsing import Listed, Several
 from auditor.model.forge import POSTS, Forge
 from auditor.model.report import Exit
 

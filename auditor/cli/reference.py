@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from auditor.cli.main import parser
-from auditor.cli.options import Parser, has_twin, twin
+from auditor.cli.parsing import Parser, has_twin, twin
 
 _HEAD = """\
 # The command line

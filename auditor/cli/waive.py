@@ -7,7 +7,8 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from auditor.cli.options import Environment, Listed, Several
+from auditor.cli.options import Environment
+from auditor.cli.parsing import Listed, Several
 from auditor.errors import UsageError
 from auditor.model.report import Exit
 

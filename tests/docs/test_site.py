@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from auditor.cli.main import parser
-from auditor.cli.options import Parser
+from auditor.cli.parsing import Parser
 from auditor.rulebook import files
 from tests.cli.house import TOP
 from tests.docs.console import commands

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auditor.cli.main import parser
-from auditor.cli.options import twin
+from auditor.cli.parsing import twin
 from auditor.model.finding import Level
 
 
