@@ -125,19 +125,19 @@ def _executed(options: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
                 status: Exit = options.execute(options, Environment(environ, progress))
         except ConfigurationError as error:
             for problem in error.problems:
-                _say(f"error: {problem}", problem.help)
+                _say(str(problem), problem.help)
             return Exit.USAGE
         except AuditorError as error:
-            _say(f"error: {error.message}", error.help)
+            _say(error.message, error.help)
             return Exit.USAGE
     return status
 
 
 def _say(message: str, help_line: str) -> None:
-    from auditor.cli.streams import tell
+    from auditor.cli.streams import tell_error
     from auditor.report.escape import cut
 
-    tell(cut(message, _SENTENCE), "error", help=cut(help_line, _SENTENCE), event="error")
+    tell_error(cut(message, _SENTENCE), cut(help_line, _SENTENCE))
 
 
 def run() -> NoReturn:

@@ -27,16 +27,12 @@ class Parser(argparse.ArgumentParser):
         """The same, with the one of `known` that `word` may be a misspelling of."""
         from difflib import get_close_matches
 
-        from auditor.cli.streams import tell, tells_json
-        from auditor.report.escape import terminal_text
+        from auditor.cli.streams import tell_error
 
         near = get_close_matches(word, known, n=1, cutoff=_ALIKE)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        help_line = f"{hint}run '{self.prog} --help'"
-        if tells_json():
-            tell(message, "error", help=help_line, event="error")
-            self.exit(2)
-        self.exit(2, f"error: {terminal_text(message)}\n  help: {help_line}\n")
+        tell_error(message, f"{hint}run '{self.prog} --help'")
+        self.exit(2)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """As argparse does, with a guess at what was meant (which argparse has only from Python 3.14 on)."""
@@ -85,7 +81,8 @@ class Parser(argparse.ArgumentParser):
     def _converted(self, action: argparse.Action, value: str) -> object:
         """The value of a twin, checked as the option's would be; a mistake names the variable."""
         if action.choices is not None and value not in action.choices:
-            self.error(f"{twin(action)}: {value!r} is none of {', '.join(map(str, action.choices))}")
+            choices = tuple(map(str, action.choices))
+            self._refuse(f"{twin(action)}: {value!r} is none of {', '.join(choices)}", value, choices)
         if not callable(action.type):
             return value
         try:

@@ -122,7 +122,7 @@ def _export(options: argparse.Namespace, environment: Environment) -> Exit:
     """Write the policy to standard output."""
     from auditor import policy_runs
     from auditor.cli import sources
-    from auditor.cli.streams import tell
+    from auditor.cli.streams import tell_error
     from auditor.policies.export.statements import Unsayable
 
     world = sources.world(options, environment)
@@ -131,7 +131,7 @@ def _export(options: argparse.Namespace, environment: Environment) -> Exit:
             policy = policy_runs.export_rules(rules, world, options.target, identity_only=options.identity_only)
         except Unsayable as error:
             for reason in error.reasons:
-                tell(f"error: {error.language} cannot say: {reason}", "error", event="error")
+                tell_error(f"{error.language} cannot say: {reason}")
             raise UsageError("the rules were not exported", help=error.help) from error
     sys.stdout.write(policy)
     return Exit.CLEAN

@@ -73,6 +73,11 @@ def tell(message: str, level: str = "info", *, help: str = "", **more: Any) -> N
         _discard(sys.stderr)
 
 
+def tell_error(message: str, help: str = "") -> None:  # noqa: A002 - as above
+    """What ends the run with exit status 2. For people it begins with `error: `, of a JSON line the level says so."""
+    tell(message if tells_json() else f"error: {message}", "error", help=help, event="error")
+
+
 class _Lines(logging.Handler):
     """Writes records, tracebacks included, line by line; without `shown` it swallows them.
 
