@@ -47,8 +47,11 @@ def execute(options: argparse.Namespace, _environment: Environment) -> Exit:
 
 def no_such_rule(name: str, known: Iterable[str]) -> UsageError:
     """The error about a rule that is not there, with the one that may be meant: by a verdict, or by a misspelt name."""
+    from auditor.model.verdict import Verdict
     from auditor.report.view import VERDICT_RULES
 
+    if name in {each.value for each in Verdict if each not in VERDICT_RULES}:
+        return UsageError(f"the verdict {name!r} breaks no rule", help="'auditor explain' lists all rules")
     meant = [rule for verdict, rule in VERDICT_RULES.items() if verdict.value == name]
     near = meant or difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""

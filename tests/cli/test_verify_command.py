@@ -201,6 +201,7 @@ def test_explain_prints_the_page_of_the_rule_that_a_verdict_breaks(house: House)
     broken = sorted({each.value for each in Verdict} - {"verified", "exempt"})
     assert all(house.run("explain", verdict).status == 0 for verdict in broken)
     assert house.run("explain", "unsigned").out == house.run("explain", "unsigned-image").out
+    assert "the verdict 'verified' breaks no rule" in house.run("explain", "verified").err
 
 
 def test_version_and_help_work_anywhere(house: House, tmp_path: Path) -> None:
