@@ -83,10 +83,9 @@ def gather_each(
     asked = tuple(questions)
     if not asked and more is None:
         return
-    if more is None:
-        progress.expect(len(asked))
     threads = jobs + jobs // _SPARE
     if more is None:
+        progress.expect(len(asked))
         threads = min(threads, len(asked))
     pool = waiting_pool(threads + 1)
     waiting = _Waiting(chain(asked, more or ()))
