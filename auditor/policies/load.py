@@ -44,7 +44,7 @@ def load_policies(found: Found, versions: Versions | None = None, limits: Limits
 
 
 def _engines(found: Found) -> Iterator[_Load]:
-    """Who reads what is there. The code of an engine is loaded where the tree holds a policy of it: few hold those of two."""
+    """Who reads what is there. The code of an engine is loaded only where the tree holds a policy of it."""
     groups = {each.group for each in found.objects}
     if groups & {"kyverno.io", "policies.kyverno.io"}:
         from auditor.policies.kyverno.load import load_kyverno  # noqa: PLC0415 - as said above, here and below

@@ -75,8 +75,8 @@ ALL_CLAIMS: Final = frozenset(CLAIM_NAMES.values())
 def statements(rules: Rules, language: Language, *, identity_only: bool = False) -> Said:
     """What the rules say. Raises Unsayable with every reason.
 
-    `identity_only`: whoever exports knows that the other language looks at no more than issuer and subject, and takes
-    signatures of pull requests, and of strangers who call a workflow, into the bargain.
+    `identity_only`: where the language compares no more than issuer and subject, that is accepted. Signatures made by pull requests,
+    and by strangers who call a workflow, then count there.
     """
     reasons = [*_about_the_whole(rules, language)]
     said = []

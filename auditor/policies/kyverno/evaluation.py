@@ -61,7 +61,7 @@ class Demands(Struct, frozen=True):
 
     @property
     def ask_signers_alone(self) -> bool:
-        """Whether they depend on nothing but what the attestors answer, and on the list that holds the image."""
+        """Whether the validations depend on nothing but the answers of the attestors, and the list that holds the image."""
         return not self.variables and all(
             asks_signers_alone(each.expression) and not each.message_expression for each in self.validations
         )

@@ -189,7 +189,7 @@ def _bundled(entry: Entry, outcomes: Sequence[Outcome]) -> Answer:
 
 
 def unparsable(outcomes: Iterable[Outcome]) -> str | None:
-    """One bundle that does not parse makes Kyverno refuse them all; whether its parser takes this one is its secret."""
+    """One bundle that does not parse makes Kyverno refuse them all; whether its parser takes this one cannot be told here."""
     for each in outcomes:
         if isinstance(each, Rejected) and each.step is Step.BYTES:
             return f"a bundle cannot be parsed here ({each.why}), which may spoil all of them for Kyverno"
