@@ -173,7 +173,8 @@ class TrustSetting(Struct, frozen=True):
     """One entry of `trust:`: `kind` is `public-good`, `github`, `file`, `tuf` or `pem`.
 
     `content` holds the files that the entry names, by key (`file`, `root`, `fulcio`, `rekor`, `ctlog`, `tsa`). `issuers`
-    are the issuers it vouches for; empty means none unless a signer names the root or it is the only one.
+    are the issuers it vouches for; empty means none unless a signer names the root or it is the only one. `part`: it need not
+    name anybody who could vouch, because no certificate is to be judged under it.
     """
 
     name: str
@@ -182,6 +183,7 @@ class TrustSetting(Struct, frozen=True):
     url: str | None = None
     issuers: tuple[str, ...] = ()
     path: str | None = None
+    part: bool = False
 
 
 class ManifestSettings(Struct, frozen=True):

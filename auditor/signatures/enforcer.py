@@ -42,7 +42,7 @@ from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, load_certificate
 from auditor.signatures.sct import check_sct
 from auditor.signatures.timestamp import read_stamps, stamped_times
-from auditor.signatures.unread import check_entry_hash, check_hash, is_issuer_read, is_known_entry, signed_over_sha256
+from auditor.signatures.unread import check_entry, check_hash, is_issuer_read, is_known_entry, signed_over_sha256
 
 _log: Final = logging.getLogger(__name__)
 _CHAIN: Final = "dev.sigstore.cosign/chain"
@@ -240,7 +240,7 @@ def _check_log(candidate: Candidate, terms: Terms, times: list[datetime]) -> Non
             refuse(Step.LOG, "the bundle has no transparency log entry")
         _unlogged(terms)
     check_about(candidate, entry)
-    check_entry_hash(candidate, entry)
+    check_entry(candidate, entry)
     if entry.proof is not None:
         log = log_of(entry, terms.recipe.root.logs, Step.LOG)
         check_in_service(log, times, Step.LOG)

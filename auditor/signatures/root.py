@@ -35,6 +35,7 @@ MEDIA_TYPES: Final = (
     "application/vnd.dev.sigstore.trustedroot.v0.1+json",
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
+_HINT_BYTES: Final = 4
 _MOMENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)",
     re.ASCII,
@@ -62,12 +63,15 @@ class LogKey(Struct, frozen=True):
     """The key of a transparency log or a CT log: `id` is how entries, or SCTs, name the log.
 
     `hashed`: the id is the hash of the key (RFC 6962), as Rekor v1's and CT logs' are. Rekor v2's is the hash of a name as well.
+    `hint`: the four bytes by which the signatures of checkpoints name the key (C2SP `signed-note`): the root's
+    `checkpointKeyId` where it has one, else the id's first.
     """
 
     id: bytes
     key: PublicKey
     window: Window
     hashed: bool
+    hint: bytes
 
 
 class Authority(Struct, frozen=True):
@@ -125,13 +129,20 @@ def _logs(value: Json, what: str, longest: int) -> dict[bytes, LogKey]:
         log = object_of(item, where)
         public = object_of(log.get("publicKey"), f"{where}.publicKey")
         key = load_key(decode_base64(public.get("rawBytes"), f"{where}.publicKey.rawBytes"), f"{where}.publicKey")
-        stated = optional_object(log.get("logId"), f"{where}.logId").get("keyId")
         hashed = key_id(key)
-        identifier = decode_base64(stated, f"{where}.logId.keyId") if stated else hashed
+        identifier = _id(log, "logId", where) or hashed
         if identifier in logs:
             raise Malformed(f"{where} has the logId of another log")
-        logs[identifier] = LogKey(identifier, key, _window(public.get("validFor"), where), identifier == hashed)
+        hint = (_id(log, "checkpointKeyId", where) or identifier)[:_HINT_BYTES]
+        if len(hint) < _HINT_BYTES:
+            raise Malformed(f"{where} has an id of less than {_HINT_BYTES} bytes")
+        logs[identifier] = LogKey(identifier, key, _window(public.get("validFor"), where), identifier == hashed, hint)
     return logs
+
+
+def _id(log: Object, name: str, where: str) -> bytes | None:
+    stated = optional_object(log.get(name), f"{where}.{name}").get("keyId")
+    return decode_base64(stated, f"{where}.{name}.keyId") if stated else None
 
 
 def _authorities(value: Json, what: str, limits: Limits) -> tuple[Authority, ...]:

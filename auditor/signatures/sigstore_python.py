@@ -20,6 +20,7 @@ from cryptography.x509 import Certificate, OtherName, SubjectAlternativeName
 
 from auditor.model.evidence import Step
 from auditor.signatures.candidate import Candidate, Leaf
+from auditor.signatures.log import BLANK_LINE
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Root
@@ -48,6 +49,8 @@ def can_judge(recipe: Recipe, candidate: Candidate) -> bool:
         entry.kind in kinds
         and bool(root.logs and root.ct_logs)
         and all(log.hashed for log in root.ct_logs.values())
+        and all(log.id.startswith(log.hint) for log in root.logs.values())
+        and not entry.proof.checkpoint.endswith(BLANK_LINE)
         and isinstance(key, EllipticCurvePublicKey)
         and isinstance(key.curve, SECP256R1)
         and len(candidate.timestamps) <= _MOST_STAMPS

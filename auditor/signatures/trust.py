@@ -140,7 +140,7 @@ def _file(setting: TrustSetting, _place: _Place, limits: Limits = DEFAULT) -> _L
     content = setting.content.get("file", b"")
     if len(content) > limits.trusted_root_bytes * limits.trusted_parts:
         raise Malformed("the file is too large for trusted roots")
-    roots = tuple(parse_root(document, setting.name) for document in _documents(content, limits))
+    roots = tuple(parse_root(document, setting.name, part=setting.part) for document in _documents(content, limits))
     return _Loaded(roots, TrustUsed(setting.name, setting.path or "file"))
 
 

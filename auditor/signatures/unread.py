@@ -6,6 +6,7 @@
 | `.sig`, `.att` | the issuer in extension `.1.8` | cosign's `CertExtensions.GetIssuer`: `.1.1` alone |
 | `.sig`, `.att` | a log entry without the SHA-256 of the payload, of `.att` of the whole envelope | cosign's `VerifyBundle`, `bundleHash` |
 | bundle | kinds of log entries | sigstore-go's `VerifyTlogEntry`: which ones depends on the release |
+| bundle | a checkpoint with a blank line behind its signatures | Rekor's `SignedNote.UnmarshalText` |
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from auditor.model.evidence import Form, Step
 from auditor.signatures.candidate import Candidate, LogEntry, Message
 from auditor.signatures.encoding import Object, object_of, parse_object
 from auditor.signatures.keys import PublicKey, signed_digest_by, supported
+from auditor.signatures.log import BLANK_LINE
 from auditor.signatures.refusal import refuse
 
 _ENVELOPES: Final = frozenset({("dsse", "0.0.1"), ("intoto", "0.0.2"), ("hashedrekord", "0.0.2")})
@@ -50,8 +52,10 @@ def check_hash(candidate: Candidate) -> None:
         )
 
 
-def check_entry_hash(candidate: Candidate, entry: LogEntry) -> None:
-    """Refuse (step 7) an entry of a legacy form that lacks the SHA-256 of what the layer holds."""
+def check_entry(candidate: Candidate, entry: LogEntry) -> None:
+    """Refuse (step 7) an entry of a legacy form that lacks the SHA-256 of what the layer holds, and a loose checkpoint."""
+    if entry.proof is not None and entry.proof.checkpoint.endswith(BLANK_LINE):
+        refuse(Step.LOG, "the checkpoint has a blank line behind its signatures, which is not read")
     if candidate.form is Form.BUNDLE:
         return
     body = parse_object(entry.body, "the log entry")

@@ -121,6 +121,23 @@ def test_key_stands_in_place_of_an_identity(verify: Verify, stack: Sigstore, tmp
     assert verify(signed(stack), "--key", str(tmp_path / "key.pub"), "-f", "json").rules == ["wrong-signer"]
 
 
+def test_key_needs_nothing_of_the_trusted_root_but_that_it_is_one(
+    verify: Verify, stack: Sigstore, tmp_path: Path
+) -> None:
+    """The suite's `managed-key-and-trusted-root`."""
+    key = derive("acme", "release")
+    content = bundle(stack.seal_with_key(key, ARTIFACT)).content
+    (tmp_path / "key.pub").write_bytes(pem(key.public_key()))
+    by_key, root = ("--key", str(tmp_path / "key.pub")), tmp_path / "root.json"
+    empty = {"mediaType": stack.trusted_root()["mediaType"]}
+    root.write_text(json.dumps(empty))
+    assert verify(content, *by_key).status == 0
+    assert verify(signed(stack), *IDENTITY).status == 2
+    for malformed in ({}, {**empty, "tlogs": [{"publicKey": {}}]}):
+        root.write_text(json.dumps(malformed))
+        assert verify(content, *by_key).status == 2
+
+
 def test_mistakes_on_the_command_line_are_usage_errors(
     house: House, verify: Verify, stack: Sigstore, tmp_path: Path
 ) -> None:

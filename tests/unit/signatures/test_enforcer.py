@@ -17,7 +17,7 @@ from auditor.signatures.keys import load_pem_key
 from auditor.signatures.recipe import Recipe
 from auditor.signatures.root import parse_root
 from fixtures.hostile.signatures import Attack, attacks
-from fixtures.hostile.signatures.spoil import with_entry
+from fixtures.hostile.signatures.spoil import with_entry, with_proof
 from fixtures.sigstore import att_layer, bundle, sig_layer
 from fixtures.sigstore.entries import EntryKind
 from fixtures.sigstore.keys import Algorithm, HashName, derive, pem
@@ -242,3 +242,12 @@ def test_the_same_statement_in_another_envelope_is_another_layer() -> None:
 )
 def test_kinds_of_entries_that_not_every_release_takes_in_a_bundle(ceremony: Ceremony, expected: type) -> None:
     assert outcome(bundle(STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at, ceremony))) is expected
+
+
+def test_a_checkpoint_that_is_no_note_by_the_letter() -> None:
+    signed = STACK.attest(SCENE.digest, SCENE.claimant, SCENE.at)
+    assert signed.entry is not None
+    loose = bundle(with_proof(signed, checkpoint=f"{signed.entry.proof.checkpoint}\n"))
+    assert isinstance(verifier_of(made_root(STACK)).verify(as_material(loose), DIGEST), Signed)
+    assert outcome(bundle(signed)) is Accepted
+    assert outcome(loose) is Rejected

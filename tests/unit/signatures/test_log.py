@@ -16,12 +16,12 @@ from auditor.signatures.log import included_root, promised, read_checkpoint
 from auditor.signatures.refusal import Refusal
 from auditor.signatures.root import parse_root
 from fixtures.hostile.signatures.spoil import with_entry, with_proof
-from fixtures.sigstore import REKOR_V2, Ceremony, Stamp, bundle
+from fixtures.sigstore import REKOR_V2, Ceremony, Sigstore, Stamp, bundle
 from fixtures.sigstore.entries import canonical
-from fixtures.sigstore.keys import sign
+from fixtures.sigstore.keys import Algorithm, sign
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.merkle import MerkleTree
-from fixtures.sigstore.rekor import checkpoint, signed_note
+from fixtures.sigstore.rekor import checkpoint, note_key_id, signed_note
 from fixtures.sigstore.scene import Scene
 from tests.support.signatures import made_root, verifier_of
 
@@ -84,6 +84,12 @@ def test_checkpoint_with_witnesses_and_more_lines() -> None:
     assert [name for name, _ in found.signatures] == ["log", "witness"]
 
 
+def test_one_blank_line_behind_the_signatures_is_passed_over() -> None:
+    """A good bundle of the suite ends so; what is signed is the same."""
+    note = f"log\n7\n{ROOT}\n\n{LINE}\n"
+    assert read_checkpoint(proof_with(f"{note}\n")) == read_checkpoint(proof_with(note))
+
+
 @pytest.mark.parametrize(
     "note",
     [
@@ -91,7 +97,9 @@ def test_checkpoint_with_witnesses_and_more_lines() -> None:
         "\n\n",
         f"log\n7\n{ROOT}\n",
         f"log\n7\n{ROOT}\n\n{LINE}",
-        f"log\n7\n{ROOT}\n\n{LINE}\n\n",
+        f"log\n7\n{ROOT}\n\n{LINE}\n\n\n",
+        f"log\n7\n{ROOT}\n\n\n\n",
+        f"log\n7\n{ROOT}\n\n{LINE}\n\n{LINE}\n",
         f"\n7\n{ROOT}\n\n{LINE}\n",
         f"log\n7\n\n{LINE}\n",
         f"log\n{ROOT}\n\n{LINE}\n",
@@ -134,6 +142,27 @@ def test_retired_log_cannot_speak_for_the_one_in_service() -> None:
         signature = verifier.verify(as_material(bundle(with_proof(signed, checkpoint=note))), digest)
         assert isinstance(signature, Refused)
         assert (signature.step, signature.why) == (Step.LOG, "the checkpoint's signature does not verify")
+
+
+def test_checkpoint_may_name_the_key_otherwise_than_entries_name_the_log() -> None:
+    """Entries by the hash of the key, notes by C2SP's hash of a name as well: `checkpointKeyId` of the root tells."""
+    scene = Scene(stack=Sigstore("hinted.acme.example", rekor_algorithm=Algorithm.ED25519))
+    stack, log, digest = scene.stack, scene.stack.rekor, Digest.parse(scene.digest)
+    hint = note_key_id(log.origin, log.key)
+    assert hint[:4] != log.id[:4]
+    signed = stack.attest(scene.digest, scene.claimant, scene.at)
+    other = bundle(with_proof(signed, checkpoint=signed_note(checkpoint(log.origin, log.tree), log.host, hint, log.key)))
+    forged = signed_note(checkpoint(log.origin, log.tree), log.host, hint, stack.retired_rekor.key)
+    for told, accepted in ((None, False), (hint, True), (hint[:4], True), (log.id, False)):
+        document = stack.trusted_root()
+        (named,) = (each for each in document["tlogs"] if base64.b64decode(each["logId"]["keyId"]) == log.id)
+        named["checkpointKeyId"] = {"keyId": base64.b64encode(told).decode()} if told else None
+        for second_opinion in (True, False):
+            verifier = verifier_of(parse_root(json.dumps(document), "hinted"), second_opinion=second_opinion)
+            assert isinstance(verifier.verify(as_material(other), digest), Signed) == accepted, told
+            stranger = verifier.verify(as_material(bundle(with_proof(signed, checkpoint=forged))), digest)
+            assert isinstance(stranger, Refused)
+            assert stranger.step is Step.LOG
 
 
 def test_index_without_a_promise_must_be_the_proofs() -> None:

@@ -22,7 +22,7 @@ from auditor.signatures.root import parse_root
 from fixtures.sigstore import BundleVersion, Ceremony, EntryKind, bundle_fields
 from fixtures.sigstore.authority import Authority, Profile
 from fixtures.sigstore.keys import derive, pem
-from fixtures.sigstore.rekor import signed_note
+from fixtures.sigstore.rekor import checkpoint, signed_note
 from fixtures.sigstore.scene import Scene
 from fixtures.sigstore.signed import IN_TOTO, b64
 from fixtures.sigstore.signed import Signed as Sealed
@@ -156,6 +156,15 @@ def dsse_statement_missing_type_fail(stage: Stage) -> Case:
 
 
 @case
+def intoto_with_custom_trust_root(stage: Stage) -> Case:
+    """Its checkpoint has a line of its own behind the root, and a blank line behind the signatures."""
+    log = stage.stack.rekor
+    signed = stage.statement(Ceremony(kind=EntryKind.INTOTO_2))
+    note = signed_note(f"{checkpoint(log.origin, log.tree)}Timestamp: 1675209600000000000\n", log.host, log.id, log.key)
+    return stage.case(signed, lambda fields: note_of(fields).update(envelope=f"{note}\n"), version=BundleVersion.V0_2)
+
+
+@case
 def intoto_expired_certificate_fail(stage: Stage) -> Case:
     """The authority was trusted until 2023."""
     old = stage.stack.retired_fulcio
@@ -232,8 +241,15 @@ def trust_root_ct_log_missing_validity_start_fail(stage: Stage) -> Case:
 
 @case
 def managed_key_and_trusted_root(stage: Stage) -> Case:
+    """The trusted root is empty."""
     signed = stage.stack.seal_with_key(stage.key, ARTIFACT)
-    return stage.case(signed, key=pem(stage.key.public_key()))
+    return stage.case(signed, root={"mediaType": stage.stack.trusted_root()["mediaType"]}, key=pem(stage.key.public_key()))
+
+
+@case
+def certificate_and_empty_trusted_root_fail(stage: Stage) -> Case:
+    """Not in the suite: under the root of the case above nothing holds that a certificate made."""
+    return stage.case(stage.blob(), root={"mediaType": stage.stack.trusted_root()["mediaType"]})
 
 
 @case
@@ -326,7 +342,7 @@ def test_outcome_is_what_the_suite_expects(name: str, *, second_opinion: bool) -
 def judged(made: Case, *, second_opinion: bool) -> Signature | None:
     """None where the trusted root cannot be read."""
     try:
-        root = parse_root(json.dumps(made.root), "suite")
+        root = parse_root(json.dumps(made.root), "suite", part=made.key is not None)
     except Malformed:
         return None
     keys = {"key.pub": made.key} if made.key else {}

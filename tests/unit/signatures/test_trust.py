@@ -94,6 +94,14 @@ def test_log_without_an_id_is_known_by_the_hash_of_its_key() -> None:
     assert verifies(setting(json.dumps(document).encode()))
 
 
+def test_log_may_say_by_what_its_checkpoints_name_it_and_nothing_else() -> None:
+    """Trusted roots of a downstream distribution have `checkpointKeyId` alone; their logs are known by the hash of the key."""
+    document = made()
+    for log in document["ctlogs"] + document["tlogs"][:2]:
+        log["checkpointKeyId"] = log.pop("logId")
+    assert verifies(setting(json.dumps(document).encode()))
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -139,6 +147,10 @@ def spoilt(change: Callable[[dict[str, Any]], None]) -> bytes:
         lambda d: d["tlogs"][0]["publicKey"].update(rawBytes="====") or None,
         lambda d: d["tlogs"].append(d["tlogs"][0]),
         lambda d: d["tlogs"].extend([d["tlogs"][0]] * 100),
+        lambda d: d["tlogs"][0].update(checkpointKeyId={"keyId": "AAAA"}),
+        lambda d: d["tlogs"][0].update(checkpointKeyId={"keyId": "?"}),
+        lambda d: d["tlogs"][0].update(checkpointKeyId="AAAAAA=="),
+        lambda d: d["tlogs"][0].update(logId={"keyId": "AAAA"}),
         lambda d: d["certificateAuthorities"][0]["certChain"].update(certificates=[]),
         lambda d: d["certificateAuthorities"][0]["certChain"]["certificates"][0].update(rawBytes="AAAA"),
         lambda d: d["tlogs"][0]["publicKey"]["validFor"].update(start="yesterday"),
