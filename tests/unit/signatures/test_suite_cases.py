@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auditor.model.evidence import KeySigned, Signature, Signed
+from auditor.model.evidence import KeySigned, Refused, Signature, Signed, Step
 from auditor.model.reference import Digest
 from auditor.signatures.encoding import Malformed
 from auditor.signatures.root import parse_root
-from fixtures.sigstore import BundleVersion, Ceremony, EntryKind, bundle_fields
+from fixtures.sigstore import BundleVersion, Ceremony, EntryKind, bundle_fields, gitlab
 from fixtures.sigstore.authority import Authority, Profile
 from fixtures.sigstore.keys import derive, pem
-from fixtures.sigstore.rekor import checkpoint, signed_note
+from fixtures.sigstore.rekor import RekorV2, checkpoint, signed_note
 from fixtures.sigstore.scene import Scene
 from fixtures.sigstore.signed import IN_TOTO, b64
 from fixtures.sigstore.signed import Signed as Sealed
@@ -33,7 +35,15 @@ from tests.support.signatures import verifier_of
 ARTIFACT: Final = b"artifact"
 DIGEST: Final = f"sha256:{Digest.of(ARTIFACT).hex}"
 HOUR: Final = timedelta(hours=1)
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""How many points P-256 has: of a signature (r, s) the key also made (r, order - s)."""
 IN_ENVELOPE: Final = Ceremony(kind=EntryKind.HASHEDREKORD_1)
+ENVELOPES: Final = {
+    "dsse": Ceremony(),
+    "dsse-with-hashedrekord": IN_ENVELOPE,
+    "rekor2-dsse": replace(REKOR_V2, kind=EntryKind.DSSE_2),
+}
+"""How envelopes are logged, by what the suite calls it."""
 
 
 class Case(Struct, frozen=True):
@@ -76,8 +86,13 @@ CASES: Final[dict[str, Callable[[Stage], Case]]] = {}
 
 
 def case(make: Callable[[Stage], Case]) -> Callable[[Stage], Case]:
-    CASES[make.__name__.strip("_").replace("__", ".").replace("_", "-").replace("-fail", "_fail")] = make
+    CASES[_spelled(make)] = make
     return make
+
+
+def _spelled(make: Callable[..., Case]) -> str:
+    """As the suite spells it."""
+    return make.__name__.strip("_").replace("__", ".").replace("_", "-").replace("-fail", "_fail")
 
 
 def entry_of(fields: dict[str, Any]) -> dict[str, Any]:
@@ -93,32 +108,41 @@ def note_of(fields: dict[str, Any]) -> dict[str, Any]:
 # ── envelopes ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@case
-def dsse_with_hashedrekord_happy_path(stage: Stage) -> Case:
-    return stage.case(stage.statement(IN_ENVELOPE))
+def in_envelopes(make: Callable[[Stage, Ceremony], Case]) -> Callable[[Stage, Ceremony], Case]:
+    """One case for each way of logging an envelope."""
+    for name, ceremony in ENVELOPES.items():
+        CASES[f"{name}-{_spelled(make)}"] = partial(make, ceremony=ceremony)
+    return make
 
 
-@case
-def dsse_with_hashedrekord_invalid_sig_fail(stage: Stage) -> Case:
+@in_envelopes
+def happy_path(stage: Stage, ceremony: Ceremony) -> Case:
+    return stage.case(stage.statement(ceremony))
+
+
+@in_envelopes
+def invalid_sig_fail(stage: Stage, ceremony: Ceremony) -> Case:
     """Certificate and entry are those of the good one; another key signed, and the log was told so."""
-    good = stage.statement(IN_ENVELOPE)
-    other = stage.stack.attest(DIGEST, stage.claimant, stage.at, replace(IN_ENVELOPE, key=derive("suite", "other")))
+    good = stage.statement(ceremony)
+    other = stage.stack.attest(DIGEST, stage.claimant, stage.at, replace(ceremony, key=derive("suite", "other")))
     return stage.case(replace(other, certificate=good.certificate))
 
 
-@case
-def dsse_with_hashedrekord_mismatch_envelope_fail(stage: Stage) -> Case:
+@in_envelopes
+def mismatch_envelope_fail(stage: Stage, ceremony: Ceremony) -> Case:
     """Same key, same certificate: the entry is of another statement."""
-    logged, shown = _two_by_one_certificate(stage)
+    logged, shown = _two_by_one_certificate(stage, ceremony)
     return stage.case(replace(shown, entry=logged.entry))
 
 
-@case
-def dsse_with_hashedrekord_mismatch_sig_fail(stage: Stage) -> Case:
-    """The same statement signed twice with one key: the entry is of the other signature."""
-    good = stage.statement(IN_ENVELOPE)
-    again = stage.stack.attest(DIGEST, stage.claimant, stage.at, IN_ENVELOPE)
-    return stage.case(replace(good, entry=again.entry))
+@in_envelopes
+def mismatch_sig_fail(stage: Stage, ceremony: Ceremony) -> Case:
+    """Another signature of the same statement by the same key (ECDSA has at least two): the entry is of the first."""
+    good = stage.statement(ceremony)
+    r, s = decode_dss_signature(good.signature)
+    other = replace(good, signature=encode_dss_signature(r, _ORDER - s))
+    stamps = stage.stack.stamp(other, stage.at + timedelta(seconds=2), ceremony.stamp)
+    return stage.case(replace(other, stamps=stamps))
 
 
 @case
@@ -135,6 +159,13 @@ def dsse_with_hashedrekord_over_the_payload_fail(stage: Stage) -> Case:
 def cve_2022_36056_swapped_tlog_entry_fail(stage: Stage) -> Case:
     logged, shown = stage.blob(Ceremony()), stage.blob(Ceremony())
     return stage.case(replace(shown, entry=logged.entry))
+
+
+@case
+def wrong_hashedrekord_cert_and_sig_fail(stage: Stage) -> Case:
+    """The entry is of the same artifact, and of somebody else's signature of it."""
+    other = stage.stack.sign_blob(ARTIFACT, gitlab(), stage.at)
+    return stage.case(replace(stage.blob(Ceremony()), entry=other.entry))
 
 
 @case
@@ -210,6 +241,21 @@ def bundle_0__2_with_root_cert_fail(stage: Stage) -> Case:
 
 
 @case
+def bundle_empty_certificate_chain_fail(stage: Stage) -> Case:
+    return stage.case(
+        stage.blob(Ceremony()),
+        lambda fields: fields["verificationMaterial"]["x509CertificateChain"].update(certificates=[]),
+        version=BundleVersion.V0_2,
+    )
+
+
+@case
+def bundle_unknown_version_fail(stage: Stage) -> Case:
+    unknown = "application/vnd.dev.sigstore.bundle+json;version=99.9"
+    return stage.case(stage.blob(), lambda fields: fields.update(mediaType=unknown))
+
+
+@case
 def bundle_from_wrong_instance_fail(stage: Stage) -> Case:
     return stage.case(stage.blob(), root=Sigstore("staging.acme.example").trusted_root())
 
@@ -273,6 +319,22 @@ def rekor2_checkpoint_origin_not_first(stage: Stage) -> Case:
 
 
 @case
+def rekor2_checkpoint_two_sigs_cosigned(stage: Stage) -> Case:
+    """The log signs with another key as well, and a witness does."""
+
+    def sign(fields: dict[str, Any]) -> None:
+        _cosign(fields, first=False)
+        _cosign(fields, first=True, name=stage.stack.rekor2.host)
+
+    return stage.case(stage.blob(), sign)
+
+
+@case
+def invalid_checkpoint_signature_fail(stage: Stage) -> Case:
+    return stage.case(stage.blob(), lambda fields: _cosign(fields, first=False, instead=stage.stack.rekor2))
+
+
+@case
 def rekor2_checkpoint_missing_origin_fail(stage: Stage) -> Case:
     return stage.case(stage.blob(), lambda fields: _without_line(fields, 0))
 
@@ -326,6 +388,41 @@ def integrated_time_in_future_fail(stage: Stage) -> Case:
     return stage.case(stage.blob(Ceremony(delay=timedelta(days=365))))
 
 
+REFUSED_AT: Final[dict[str, Step | None]] = {
+    "bundle-0.2-with-root-cert_fail": Step.BYTES,
+    "bundle-empty-certificate-chain_fail": Step.BYTES,
+    "bundle-from-wrong-instance_fail": Step.TIME,
+    "bundle-unknown-version_fail": Step.BYTES,
+    "bundle-with-root-cert_fail": Step.BYTES,
+    "certificate-and-empty-trusted-root_fail": None,
+    "checkpoint-wrong-roothash_fail": Step.LOG,
+    "cve-2022-36056-swapped-tlog-entry_fail": Step.LOG,
+    "dsse-statement-missing-type_fail": Step.SUBJECT,
+    "dsse-statement-unknown-type_fail": Step.SUBJECT,
+    "dsse-with-hashedrekord-over-the-payload_fail": Step.LOG,
+    "integrated-time-in-future_fail": Step.CHAIN,
+    "intoto-expired-certificate_fail": Step.CHAIN,
+    "intoto-log-entry-mismatch_fail": Step.LOG,
+    "intoto-missing-inclusion-proof_fail": Step.BYTES,
+    "intoto-set-outside-signing-cert-validity_fail": Step.CHAIN,
+    "intoto-tsa-timestamp-outside-cert-validity_fail": Step.CHAIN,
+    "invalid-checkpoint-signature_fail": Step.LOG,
+    "message-digest-mismatch_fail": Step.SUBJECT,
+    "rekor2-checkpoint-missing-origin_fail": Step.LOG,
+    "rekor2-checkpoint-missing-root-hash_fail": Step.LOG,
+    "rekor2-multiple-timestamps-one-outside-cert-validity_fail": Step.CHAIN,
+    "rekor2-timestamp-payload-mismatch_fail": Step.TIME,
+    "rekor2-timestamp-with-incorrect-time_fail": Step.CHAIN,
+    "rekor2-timestamp-wrong-tsa-validity-borrow_fail": Step.TIME,
+    "trust-root-ct-log-missing-validity-start_fail": None,
+    "trust-root-tlog-missing-validity-start_fail": None,
+    "wrong-hashedrekord-cert-and-sig_fail": Step.LOG,
+    **{f"{name}-invalid-sig_fail": Step.SIGNATURE for name in ENVELOPES},
+    **{f"{name}-mismatch-{what}_fail": Step.LOG for name in ENVELOPES for what in ("envelope", "sig")},
+}
+"""The step that is about what is wrong with the case; None where that is the trusted root, which cannot be read then."""
+
+
 # ── the question ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -334,7 +431,8 @@ def integrated_time_in_future_fail(stage: Stage) -> Case:
 def test_outcome_is_what_the_suite_expects(name: str, *, second_opinion: bool) -> None:
     verdict = judged(CASES[name](Stage()), second_opinion=second_opinion)
     if name.endswith("_fail"):
-        assert not accepted(verdict), verdict
+        step = verdict.step if isinstance(verdict, Refused) else verdict
+        assert step is REFUSED_AT[name], verdict
     else:
         assert accepted(verdict), verdict
 
@@ -387,13 +485,15 @@ def _with_root(stage: Stage, version: BundleVersion) -> Case:
     )
 
 
-def _cosign(fields: dict[str, Any], *, first: bool) -> None:
-    """A witness signs the checkpoint too, before or behind the log."""
+def _cosign(
+    fields: dict[str, Any], *, first: bool, name: str = "witness.acme.example", instead: RekorV2 | None = None
+) -> None:
+    """A witness signs the checkpoint too, before or behind the log; or in its place and name."""
     note = note_of(fields)
     text, _, lines = note["envelope"].partition("\n\n")
-    witness = derive("suite", "witness")
-    line = signed_note(f"{text}\n", "witness.acme.example", b"\x01\x02\x03\x04", witness).partition("\n\n")[2]
-    note["envelope"] = f"{text}\n\n{line + lines if first else lines + line}"
+    witness, hint = derive("suite", "witness"), instead.id if instead else b"\x01\x02\x03\x04"
+    line = signed_note(f"{text}\n", instead.host if instead else name, hint, witness).partition("\n\n")[2]
+    note["envelope"] = f"{text}\n\n{line if instead else line + lines if first else lines + line}"
 
 
 def _without_line(fields: dict[str, Any], number: int) -> None:
