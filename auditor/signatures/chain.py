@@ -141,7 +141,7 @@ def _signed(leaf: Leaf, issuer: Issuer) -> bool:
 
 def check_windows(leaf: Leaf, issuers: Sequence[Issuer], times: Sequence[datetime]) -> list[Issuer]:
     """The issuers that the certificate names, as far as they and it were valid at every trusted time. Refuses (step 5)."""
-    _check_validity(leaf.certificate, times)
+    check_validity(leaf, times)
     name, _ = encoded_names(leaf.der)
     named = [issuer for issuer in issuers if issuer.name == name]
     if not named:
@@ -152,8 +152,9 @@ def check_windows(leaf: Leaf, issuers: Sequence[Issuer], times: Sequence[datetim
     return in_time
 
 
-def _check_validity(leaf: Certificate, times: Sequence[datetime]) -> None:
-    validity = _validity(leaf)
+def check_validity(leaf: Leaf, times: Sequence[datetime]) -> None:
+    """Refuse (step 5) a certificate that was not valid at one of these times."""
+    validity = _validity(leaf.certificate)
     for time in times:
         if not validity.holds(time):
             state = "expired" if validity.end is not None and time > validity.end else "not yet valid"

@@ -42,7 +42,14 @@ from auditor.signatures.refusal import Refusal, refuse
 from auditor.signatures.root import Authority, load_certificate
 from auditor.signatures.sct import check_sct
 from auditor.signatures.timestamp import read_stamps, stamped_times
-from auditor.signatures.unread import check_entry, check_hash, is_issuer_read, is_known_entry, signed_over_sha256
+from auditor.signatures.unread import (
+    check_beside_key,
+    check_entry,
+    check_hash,
+    is_issuer_read,
+    is_known_entry,
+    signed_over_sha256,
+)
 
 _log: Final = logging.getLogger(__name__)
 _CHAIN: Final = "dev.sigstore.cosign/chain"
@@ -264,6 +271,10 @@ def _unlogged(terms: Terms) -> Never:
 def _by_key(content: Content, key: PublicKey, terms: Terms) -> None:
     if not signed_over_sha256(content.message, key, content.signature):
         refuse(Step.SIGNATURE, "the signature does not verify with the key over SHA-256")
+    times = _logged_times(content, terms)
+    check_beside_key(content.candidate, times or [terms.now])
+    if content.candidate is not None and not times:
+        raise _Unclear("a certificate stands beside the key's signature, which is held against the clock")
     if terms.stamps is Stamps.DEMANDED or (terms.stamps is Stamps.TAKEN and content.annotations.get(TIMESTAMP)):
         raise _Unclear("time stamps of signatures by a key are not judged here")
     if terms.unsafe_without_log:
@@ -277,6 +288,11 @@ def _by_key(content: Content, key: PublicKey, terms: Terms) -> None:
     check_promise(entry, entry.promise, entry.time, log)
     check_in_service(log, [entry.time], Step.TIME)
     _check_about_key(content, key, parse_object(entry.body, "the log entry"))
+
+
+def _logged_times(content: Content, terms: Terms) -> list[datetime]:
+    entry = None if terms.unsafe_without_log else content.entry
+    return [entry.time] if entry is not None and entry.time is not None else []
 
 
 def _check_about_key(content: Content, key: PublicKey, body: Object) -> None:

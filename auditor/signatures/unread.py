@@ -6,12 +6,16 @@
 | `.sig`, `.att` | the issuer in extension `.1.8` | cosign's `CertExtensions.GetIssuer`: `.1.1` alone |
 | `.sig`, `.att` | a log entry without the SHA-256 of the payload, of `.att` of the whole envelope | cosign's `VerifyBundle`, `bundleHash` |
 | bundle | kinds of log entries | sigstore-go's `VerifyTlogEntry`: which ones depends on the release |
+| `.sig`, `.att` | a key's signature beside a certificate that was not valid then | cosign's `verifyInternal`, whatever the key |
+| bundle | a certificate, where a key is asked for | sigstore-go's `Verify`: "expected key signature" |
 | bundle | a checkpoint with a blank line behind its signatures | Rekor's `SignedNote.UnmarshalText` |
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,6 +23,7 @@ from cryptography.x509 import ObjectIdentifier
 
 from auditor.model.evidence import Form, Step
 from auditor.signatures.candidate import Candidate, LogEntry, Message
+from auditor.signatures.chain import check_validity
 from auditor.signatures.encoding import Object, object_of, parse_object
 from auditor.signatures.keys import PublicKey, signed_digest_by, supported
 from auditor.signatures.log import BLANK_LINE
@@ -50,6 +55,15 @@ def check_hash(candidate: Candidate) -> None:
         refuse(
             Step.SIGNATURE, "the signature is over another hash than SHA-256, which is all that is read in this form"
         )
+
+
+def check_beside_key(candidate: Candidate | None, times: Sequence[datetime]) -> None:
+    """Refuse (step 5) what stands beside the signature of a key: a certificate in a bundle, an expired one in a legacy form."""
+    if candidate is None:
+        return
+    if candidate.form is Form.BUNDLE:
+        refuse(Step.CHAIN, "the bundle has a certificate where a key is asked for")
+    check_validity(candidate.leaf, times)
 
 
 def check_entry(candidate: Candidate, entry: LogEntry) -> None:

@@ -160,7 +160,7 @@ class _Case:
             check_payload(payload, digest)
         if candidate is None:
             return self._key_signed(Message.of(material.payload), signature_of(material))
-        return self._certified(candidate)
+        return self._certified_or_by_key(candidate)
 
     def _attestation(self, material: LegacyAttestation, digest: Digest) -> Signature:
         if Digest.of(material.envelope) != material.layer:
@@ -171,7 +171,7 @@ class _Case:
         self._stated(envelope, digest)
         if candidate is None:
             return self._key_signed(Message.of(envelope.pae), envelope.signature)
-        return self._certified(candidate)
+        return self._certified_or_by_key(candidate)
 
     def _bundle(self, bundle: Bundle, message: Message, digest: Digest) -> Signature:
         if bundle.envelope is not None:
@@ -199,6 +199,19 @@ class _Case:
         keys = tuple(name for name, key in self._keys.items() if message.signed(key, signature))
         statement = self._payload if keys else None
         return KeySigned(self._form, keys, self._predicate, self._is_attestation, statement)
+
+    def _certified_or_by_key(self, candidate: Candidate) -> Signature:
+        """In the legacy forms a certificate that nobody here trusts may stand beside a long-lived key's signature.
+
+        Signers put it there that take the key from a token, or are given a certificate for it: the key counts all the same.
+        """
+        try:
+            return self._certified(candidate)
+        except Refusal:
+            signed = self._key_signed(candidate.message, candidate.signature)
+            if not signed.keys:
+                raise
+            return signed
 
     def _certified(self, candidate: Candidate) -> Signed:
         # 8. The identity comes first where it can: a certificate that names nobody, or two, need not be judged.

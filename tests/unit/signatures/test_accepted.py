@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec.structs import replace
 
 from auditor.errors import ConfigurationError
 from auditor.model.evidence import Form, KeySigned, Refused, Signed, Step
 from auditor.model.identity import SubjectType
 from auditor.model.reference import Digest
-from fixtures.sigstore import REKOR_V2, TIMESTAMP_ONLY, Claimant, bundle, email, github, sig_layer, username
+from fixtures.sigstore import (
+    REKOR_V2,
+    TIMESTAMP_ONLY,
+    Ceremony,
+    Claimant,
+    att_layer,
+    bundle,
+    email,
+    github,
+    sig_layer,
+    username,
+)
 from fixtures.sigstore.keys import Algorithm, derive, pem
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.samples import samples
 from fixtures.sigstore.scene import Sample, Scene
-from fixtures.sigstore.statements import simple_signing
+from fixtures.sigstore.signed import IN_TOTO
+from fixtures.sigstore.statements import simple_signing, statement
 from tests.support.signatures import made_root, verifier_of
 
 SCENE = Scene()
 SAMPLES = samples(SCENE)
-DIGEST = Digest.parse(SCENE.digest)
+DIGEST, OTHER = Digest.parse(SCENE.digest), Digest.parse(SCENE.other_digest)
 ROOT = made_root(SCENE.stack)
 UNLOGGED = made_root(SCENE.stack, tlogs=False)
 NEEDS_LOG = "there is no transparency log entry, and this trusted root has a log"
@@ -71,9 +85,9 @@ def test_every_root_that_holds_is_named_and_none_is_mixed() -> None:
     assert isinstance(signature, Signed)
     assert signature.roots == ("made", "the same")
     halves = (
-        replace(ROOT, name="no authority", authorities=stranger.authorities),
-        replace(ROOT, name="no log", logs=stranger.logs),
-        replace(ROOT, name="no ct log", ct_logs=stranger.ct_logs),
+        dataclasses.replace(ROOT, name="no authority", authorities=stranger.authorities),
+        dataclasses.replace(ROOT, name="no log", logs=stranger.logs),
+        dataclasses.replace(ROOT, name="no ct log", ct_logs=stranger.ct_logs),
     )
     assert isinstance(verifier_of(*halves).verify(material, DIGEST), Refused)
 
@@ -137,6 +151,38 @@ def test_long_lived_key_counts_only_if_configured(algorithm: Algorithm) -> None:
     assert verifier.verify(as_material(stored), DIGEST) == KeySigned(Form.SIG, ("mine",))
     assert verifier_of(ROOT, keys={"other": other}).verify(as_material(stored), DIGEST) == KeySigned(Form.SIG)
     assert isinstance(verifier.verify(as_material(stored), Digest.parse(SCENE.other_digest)), Refused)
+
+
+@pytest.mark.parametrize("logged", [False, True], ids=["bare", "logged"])
+def test_long_lived_key_counts_beside_a_certificate_that_nobody_here_trusts(*, logged: bool) -> None:
+    """A token's certificate, or one of a company's own authority, in a layer: `cosign sign --key pkcs11:…`, `--certificate`."""
+    key, digest = derive("acme", "token"), SCENE.digest
+    corporate = SCENE.stranger.fulcio.issue(key.public_key(), SCENE.claimant, SCENE.at).public_bytes(Encoding.DER)
+    payload, at = simple_signing(digest, "registry.acme.example/acme/shop"), SCENE.at if logged else None
+    signed, attested = (
+        replace(SCENE.stack.seal_with_key(key, content, kind, at=at), certificate=corporate)
+        for content, kind in ((payload, None), (statement(digest), IN_TOTO))
+    )
+    forged = replace(signed, payload=simple_signing(digest, "registry.acme.example/acme/other"))
+    with_key, without = verifier_of(ROOT, keys={"token": pem(key.public_key())}), verifier_of(ROOT)
+    for stored in (sig_layer(signed), att_layer(attested)):
+        verdict = with_key.verify(as_material(stored), DIGEST)
+        assert isinstance(verdict, KeySigned)
+        assert verdict.keys == ("token",)
+        refused = without.verify(as_material(stored), DIGEST)
+        assert isinstance(refused, Refused)
+        assert refused.step in {Step.TIME, Step.CHAIN}
+        assert isinstance(with_key.verify(as_material(stored), OTHER), Refused)
+    assert isinstance(with_key.verify(as_material(sig_layer(forged)), DIGEST), Refused)
+    # A bundle says itself whether a key or a certificate signed it.
+    assert isinstance(with_key.verify(as_material(bundle(attested)), DIGEST), Refused)
+
+
+def test_certificate_that_holds_is_not_taken_for_its_key() -> None:
+    key = derive("acme", "both")
+    signed = SCENE.stack.sign(SCENE.digest, SCENE.claimant, SCENE.at, Ceremony(key=key))
+    verifier = verifier_of(ROOT, keys={"both": pem(key.public_key())})
+    assert isinstance(verifier.verify(as_material(sig_layer(signed)), DIGEST), Signed)
 
 
 def test_bad_key_is_told_at_once() -> None:

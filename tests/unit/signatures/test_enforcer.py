@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec.structs import replace
 
 from auditor.model.evidence import Signed
@@ -24,9 +25,9 @@ from fixtures.sigstore.keys import Algorithm, HashName, derive, pem
 from fixtures.sigstore.material import as_material
 from fixtures.sigstore.samples import samples
 from fixtures.sigstore.scene import Sample, Scene
-from fixtures.sigstore.signed import Stored
+from fixtures.sigstore.signed import IN_TOTO, Stored
 from fixtures.sigstore.stack import REKOR_V1, REKOR_V2, TIMESTAMP_ONLY, Ceremony, Log, Stamp
-from fixtures.sigstore.statements import simple_signing
+from fixtures.sigstore.statements import simple_signing, statement
 from tests.support.signatures import made_root, verifier_of
 
 SCENE = Scene()
@@ -114,6 +115,25 @@ def test_keys() -> None:
     assert outcome(logged, key=ours, recipe=Recipe(made_root(SCENE.stranger))) is Rejected
     assert outcome(sig_layer(STACK.seal_with_key(key, other)), key=ours, unsafe_without_log=True) is Rejected
     assert outcome(bare) is Rejected  # no certificate
+
+
+def test_a_certificate_beside_the_signature_of_a_key() -> None:
+    """Cosign's library holds it against the time of the log or its own clock; in a bundle it takes none for a key's."""
+    key = derive("enforcer", "token")
+    ours = load_pem_key(pem(key.public_key()), "key")
+    stranger = SCENE.stranger.fulcio.issue(key.public_key(), SCENE.claimant, SCENE.at).public_bytes(Encoding.DER)
+    payload = simple_signing(SCENE.digest, "ghcr.io/acme/shop")
+
+    def beside(at: datetime | None) -> Stored:
+        return sig_layer(replace(STACK.seal_with_key(key, payload, at=at), certificate=stranger))
+
+    assert outcome(beside(SCENE.at), key=ours) is Accepted
+    assert outcome(beside(SCENE.at + timedelta(hours=1)), key=ours) is Rejected
+    assert outcome(beside(None), key=ours, unsafe_without_log=True) is Rejected
+    assert outcome(beside(None), key=ours, unsafe_without_log=True, now=SCENE.at) is Undecided
+    attested = replace(STACK.seal_with_key(key, statement(SCENE.digest), IN_TOTO), certificate=stranger)
+    assert outcome(bundle(attested), key=ours, unsafe_without_log=True, now=SCENE.at) is Rejected
+    assert outcome(bundle(replace(attested, certificate=None)), key=ours, unsafe_without_log=True) is Accepted
 
 
 def test_a_key_and_the_log_entry_of_another_signature() -> None:

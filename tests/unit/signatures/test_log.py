@@ -151,7 +151,9 @@ def test_checkpoint_may_name_the_key_otherwise_than_entries_name_the_log() -> No
     hint = note_key_id(log.origin, log.key)
     assert hint[:4] != log.id[:4]
     signed = stack.attest(scene.digest, scene.claimant, scene.at)
-    other = bundle(with_proof(signed, checkpoint=signed_note(checkpoint(log.origin, log.tree), log.host, hint, log.key)))
+    other = bundle(
+        with_proof(signed, checkpoint=signed_note(checkpoint(log.origin, log.tree), log.host, hint, log.key))
+    )
     forged = signed_note(checkpoint(log.origin, log.tree), log.host, hint, stack.retired_rekor.key)
     for told, accepted in ((None, False), (hint, True), (hint[:4], True), (log.id, False)):
         document = stack.trusted_root()

@@ -289,7 +289,9 @@ def trust_root_ct_log_missing_validity_start_fail(stage: Stage) -> Case:
 def managed_key_and_trusted_root(stage: Stage) -> Case:
     """The trusted root is empty."""
     signed = stage.stack.seal_with_key(stage.key, ARTIFACT)
-    return stage.case(signed, root={"mediaType": stage.stack.trusted_root()["mediaType"]}, key=pem(stage.key.public_key()))
+    return stage.case(
+        signed, root={"mediaType": stage.stack.trusted_root()["mediaType"]}, key=pem(stage.key.public_key())
+    )
 
 
 @case
