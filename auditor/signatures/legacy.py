@@ -37,8 +37,11 @@ _LAST_SECOND: Final = 253_402_300_799
 
 
 def signature_of(material: SimpleSigning) -> bytes:
-    """The signature over the payload, which stands in an annotation. Raises Malformed."""
-    return decode_base64(material.annotations.get(SIGNATURE), "the signature annotation")
+    """The signature over the payload, which stands in an annotation. Raises Malformed.
+
+    `cosign attach signature` puts there what other programs wrote, line breaks included.
+    """
+    return decode_base64(material.annotations.get(SIGNATURE), "the signature annotation", lines=True)
 
 
 def has_certificate(annotations: Mapping[str, str]) -> bool:

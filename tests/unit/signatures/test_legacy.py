@@ -42,6 +42,15 @@ def test_good_one_verifies_however_its_json_is_spaced() -> None:
     assert isinstance(VERIFIER.verify(logged(lambda _: None), DIGEST), Signed)
 
 
+def test_signature_may_be_broken_into_lines() -> None:
+    """As `cosign attach signature` stores what `openssl base64` or `base64` printed."""
+    text = annotated({}).annotations[SIGNATURE]
+    for broken in (f"{text}\n", f"{text[:64]}\n{text[64:]}\n", f"{text[:64]}\r\n{text[64:]}"):
+        assert isinstance(VERIFIER.verify(annotated({SIGNATURE: broken}), DIGEST), Signed)
+    for spoilt in (f"{text[:64]} {text[64:]}", f"{text} ", f"{text}\t", f"{text}\nAAAA", "\n", f"\\n{text}"):
+        assert isinstance(VERIFIER.verify(annotated({SIGNATURE: spoilt}), DIGEST), Refused)
+
+
 @pytest.mark.parametrize(
     ("why", "edit"),
     [

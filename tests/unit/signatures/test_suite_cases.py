@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -111,8 +110,12 @@ def note_of(fields: dict[str, Any]) -> dict[str, Any]:
 def in_envelopes(make: Callable[[Stage, Ceremony], Case]) -> Callable[[Stage, Ceremony], Case]:
     """One case for each way of logging an envelope."""
     for name, ceremony in ENVELOPES.items():
-        CASES[f"{name}-{_spelled(make)}"] = partial(make, ceremony=ceremony)
+        CASES[f"{name}-{_spelled(make)}"] = _logged_by(make, ceremony)
     return make
+
+
+def _logged_by(make: Callable[[Stage, Ceremony], Case], ceremony: Ceremony) -> Callable[[Stage], Case]:
+    return lambda stage: make(stage, ceremony)
 
 
 @in_envelopes
