@@ -41,20 +41,27 @@ class _Full(Exception):  # noqa: N818 - ends the collecting, never leaves this m
 
 
 class _Found(Struct):
-    """What was found so far, within the limit."""
+    """What was found so far, within the limit: `most` that are tried, `largest` bytes of one, `bytes_left` for all others."""
 
     most: int
+    largest: int
     bytes_left: int
+    tried: int = 0
     materials: list[Material] = field(default_factory=list)
     faults: list[Unreadable] = field(default_factory=list)
     referrers: int = 0
     headless: int = 0
 
     def add(self, form: Form, layer: Descriptor, make: Callable[[], Material]) -> None:
-        """Add what `layer` holds, or the fault that came instead. Raises _Full."""
-        if len(self.materials) >= self.most or layer.size > self.bytes_left:
+        """Add what `layer` holds, or the fault that came instead. Raises _Full.
+
+        One that is too large to be read is such a fault, and takes nothing of what is left for those beside it.
+        """
+        size = layer.size if layer.size <= self.largest else 0
+        if self.tried >= self.most or size > self.bytes_left:
             raise _Full
-        self.bytes_left -= layer.size
+        self.tried += 1
+        self.bytes_left -= size
         try:
             self.materials.append(make())
         except Failed as failure:
@@ -71,7 +78,7 @@ class Forms:
 
     def listing(self, endpoint: Endpoint, reference: Reference, digest: Digest, *, every: bool) -> Listing:
         """All signatures of `digest` at `endpoint`. `reference` is how the image is called: payloads repeat it."""
-        found = _Found(self._limits.signatures, self._limits.material_bytes)
+        found = _Found(self._limits.signatures, self._limits.blob_bytes, self._limits.material_bytes)
         beside = _Beside(endpoint, reference, digest)
         try:
             self._read(Form.BUNDLE, found, partial(self._from_referrers, beside, found))

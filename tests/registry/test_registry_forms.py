@@ -157,6 +157,28 @@ def test_more_bytes_than_are_read() -> None:
         assert (len(asked.found), asked.kinds) == (2, {"too-many"})
 
 
+def test_what_is_too_large_to_be_read_hides_nothing_behind_it() -> None:
+    """A list of contents of a hundred megabytes, attested before the image was signed."""
+    limits = replace(SHORT, material_bytes=1000, blob_bytes=500)
+    with OciRegistry() as registry, client(registry, limits=limits) as opened:
+        digest = registry.put_image("acme/api", "1")
+        registry.put_bundle("acme/api", digest, BUNDLE + b" " * 2000)
+        registry.put_sig("acme/api", digest, [(b" " * 501, NOTES), (PAYLOAD, NOTES)])
+        asked = ask(opened, registry, registry.reference("acme/api", "1"))
+        assert [type(each) for each in asked.listing.materials] == [SimpleSigning]
+        assert asked.kinds == {"too-large"}
+
+
+def test_layers_that_are_not_there_are_not_asked_for_without_end() -> None:
+    with OciRegistry() as registry, client(registry) as opened:
+        digest = registry.put_image("acme/api", "1")
+        layers = [descriptor(SIMPLE_SIGNING, b"%d" % number, annotations=NOTES) for number in range(1000)]
+        registry.push_manifest("acme/api", {"config": {}, "layers": layers}, tag_of(digest, ".sig"))
+        asked = ask(opened, registry, registry.reference("acme/api", "1"))
+        assert (asked.found, "too-many" in asked.kinds) == ([], True)
+        assert sum("/blobs/" in request for request in asked.requests) == DEFAULT.signatures
+
+
 def test_a_size_that_is_a_lie_is_not_believed() -> None:
     with OciRegistry() as registry, client(registry) as opened:
         digest = registry.put_image("acme/api", "1")
