@@ -96,6 +96,11 @@ def _is_signature(signature: Signature) -> bool:
     return isinstance(signature, Signed | KeySigned) and not signature.attestation
 
 
+def _holds(signature: Signature) -> bool:
+    """Whether it is valid, whoever made it: by a certificate, or by a key that the rules name."""
+    return isinstance(signature, Signed) or (isinstance(signature, KeySigned) and bool(signature.keys))
+
+
 def _who(weighed: Iterable[Weighed]) -> str:
     """`signed by <subject> (signer release)`, of the first that counts."""
     first = next(each for each in weighed if each.signers)
@@ -116,7 +121,7 @@ def _unmet_signature(
         return _wrong(valid, missing, "signed")
     if signatures:
         return _by_key(len(signatures), "signature")
-    attestations = [each for each in weighed if isinstance(each.signature, Signed)]
+    attestations = [each for each in weighed if _holds(each.signature)]
     if attestations:
         return _attestation_only(attestations)
     if any(isinstance(each.signature, KeySigned) for each in weighed):
@@ -173,7 +178,9 @@ def _by_key(number: int, noun: str) -> Weighing:
 
 
 def _attestation_only(attestations: list[Weighed]) -> Weighing:
-    predicates = [each.signature.predicate or "?" for each in attestations if isinstance(each.signature, Signed)]
+    predicates = [
+        each.signature.predicate or "?" for each in attestations if isinstance(each.signature, Signed | KeySigned)
+    ]
     reason = f"attested ({listed(list(dict.fromkeys(predicates)))}), but not signed"
     advice = "An attestation is no signature: sign the digest too, or demand it by `attested-by`."
     return Weighing(Verdict.ATTESTATION_ONLY, reason, advice)
@@ -211,7 +218,7 @@ def _attested(weighed: list[Weighed], wanted: AttestedBy, rules: Rules, digest: 
     if weighed and all(isinstance(each.signature, Refused) for each in weighed):
         return _invalid(weighed)
     advice = f"Attest it in CI as {wanted.signer}."
-    if any(isinstance(each.signature, Signed) and each.signature.attestation for each in weighed):
+    if any(_holds(each.signature) and not _is_signature(each.signature) for each in weighed):
         return Weighing(Verdict.ATTESTATION_ONLY, f"attested, but not as {predicate}", advice)
     return Weighing(Verdict.UNSIGNED, f"no attestation of type {predicate} for {digest.short}", advice)
 

@@ -8,7 +8,18 @@ from msgspec.structs import replace
 from auditor.config.names import NamePattern
 from auditor.config.rules import ImageRule, PlatformMode, Rules, SignedBy
 from auditor.judge.verdict import decide
-from auditor.model.evidence import Absent, Evidence, Fault, FaultKind, Form, Platform, Resolved, Signature, Unreadable
+from auditor.model.evidence import (
+    Absent,
+    Evidence,
+    Fault,
+    FaultKind,
+    Form,
+    KeySigned,
+    Platform,
+    Resolved,
+    Signature,
+    Unreadable,
+)
 from auditor.model.verdict import Verdict
 from tests.support.judging import (
     API,
@@ -42,6 +53,11 @@ def verdict_of(found: Evidence | Fault | None, by: ImageRule | None = None, book
     return decide(parsed(), by, found, book or rules(by)).verdict
 
 
+def by_key(predicate: str) -> KeySigned:
+    """An attestation made with a key that a signer of the rules has."""
+    return replace(keyed("keys/cosign.pub"), attestation=True, predicate=predicate)
+
+
 SIGNED_BY: list[tuple[str, tuple[Signature, ...], Verdict]] = [
     ("nothing is there", (), V.UNSIGNED),
     ("the release workflow signed", (signed(),), V.VERIFIED),
@@ -72,6 +88,7 @@ SIGNED_BY: list[tuple[str, tuple[Signature, ...], Verdict]] = [
     ("a key beside an attestation", (attested(), keyed()), V.KEY_SIGNED),
     ("refused beside an attestation", (refused(), attested()), V.ATTESTATION_ONLY),
     ("an attestation by a key only", (replace(keyed(), attestation=True, predicate=SBOM),), V.KEY_SIGNED),
+    ("an attestation by a key of the rules", (by_key(SBOM),), V.ATTESTATION_ONLY),
 ]
 
 
@@ -88,6 +105,9 @@ ATTESTED_BY: list[tuple[str, tuple[Signature, ...], Verdict]] = [
     ("signed, not attested", (signed(),), V.UNSIGNED),
     ("refused", (refused(),), V.INVALID),
     ("attested by a key", (replace(keyed(), attestation=True, predicate=attested().predicate),), V.KEY_SIGNED),
+    ("attested as something else by a key", (replace(keyed(), attestation=True, predicate=SBOM),), V.UNSIGNED),
+    ("attested as something else by a key of the rules", (by_key(SBOM),), V.ATTESTATION_ONLY),
+    ("signed by a key of the rules, not attested", (keyed("keys/cosign.pub"),), V.UNSIGNED),
     ("nothing", (), V.UNSIGNED),
     ("a stranger beside an unreadable form", (attested(STRANGER), unreadable()), V.UNJUDGED),
     ("release beside an unreadable form", (attested(), unreadable()), V.VERIFIED),
@@ -136,6 +156,13 @@ def test_any_of_several_signers() -> None:
     assert verdict_of(evidence(signed()), either) is V.VERIFIED
     assert verdict_of(evidence(signed(PACKAGES)), either) is V.VERIFIED
     assert verdict_of(evidence(signed(STRANGER)), either) is V.WRONG_SIGNER
+
+
+def test_an_attestation_by_the_key_that_the_entry_names_is_no_signature() -> None:
+    by_this_key = entry("ghcr.io/acme/**", "old-key")
+    judgement = decide(parsed(), by_this_key, evidence(by_key(SBOM)), rules(by_this_key)).judgement
+    assert judgement.verdict is V.ATTESTATION_ONLY
+    assert judgement.reason == f"attested ({SBOM}), but not signed"
 
 
 def test_a_key_that_the_entry_names() -> None:
