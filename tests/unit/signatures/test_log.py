@@ -90,6 +90,16 @@ def test_one_blank_line_behind_the_signatures_is_passed_over() -> None:
     assert read_checkpoint(proof_with(f"{note}\n")) == read_checkpoint(proof_with(note))
 
 
+def test_bundle_with_such_a_line_is_not_for_sigstore_python_to_refuse() -> None:
+    scene = Scene()
+    signed = scene.stack.attest(scene.digest, scene.claimant, scene.at)
+    assert signed.entry is not None
+    loose = bundle(with_proof(signed, checkpoint=f"{signed.entry.proof.checkpoint}\n"))
+    for second_opinion in (True, False):
+        verifier = verifier_of(made_root(scene.stack), second_opinion=second_opinion)
+        assert isinstance(verifier.verify(as_material(loose), Digest.parse(scene.digest)), Signed)
+
+
 @pytest.mark.parametrize(
     "note",
     [
