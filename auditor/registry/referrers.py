@@ -105,8 +105,10 @@ class Referrers:
 
     def _by_tag(self, endpoint: Endpoint, digest: Digest) -> tuple[Descriptor, ...]:
         found = self._contents.manifest(endpoint, f"sha256-{digest.hex}")
-        # A manifest under that tag that is no index is somebody else's: the specification says "no referrers" then.
-        children = found.document.children if found and found.document.is_index else ()
+        # A manifest under that tag that is no index is somebody else's: the specification says "no referrers" then. And
+        # GitLab's registry takes the tag for the digest: its answer is the image itself, whose platforms refer to nothing.
+        listed = found is not None and found.document.is_index and found.digest != digest
+        children = found.document.children if found and listed else ()
         self._check_count(endpoint, len(children))
         return children
 

@@ -207,6 +207,19 @@ def test_an_image_under_the_fallback_tag_is_no_list_of_referrers() -> None:
         assert (asked.found, asked.kinds) == ([], set())
 
 
+def test_an_index_that_is_shown_under_its_own_fallback_tag_has_no_referrers() -> None:
+    """Its platforms are not asked for as if they were signatures; one that was left out is no signature that is missing."""
+    with OciRegistry(quirks=Quirks(referrers=False, tag_is_digest=True)) as registry, client(registry) as opened:
+        digest, children = registry.put_index("acme/api", "1")
+        first = next(iter(children.values()))
+        del registry.store.open("acme/api").manifests[first]
+        asked = ask(opened, registry, registry.reference("acme/api", "1"))
+        assert (asked.found, asked.kinds) == ([], set())
+        assert not any(first in request for request in asked.requests)
+        registry.put_bundle("acme/api", digest, BUNDLE)
+        assert ask(opened, registry, registry.reference("acme/api", "1")).found == ["BundleBytes"]
+
+
 def test_a_missing_repository_does_not_make_a_host_forget_its_api() -> None:
     with OciRegistry() as registry, client(registry) as opened:
         put_bundled(registry, "acme/api")
