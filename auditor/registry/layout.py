@@ -10,6 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -103,6 +104,7 @@ class Layout:
         if not index.is_index:
             raise Failed(FaultKind.MALFORMED, "index.json is not an index")
         self.held: tuple[Held, ...] = tuple(self._walk(index, 0))
+        self.held += tuple(self._unlisted())
         self._tags = dict(self._tagged())
 
     def images(self) -> tuple[Reference, ...]:
@@ -175,6 +177,37 @@ class Layout:
             yield Held(descriptor, document, subject, config, listed=depth == 0)
             if document.is_index:
                 yield from self._walk(document, depth + 1)
+
+    def _unlisted(self) -> Iterator[Held]:
+        """What no index lists and yet refers to something: `cosign save` of version 3 writes bundles so, and looks for them so."""
+        known = {held.descriptor.digest for held in self.held}
+        for digest in self._small_blobs():
+            found = self._referring(digest) if digest not in known else None
+            if found is not None:
+                yield found
+
+    def _referring(self, digest: Digest) -> Held | None:
+        """The manifest in a blob, if it is one that refers to something. A layer or a bundle of that size is none."""
+        try:
+            content = self._blob(digest, self._limits.manifest_bytes) or b""
+            subject = _digest(_json(content).get("subject")) if b'"subject"' in content else None
+            if subject is None or Digest.of(content) != digest:
+                return None
+            document = parse(content, "", digest.short)
+        except Failed:
+            return None
+        return Held(Descriptor(document.media_type, digest, len(content)), document, subject, config=None, listed=False)
+
+    def _small_blobs(self) -> list[Digest]:
+        """The blobs that could be manifests."""
+        found = []
+        with suppress(OSError), os.scandir(self._path / "blobs" / "sha256") as entries:
+            for entry in entries:
+                with suppress(InvalidReference):
+                    digest = Digest.parse(f"sha256:{entry.name}")
+                    if entry.is_file(follow_symlinks=False) and entry.stat().st_size <= self._limits.manifest_bytes:
+                        found.append(digest)
+        return sorted(found)
 
     def _tagged(self) -> Iterator[tuple[str, str]]:
         """Tags: as annotated, and cosign's own for the signatures of the one image that it saves."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auditor.errors import UsageError
+from auditor.limits import DEFAULT
 from auditor.model.evidence import Resolved
 from auditor.model.reference import Digest
 from auditor.registry.layout import open_layout
@@ -42,6 +44,54 @@ def test_a_layout_says_what_the_registry_says(tmp_path: Path, quirks: Quirks) ->
     assert reference == f"ghcr.io/acme/api@{digest}"
     assert not found.faults
     assert sorted(map(str, found.materials)) == sorted(map(str, there.listing.materials))
+
+
+def unlisted(registry: OciRegistry, name: str, folder: Path, digest: str) -> Path:
+    """A layout as `cosign save` of version 3 writes it: `index.json` has only the image, bundles lie among the blobs."""
+    save(registry, name, folder)
+    manifest = registry.store.open(name).manifests[digest]
+    kind = "imageIndex" if manifest.media_type == OCI_INDEX else "image"
+    notes = {"kind": f"dev.cosignproject.cosign/{kind}"}
+    write_index(folder, [descriptor(manifest.media_type, manifest.content, annotations=notes)])
+    return folder / "blobs" / "sha256"
+
+
+@pytest.mark.parametrize(
+    "put", [OciRegistry.put_image, lambda *where: OciRegistry.put_index(*where)[0]], ids=["image", "index"]
+)
+def test_bundles_that_index_json_does_not_list(tmp_path: Path, put: Callable[[OciRegistry, str, str], str]) -> None:
+    with OciRegistry() as registry, client(registry) as opened:
+        digest = put(registry, "acme/api", "1")
+        registry.put_bundle("acme/api", digest, BUNDLE)
+        registry.put_bundle("acme/api", registry.put_image("acme/other", "1"), b'{"of": "another"}')
+        there = ask(opened, registry, registry.reference("acme/api", digest=digest))
+        unlisted(registry, "acme/api", tmp_path / "layout", digest)
+    reference, found = listing(tmp_path / "layout")
+    assert reference == f"localhost/layout@{digest}"
+    assert not found.faults
+    assert found.materials == there.listing.materials != ()
+    assert found.referrers == 1
+
+
+def test_blobs_that_only_look_like_referrers(tmp_path: Path) -> None:
+    """What lies about its digest, is no manifest, no file or too large to be one: none is a signature, none stops the audit."""
+    with OciRegistry() as registry:
+        digest = registry.put_image("acme/api", "1")
+        registry.put_bundle("acme/api", digest, BUNDLE)
+        blobs = unlisted(registry, "acme/api", tmp_path / "layout", digest)
+        (referrer,) = registry.store.open("acme/api").referrers[digest]
+    genuine = (blobs / referrer.removeprefix("sha256:")).read_bytes()
+    (blobs / referrer.removeprefix("sha256:")).write_bytes(genuine + b" ")
+    large = genuine + b" " * DEFAULT.manifest_bytes
+    half = encode({"subject": json.loads(genuine)["subject"]})
+    for content in (large, half, half + b"}", b"[]", b'"subject"'):
+        (blobs / Digest.of(content).hex).write_bytes(content)
+    (blobs / "0123").write_bytes(genuine)
+    (blobs / ("a" * 64)).mkdir()
+    os.mkfifo(blobs / ("b" * 64))
+    (tmp_path / "genuine").write_bytes(genuine + b"\n")
+    (blobs / Digest.of(genuine + b"\n").hex).symlink_to(tmp_path / "genuine")
+    assert listing(tmp_path / "layout") == (f"localhost/layout@{digest}", Listing())
 
 
 def test_an_image_without_a_name_and_an_unsigned_one(tmp_path: Path) -> None:
