@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final, TypeAlias
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -37,6 +37,10 @@ _ECDSA: Final[dict[str, tuple[ec.ECDSA, ...]]] = {
 }
 
 
+class UnsupportedKind(Malformed):
+    """A public key of a kind that is not read here, such as a post-quantum one."""
+
+
 def supported(key: PublicKeyTypes, what: str) -> PublicKey:
     """The key, if it is of a kind that may sign. Raises Malformed for the others."""
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _ECDSA:
@@ -47,7 +51,7 @@ def supported(key: PublicKeyTypes, what: str) -> PublicKey:
         return key
     if isinstance(key, ed25519.Ed25519PublicKey):
         return key
-    raise Malformed(f"{what} is of a kind that is not supported")
+    raise UnsupportedKind(f"{what} is of a kind that is not supported")
 
 
 def load_key(der: bytes, what: str) -> PublicKey:
@@ -56,6 +60,8 @@ def load_key(der: bytes, what: str) -> PublicKey:
         return supported(load_der_public_key(der), what)
     except Malformed:
         raise
+    except UnsupportedAlgorithm:
+        raise UnsupportedKind(f"{what} is of a kind that is not supported") from None
     except Exception:  # noqa: BLE001 - the parser raises several kinds; all of them mean "not a key"
         raise Malformed(f"{what} is not a public key") from None
 
