@@ -72,6 +72,8 @@ def load_pem_key(pem: bytes, what: str) -> PublicKey:
         return supported(load_pem_public_key(pem), what)
     except Malformed:
         raise
+    except UnsupportedAlgorithm:
+        raise UnsupportedKind(f"{what} is of a kind that is not supported") from None
     except Exception:  # noqa: BLE001 - the parser raises several kinds; all of them mean "not a key"
         raise Malformed(f"{what} is not a public key in PEM") from None
 

@@ -28,7 +28,7 @@ from auditor.signatures.encoding import (
     parse_object,
     text_of,
 )
-from auditor.signatures.keys import PublicKey, key_id, load_key
+from auditor.signatures.keys import PublicKey, UnsupportedKind, key_id, load_key
 
 MEDIA_TYPES: Final = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
@@ -123,12 +123,20 @@ def parse_root(content: bytes | str, name: str, limits: Limits = DEFAULT, *, par
 
 
 def _logs(value: Json, what: str, longest: int) -> dict[bytes, LogKey]:
+    """The logs whose keys are of a kind that is read: nothing that another one signs is believed, nor is it needed.
+
+    Where there is no other, the root is refused: one that names no log at all asks for no entry, or no SCT.
+    """
     logs: dict[bytes, LogKey] = {}
+    unread = None
     for number, item in enumerate(list_of(value, what, longest)):
         where = f"{what}[{number}]"
         log = object_of(item, where)
-        public = object_of(log.get("publicKey"), f"{where}.publicKey")
-        key = load_key(decode_base64(public.get("rawBytes"), f"{where}.publicKey.rawBytes"), f"{where}.publicKey")
+        try:
+            key = _log_key(log, where)
+        except UnsupportedKind as error:
+            unread = error
+            continue
         hashed = key_id(key)
         identifier = _id(log, "logId", where) or hashed
         if identifier in logs:
@@ -136,8 +144,24 @@ def _logs(value: Json, what: str, longest: int) -> dict[bytes, LogKey]:
         hint = (_id(log, "checkpointKeyId", where) or identifier)[:_HINT_BYTES]
         if len(hint) < _HINT_BYTES:
             raise Malformed(f"{where} has an id of less than {_HINT_BYTES} bytes")
-        logs[identifier] = LogKey(identifier, key, _window(public.get("validFor"), where), identifier == hashed, hint)
+        window = _window(object_of(log.get("publicKey"), f"{where}.publicKey").get("validFor"), where)
+        logs[identifier] = LogKey(identifier, key, window, identifier == hashed, hint)
+    if unread is not None and not logs:
+        raise unread
     return logs
+
+
+def _log_key(log: Object, where: str) -> PublicKey:
+    public = object_of(log.get("publicKey"), f"{where}.publicKey")
+    return load_key(decode_base64(public.get("rawBytes"), f"{where}.publicKey.rawBytes"), f"{where}.publicKey")
+
+
+def _is_read(log: Object) -> bool:
+    try:
+        _log_key(log, "a log")
+    except UnsupportedKind:
+        return False
+    return True
 
 
 def _id(log: Object, name: str, where: str) -> bytes | None:
@@ -198,12 +222,14 @@ def moment(value: Json, what: str) -> datetime:
 
 
 def _complete(document: Object) -> Object:
-    """The same root with the fields that protobuf JSON may leave out."""
+    """The same root with the fields that protobuf JSON may leave out, and without logs whose keys nobody here reads."""
     complete = dict(document)
     complete["mediaType"] = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
     for name in ("tlogs", "ctlogs"):
         complete[name] = [
-            {"baseUrl": "", "hashAlgorithm": "SHA2_256", **object_of(log, name)} for log in _items(document, name)
+            {"baseUrl": "", "hashAlgorithm": "SHA2_256", **object_of(log, name)}
+            for log in _items(document, name)
+            if _is_read(object_of(log, name))
         ]
         for log in _items(complete, name):
             key = object_of(object_of(log, name).get("publicKey"), name)

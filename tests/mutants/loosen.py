@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 _REFUSALS: Final = frozenset({"refuse"})
-_REFUSING_ERRORS: Final = frozenset({"Refusal", "Malformed", "ConfigurationError"})
+_REFUSING_ERRORS: Final = frozenset({"Refusal", "Malformed", "UnsupportedKind", "ConfigurationError"})
 _CHECKS: Final = ("check_", "_check", "_same", "_sha256", "only_known", "_pem_in_base64", "_verifier", "_signature_2")
 _KNOWN_FIELDS: Final = frozenset({"object_of", "optional_object"})
 _LONGEST: Final = 110

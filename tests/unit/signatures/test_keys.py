@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auditor.signatures.encoding import Malformed
-from auditor.signatures.keys import load_key, load_pem_key, supported
+from auditor.signatures.keys import UnsupportedKind, load_key, load_pem_key, supported
 
 P256 = ec.generate_private_key(ec.SECP256R1()).public_key()
 P384 = ec.generate_private_key(ec.SECP384R1()).public_key()
@@ -56,3 +58,13 @@ def test_what_is_no_key(content: bytes) -> None:
         load_key(content, "it")
     with pytest.raises(Malformed, match="it is not a public key in PEM"):
         load_pem_key(content, "it")
+
+
+def test_a_kind_that_has_no_name_yet() -> None:
+    """Told from what is no key: a trusted root may list such keys for those who read them."""
+    content = bytes.fromhex("3017300b060960864801650304037f030800") + b"unknown"
+    pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(content) + b"\n-----END PUBLIC KEY-----\n"
+    with pytest.raises(UnsupportedKind, match="it is of a kind that is not supported"):
+        load_key(content, "it")
+    with pytest.raises(UnsupportedKind, match="it is of a kind that is not supported"):
+        load_pem_key(pem, "it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auditor.config.rules import TrustSetting
 from auditor.errors import ConfigurationError
@@ -100,6 +102,28 @@ def test_log_may_say_by_what_its_checkpoints_name_it_and_nothing_else() -> None:
     for log in document["ctlogs"] + document["tlogs"][:2]:
         log["checkpointKeyId"] = log.pop("logId")
     assert verifies(setting(json.dumps(document).encode()))
+
+
+ED448 = Ed448PrivateKey.generate().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+NOT_YET = bytes.fromhex("3017300b060960864801650304037f030800") + b"unknown"
+"""A key of an algorithm that has no name yet (2.16.840.1.101.3.4.3.127)."""
+
+
+@pytest.mark.parametrize("part", ["tlogs", "ctlogs"])
+@pytest.mark.parametrize("key", [ED448, NOT_YET], ids=["ed448", "no name yet"])
+def test_a_log_whose_key_nobody_reads_vouches_for_nothing_and_breaks_nothing(part: str, key: bytes) -> None:
+    """As when Sigstore's staging root got its first Ed25519 log (sigstore-python #1423)."""
+    document = made()
+    public = {
+        "rawBytes": base64.b64encode(key).decode(),
+        "keyDetails": "NOT_YET",
+        "validFor": {"start": "2020-01-01T00:00:00Z"},
+    }
+    document[part].insert(0, {"baseUrl": "https://log", "publicKey": public, "logId": {"keyId": "bmV3IQ=="}})
+    assert verifies(setting(json.dumps(document).encode()))
+    document[part] = document[part][:1]
+    with pytest.raises(Malformed, match="of a kind that is not supported"):  # else no log at all would be asked for
+        parse_root(json.dumps(document), "private")
 
 
 @pytest.mark.parametrize(
