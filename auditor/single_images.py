@@ -71,19 +71,18 @@ def verify(
     return report_of(run, replace(judged, findings=described), world)
 
 
-def verify_file(name: str, artifact: bytes | Digest, bundle: bytes, rules: Rules, world: World) -> Report:
-    """What a bundle proves about a file (or its digest), judged by the one signer of `rules`. No registry is asked."""
+def verify_file(name: str, artifact: bytes | Digest, bundles: tuple[bytes, ...], rules: Rules, world: World) -> Report:
+    """What bundles prove about a file (or its digest), judged by the one signer of `rules`. No registry is asked."""
     from auditor.judge.file import judge_file  # noqa: PLC0415 - images need none of the three, or load them when they ask
     from auditor.signatures.trust import load_trust  # noqa: PLC0415
     from auditor.signatures.verify import Verifier  # noqa: PLC0415
 
     with world.watch.lap("trust and signature"):
         trust = load_trust(rules.trust, now=world.now, offline=world.offline)
-        signature = Verifier(
-            trust, rules.keys, second_opinion=rules.second_opinion or world.second_opinion
-        ).verify_file(bundle, artifact)
+        verifier = Verifier(trust, rules.keys, second_opinion=rules.second_opinion or world.second_opinion)
+        signatures = tuple(verifier.verify_file(bundle, artifact) for bundle in bundles)
     digest = artifact if isinstance(artifact, Digest) else Digest.of(artifact)
-    judged = judge_file(Use(name, COMMAND_LINE, via=Via.ARGUMENT), digest, signature, rules)
+    judged = judge_file(Use(name, COMMAND_LINE, via=Via.ARGUMENT), digest, signatures, rules)
     run = Run("verify", name, world.now, __version__, seconds=world.watch.seconds, trust=trust.used, notes=trust.notes)
     return report_of(run, judged, world)
 

@@ -23,7 +23,7 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that make `verify` judge a file."""
     group = parser.add_argument_group("a file instead of an image")
-    group.add_argument("--bundle", metavar="FILE", help="the Sigstore bundle")
+    group.add_argument("--bundle", metavar="FILE", help="the Sigstore bundle, or several, one a line")
     group.add_argument(
         "--artifact", metavar="FILE|DIGEST", help="what the bundle must be about: a file, or sha256:<64 hex digits>"
     )
@@ -61,7 +61,7 @@ def execute(options: argparse.Namespace, environment: Environment, flags: Identi
     artifact = _artifact(options.artifact)
     # One byte more than a bundle may have: a longer one is refused as what it is, malformed.
     bundle = _read(options.bundle, "the bundle", DEFAULT.blob_bytes + 1)
-    report = single_images.verify_file(options.artifact, artifact, bundle, rules, world)
+    report = single_images.verify_file(options.artifact, artifact, _bundles(bundle), rules, world)
     output.deliver(report, wanted, options, environment, world.watch)
     return report.exit
 
@@ -79,6 +79,16 @@ def _rules(options: argparse.Namespace, flags: IdentityFlags) -> Rules:
     )
     root = sources.read_option(options.trusted_root, "the trusted root")
     return rules if root is None else with_trusted_root(rules, options.trusted_root, root)
+
+
+def _bundles(content: bytes) -> tuple[bytes, ...]:
+    """One bundle, or one in each line, as `gh attestation download` writes them."""
+    lines = [line for line in map(bytes.strip, content.split(b"\n")) if line]
+    if len(lines) < 2 or not all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+        return (content,)
+    if len(lines) > DEFAULT.signatures:
+        raise UsageError(f"the file holds more than {DEFAULT.signatures} bundles", help="give those that matter")
+    return tuple(lines)
 
 
 def _artifact(text: str) -> bytes | Digest:

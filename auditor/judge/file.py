@@ -1,4 +1,4 @@
-"""One bundle about one file → what a report shows. Pure.
+"""Bundles about one file → what a report shows. Pure.
 
 A file is judged as an image is, with one difference: whoever asks about a bundle asks about that very statement, so an
 attestation of any predicate type counts as much as a signature. The reason names the type.
@@ -27,12 +27,17 @@ _RULES: Final = {
     Verdict.INVALID: ("invalid-signature", "has no signature that holds"),
     Verdict.UNCOVERED: ("uncovered-image", "is described only"),
 }
+_NEAREST: Final = (Verdict.VERIFIED, Verdict.WRONG_SIGNER, Verdict.KEY_SIGNED, Verdict.UNCOVERED, Verdict.INVALID)
 _NOBODY_NAMED: Final = "no identity was given, so nothing says who must have signed it"
 
 
-def judge_file(use: Use, digest: Digest, signature: Signature, rules: Rules) -> Judged:
-    """Judge the one signature of a file by the one signer of `rules` (`rules_of_flags`, `rules_of_key`); none describes it."""
-    weighing = _weigh(use, digest, signature, rules)
+def judge_file(use: Use, digest: Digest, signatures: tuple[Signature, ...], rules: Rules) -> Judged:
+    """Judge the signatures of a file by the one signer of `rules` (`rules_of_flags`, `rules_of_key`); none describes them.
+
+    One that verifies is enough; of several that do not, the first that comes nearest speaks.
+    """
+    weighings = [_weigh(use, digest, signature, rules) for signature in signatures]
+    weighing = min(weighings, key=lambda each: _NEAREST.index(each.verdict))
     image = Image(
         reference=use.reference,
         name=None,
@@ -44,7 +49,7 @@ def judge_file(use: Use, digest: Digest, signature: Signature, rules: Rules) -> 
         reason=weighing.reason,
         help=weighing.help,
         rule=rules.source if rules.signers else None,
-        signatures=weighing.judged,
+        signatures=tuple(judged for each in weighings for judged in each.judged),
     )
     return Judged((image,), _findings(use, weighing, rules))
 

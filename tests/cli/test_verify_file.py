@@ -106,6 +106,27 @@ def test_what_does_not_verify_is_a_finding_with_or_without_identity(verify: Veri
             assert (ran.status, ran.rules) == (1, ["invalid-signature"])
 
 
+def test_several_bundles_one_a_line(verify: Verify, stack: Sigstore) -> None:
+    """As `gh attestation download` writes them: one that verifies is enough, every one is shown."""
+    ours, stranger = signed(stack), bundle(Sigstore("stranger").sign_blob(ARTIFACT, SHOP, AT, REKOR_V2)).content
+    theirs = bundle(stack.sign_blob(ARTIFACT, github("acme/other"), AT, REKOR_V2)).content
+    statement = bundle(stack.attest(DIGEST, SHOP, AT, REKOR_V2, predicate_type=SLSA_PROVENANCE, predicate={})).content
+    for lines in ((stranger, ours), (theirs, ours, stranger), (b"{}", statement), (statement, b"{not JSON}", b"")):
+        for end in (b"\n", b"\r\n"):
+            ran = verify(end.join(lines) + end, *IDENTITY, "-f", "json")
+            assert (ran.status, list(ran.verdicts.values())) == (0, ["verified"])
+            assert len(ran.report["images"][0]["signatures"]) == len([line for line in lines if line])
+    assert verify(b"\n".join((stranger, theirs)), *IDENTITY, "-f", "json").rules == ["wrong-signer"]
+    assert verify(b"\n".join((stranger, b"{}")), *IDENTITY, "-f", "json").rules == ["invalid-signature"]
+    described = verify(b"\n".join((stranger, ours)))
+    assert described.status == 3
+    assert SHOP.subject in described.out
+    assert verify(ours + b"\n\n", *IDENTITY).status == 0
+    assert verify(json.dumps(json.loads(ours), indent=2).encode() + b"\n", *IDENTITY).status == 0
+    assert verify(b"\n".join([ours] * 64), *IDENTITY).status == 0
+    assert verify(b"\n".join([ours] * 65), *IDENTITY).status == 2
+
+
 def test_key_stands_in_place_of_an_identity(verify: Verify, stack: Sigstore, tmp_path: Path) -> None:
     key, other = derive("acme", "release"), derive("acme", "another")
     content = bundle(stack.seal_with_key(key, ARTIFACT, at=AT, ceremony=REKOR_V2)).content
