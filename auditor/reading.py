@@ -114,7 +114,7 @@ def read_change(change: Change, rules: Rules, renderers: Renderers | None, *, ch
     tip = None if change.base is None or _is_merge_base(change.base, change) else change.base
     found = read_trees(change.merge_bases, tip, change.head, read, within)
     after = found.after
-    gaps = (*after.gaps, *_turned(change, after, changed or frozenset()), *turned(found.before, after))
+    gaps = (*after.gaps, *_turned(change, found.before, after, changed or frozenset()), *turned(found.before, after))
     return Reading(found.before, found.tip, after, changed, gaps_in_scope(gaps, change.scope), change.scope, notes)
 
 
@@ -132,10 +132,10 @@ def _within(
     return None, (f"everything was read, not only what the change touches: {found}",)
 
 
-def _turned(change: Change, after: Inventory, changed: frozenset[str]) -> Iterator[Gap]:
+def _turned(change: Change, before: tuple[Inventory, ...], after: Inventory, changed: frozenset[str]) -> Iterator[Gap]:
     """What the change makes a deployer deploy that is not in this tree."""
     yield from moved(change.merge_bases, change.head, changed)
-    yield from revalued(change.head, after.gaps, changed)
+    yield from revalued(change.head, after.gaps, changed, (gap for each in before for gap in each.gaps))
 
 
 def _changed(change: Change) -> frozenset[str] | None:

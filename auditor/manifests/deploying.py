@@ -11,6 +11,7 @@ from typing import Final
 
 from auditor.manifests.files import OutOfTree, Reader, Shared
 from auditor.manifests.graph.graph import is_deployer
+from auditor.manifests.graph.origins import REFERRING
 from auditor.manifests.helm.held import held
 from auditor.manifests.helm.settings import deploys
 from auditor.manifests.layout import Layout
@@ -24,6 +25,7 @@ _NAMES_DEPLOYER: Final = mentions(
         (b"argoproj.io", b"Application"),
         (b"toolkit.fluxcd.io", b"HelmRelease"),
         (b"toolkit.fluxcd.io", b"Kustomization"),
+        *((group.encode(), kind.encode()) for kind, group in sorted(REFERRING)),
     )
 )
 """A part of the group of deployers, and of their kinds (`ApplicationSet` is one of them)."""
@@ -107,4 +109,4 @@ def _holds_deployer(reader: Reader, path: str) -> bool:
 
 
 def _is_any_deployer(item: Object) -> bool:
-    return is_deployer(item) or item.kind == "HelmRelease"
+    return is_deployer(item) or item.kind == "HelmRelease" or (item.kind, item.group) in REFERRING

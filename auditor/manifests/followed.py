@@ -24,7 +24,7 @@ from auditor.manifests.contents import complete
 from auditor.manifests.entry import entries
 from auditor.manifests.files import MANIFESTS, Reader
 from auditor.manifests.graph.deployment import Deployment
-from auditor.manifests.graph.origins import values_of
+from auditor.manifests.graph.origins import REFERRING, values_of
 from auditor.manifests.graph.plan import Before, Plan, plan
 from auditor.manifests.helm.settings import deploys
 from auditor.manifests.kustomize.build import Builder
@@ -43,7 +43,7 @@ _GROUPS: Final = (b"kustomize.toolkit.fluxcd.io", b"argoproj.io")
 _SET: Final = b"ApplicationSet"
 _COMPOSES: Final = (b"replacements", *(word.encode() for word in UNNAMED))
 """Fields of kustomizations by which an object may come to say what no text says."""
-_RELEASES: Final = (b"HelmRelease", b"argoproj.io")
+_RELEASES: Final = (b"HelmRelease", b"argoproj.io", *sorted({group.encode() for _, group in REFERRING}))
 """What stands in each object that deploys a chart with values from elsewhere."""
 
 

@@ -19,6 +19,10 @@ class MadeDeployer(Gap, frozen=True):
     text: str = ""
 
 
+class MadeOrigin(MadeDeployer, frozen=True):
+    """Repository and revision (`text`) of a source of an Application, which `why` names, where a set fills them in."""
+
+
 class Inventory(Struct, frozen=True):
     """Every use in file order, every gap. `roots` are the entry points, `loose` the manifests that nothing loads."""
 
@@ -35,11 +39,22 @@ class Inventory(Struct, frozen=True):
 
 
 def turned(before: tuple[Inventory, ...], after: Inventory) -> Iterator[Gap]:
-    """A gap for each deployer that a chart makes in head, and did not make so in each of the trees before."""
+    """A gap for each deployer that a chart or a set makes in head, and did not make so in each of the trees before."""
     known = [{(each.why, each.root, each.text) for each in one.made} for one in before]
     for each in after.made if before else ():
-        if not all((each.why, each.root, each.text) in one for one in known):
+        if isinstance(each, MadeOrigin):
+            if any(_is_turned(each, one) for one in before):
+                why = f"{each.why} takes {each.text}, and did not before: what it deploys from there is unknown"
+                yield Gap(each.place, each.what, why, each.rule, each.root, each.help)
+        elif not all((each.why, each.root, each.text) in one for one in known):
             yield Gap(each.place, each.what, each.why, each.rule, each.root, each.help)
+
+
+def _is_turned(origin: MadeOrigin, before: Inventory) -> bool:
+    """Whether the same Application took something else, or it is new and no Application of a set took this."""
+    made = [each for each in before.made if isinstance(each, MadeOrigin)]
+    same = [each for each in made if each.why == origin.why]
+    return bool(made) and origin.text not in {each.text for each in same or made}
 
 
 def comparable(before: Inventory, after: Inventory) -> tuple[Use, ...]:

@@ -22,3 +22,7 @@ class Gap(Struct, frozen=True):
     root: str | None = None
     help: str = ""
     image: str | None = None
+    given: tuple[str, ...] = ()
+    """Files that decide about what is hidden, and are not read for it. `{{}}` in a path is what only a controller knows."""
+    content: str = ""
+    """A digest of what is read and decides about what is hidden (the values of a chart): what differs hides something else."""

@@ -13,6 +13,8 @@ from auditor.judge.findings.gaps import Touched, gap_findings
 from auditor.manifests.graph.origins import moved, revalued
 from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
 from auditor.manifests.reach import Reach, reach
+from auditor.manifests.render.tools import Renderers
+from auditor.manifests.result import turned
 from auditor.manifests.trees import read_trees
 from auditor.model.finding import Finding
 from auditor.model.use import Use
@@ -45,22 +47,24 @@ def gating(base: Mapping[str, bytes], head: Mapping[str, bytes], *, narrow: bool
     return gating_of(MemoryTree(base, "base"), MemoryTree(head, "head"), narrow=narrow)
 
 
-def gating_of(base: Tree, head: Tree, *, narrow: bool) -> Gating:
-    """Read the change from one tree to the other."""
+def gating_of(base: Tree, head: Tree, *, narrow: bool, programs: Renderers | None = None) -> Gating:
+    """Read the change from one tree to the other, rendered by these programs."""
     trees, touched = (base, head), differing(base, head)
     shared, settings = Shared(differing=touched), ManifestSettings()
-    found = reach(trees, settings, shared, touched) if narrow else "asked for"
+    found = reach(trees, settings, shared, touched, rendered=programs is not None) if narrow else "asked for"
+    changed = touched if programs else None
     within, why = (None, found) if isinstance(found, str) else (found, "")
 
     def read(tree: Tree, before: Inventory | None, within: Reach | None) -> Inventory:
-        return inventory(tree, settings, shared, before=before, within=within)
+        return inventory(tree, settings, shared, before=before, within=within, renderers=programs, changed=changed)
 
     both = read_trees(trees[:1], None, trees[1], read, within)
     before, after = both.before[0], both.after
     change = compare(comparable(before, after), after.uses)
-    turned = (*moved((base,), head, touched), *revalued(head, after.gaps, touched))
-    gaps = gap_findings((*after.gaps, *turned), Touched(touched, before.gaps), Rules(source=""))
+    elsewhere = (*moved((base,), head, touched), *revalued(head, after.gaps, touched, before.gaps))
+    gaps = (*after.gaps, *elsewhere, *turned((before,), after))
+    found_gaps = gap_findings(gaps, Touched(touched, before.gaps), Rules(source=""))
     beside = frozenset((use, use.deployers, use.superset) for use in change.added)
     return Gating(
-        frozenset(change.added), frozenset(change.previous.items()), frozenset(gaps), after.roots, beside, why
+        frozenset(change.added), frozenset(change.previous.items()), frozenset(found_gaps), after.roots, beside, why
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auditor.config.rules import Rules
 from auditor.judge.findings.subject import level
 from auditor.judge.words import cut
 from auditor.model.finding import Finding
 from auditor.model.gap import Gap
+
+_TURNED: Final = "; this change changes what it is given"
 
 
 class Touched(Struct, frozen=True):
@@ -37,10 +41,14 @@ class Touched(Struct, frozen=True):
 
 def gap_findings(gaps: tuple[Gap, ...], touched: Touched | None, rules: Rules) -> Iterator[Finding]:
     """A finding for each gap that gates: all of them without a base (`touched` is None)."""
-    known = frozenset(_identity(gap) for gap in touched.before) if touched else frozenset()
+    known: dict[Hashable, set[str]] = {}
+    for gap in touched.before if touched else ():
+        known.setdefault(_identity(gap), set()).add(gap.content)
     for gap in gaps:
-        if gap.rule is not None and (touched is None or _identity(gap) not in known or touched.touches(gap)):
-            yield _finding(gap.rule, gap, rules)
+        contents = known.get(_identity(gap), set())
+        if gap.rule is not None and (touched is None or gap.content not in contents or touched.touches(gap)):
+            turned = bool(contents) and gap.content not in contents
+            yield _finding(gap.rule, replace(gap, why=f"{gap.why}{_TURNED}") if turned else gap, rules)
 
 
 def _identity(gap: Gap) -> Hashable:

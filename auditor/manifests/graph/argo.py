@@ -11,10 +11,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
+from auditor.manifests.content import told
 from auditor.manifests.files import Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.directories import has_kustomization, jsonnet, listed, normal
 from auditor.manifests.helm.argo import Source, sources
+from auditor.manifests.helm.needs import HOLE
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.images import split
 from auditor.manifests.kustomize.kustomization import join
@@ -65,9 +69,10 @@ def deployments(item: Object, reader: Reader, here: frozenset[str]) -> Iterator[
             continue
         if not _is_here(reader, directory, source, here):
             why = f"{_named(item)} deploys {directory} of {source.node.text('repoURL') or 'a repository'}, "
-            yield unrendered(
+            gap = unrendered(
                 written.place(), "deployed from elsewhere", f"{why}which is not in this tree: its images are unknown"
             )
+            yield told(replace(gap, given=source.given), [source.node], reader)
             continue
         yield from _in_tree(item, reader, source, directory, written.place())
 
@@ -88,7 +93,8 @@ def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place
     node = whole.node
     if node.mapping("plugin").entries:
         why = f"{_named(item)} deploys {directory} by a plugin: it is not run, and its images are unknown"
-        yield unrendered(place, "plugin", why)
+        gap = replace(unrendered(place, "plugin", why), given=(*source.given, f"{directory}/{HOLE}values{HOLE}"))
+        yield told(gap, [node], reader)
         return
     if reader.resolve(join(directory, "Chart.yaml")) is not None:
         return  # a chart

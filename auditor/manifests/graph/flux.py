@@ -7,9 +7,12 @@ everywhere, and counts only for the source that Flux is bootstrapped with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Values
 from typing import Final
 
+from auditor.manifests.content import told
 from auditor.manifests.files import Reader
 from auditor.manifests.graph import artifacts
 from auditor.manifests.graph.deployment import Deployment
@@ -23,6 +26,7 @@ from auditor.model.place import Place
 
 GROUP: Final = "kustomize.toolkit.fluxcd.io"
 _BOOTSTRAP: Final = "flux-system"
+_CHOOSES: Final = re.compile(r"image|tag|repo|registry|digest|sha|version|release|hub", re.IGNORECASE)
 _FIELDS: Final = (
     ("targetNamespace", "namespace"),
     ("namePrefix", "namePrefix"),
@@ -61,9 +65,10 @@ def deployments(
         here = (
             artifacts.directories(source.text("name"), directory, item, root, reader=reader, settings=settings) or here
         )
-    if not here:
-        yield _elsewhere(item, place, directory, source)
     overlay = Mapping(list(_overlay(spec)), item.file, item.line)
+    if not here:
+        given: list[Node] = [overlay, *_versions(settings.of(item, root, above.values if above else None))]
+        yield told(_elsewhere(item, place, directory, source), given, reader)
     for one in here:
         files = None if has_kustomization(reader, one) else generated(reader, one)
         for values in settings.of(item, root, above.values if above else None):
@@ -80,6 +85,12 @@ def _elsewhere(item: Object, place: Place, directory: str, source: Mapping) -> G
     name = f"{source.text('kind') or 'a source'} {source.text('name')}".strip()
     why = f"{_named(item)} deploys {directory} of {name}, which is not in this tree: its images are unknown"
     return unrendered(place, "deployed from elsewhere", why)
+
+
+def _versions(sets: Iterable[Values[str, Scalar] | None]) -> Iterator[Scalar]:
+    """Of the values that are filled in elsewhere those that choose an image by their name: most others do not."""
+    for values in sets:
+        yield from (value for name, value in (values or {}).items() if _CHOOSES.search(name))
 
 
 def _named(item: Object) -> str:

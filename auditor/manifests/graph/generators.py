@@ -6,29 +6,37 @@ that only a controller sees give no parameters: one Application is made whose ho
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from auditor.manifests.content import told
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.graph.conditions import UNKNOWN
 from auditor.manifests.graph.template import Parameters, filled, flattened
-from auditor.manifests.graph.template_patch import is_harmless
+from auditor.manifests.graph.template_patch import files_of, is_harmless
+from auditor.manifests.helm.argo import sources
 from auditor.manifests.helm.values import merged
 from auditor.manifests.kustomize.gaps import unrendered
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, scalars
 from auditor.manifests.objects import Object, identify
+from auditor.manifests.result import MadeOrigin
 from auditor.manifests.skeleton import origin_of
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 
 _NORMAL: Final = re.compile(r"[^a-z0-9.-]+")
+_COMPUTED: Final = re.compile(r"\{\{(?!-?\s*\.?[\w.\[\]-]+\s*-?\}\})")
+"""An action that is more than a field: what it makes may depend on any of the parameters."""
+_WRITTEN: Final = re.compile(r"""\{\{-?\s*(?:"[^"\\]*"|`[^`]*`)\s*-?\}\}""")
+"""An action that is nothing but a text."""
 _NESTED: Final = 4
 """Generators inside of generators: Argo CD allows two levels."""
 
@@ -59,11 +67,40 @@ def applications(item: Object, reader: Reader) -> Made:
     patch = spec.scalar("templatePatch")
     if patch is not None and not is_harmless(patch, (parameters for _, parameters in found)):
         why = f"ApplicationSet {item.name} patches its Applications by a template, which is not carried out"
-        gaps.append(unrendered(place, "template patch", why))
+        gap = replace(unrendered(place, "template patch", why), given=files_of(patch, (each for _, each in found)))
+        gaps.append(told(gap, [patch, *(value for _, each in found for _, value in sorted(each.items()))], reader))
     if not found:
         why = f"ApplicationSet {item.name} makes no Application of what is in this tree"
-        gaps.append(unrendered(place, "generator without a result", why))
-    return Made(tuple(_application(item, template, parameters) for template, parameters in found[:most]), tuple(gaps))
+        given = tuple(path for source in sources(item) for path in source.given)
+        gaps.append(replace(unrendered(place, "generator without a result", why), given=given))
+    made = tuple(_application(item, template, parameters) for template, parameters in found[:most])
+    if run.is_go:  # else braces around anything but a parameter stay as they are
+        gaps += (hole for one, (_, known) in zip(made, found, strict=False) for hole in _left(item, one, known, reader))
+    return Made(made, tuple(gaps))
+
+
+def _left(item: Object, made: Object, parameters: Parameters, reader: Reader) -> Iterator[Gap]:
+    """A gap where a template decides what an Application deploys in a way that is not carried out: the parameters may matter."""
+    spec = made.node.mapping("spec")
+    texts = (scalar for key in ("source", "sources") if (node := spec.get(key)) for scalar in scalars(node))
+    left = next((text for text in texts if _COMPUTED.search(_WRITTEN.sub("", text.text))), None)
+    if left is not None:
+        why = f"ApplicationSet {item.name} makes Application {made.name} by a template that is not carried out"
+        known = (f"{name}={value.text}" for name, value in sorted(parameters.items()))
+        yield told(unrendered(left.place(), "template of Applications", why), (), reader, *known)
+
+
+def origins(item: Object, made: Iterable[Object]) -> Iterator[MadeOrigin]:
+    """Where the Applications of a set take what they deploy, if parameters say so."""
+    written = ["{{" in f"{one.node.text('repoURL')}{one.node.text('targetRevision')}" for one in sources(item)]
+    for one in made if any(written) else ():
+        for number, source in enumerate(sources(one)):
+            revision = source.node.scalar("targetRevision") or source.node.scalar("repoURL")
+            if revision is not None and not source.node.text("chart"):
+                text = f"{source.node.text('repoURL')} at {source.node.text('targetRevision') or 'HEAD'}"
+                why = f"Application {one.name} of ApplicationSet {item.name} (source {number + 1})"
+                gap = unrendered(revision.place(), "deployed from elsewhere", why)
+                yield MadeOrigin(gap.place, gap.what, why, gap.rule, None, gap.help, text=text)
 
 
 def _filling(run: _Generators, spec: Mapping) -> Iterator[tuple[Mapping, dict[str, Scalar]]]:
@@ -84,7 +121,7 @@ def _application(item: Object, template: Mapping, parameters: Parameters) -> Obj
     entries: list[tuple[str, Node]] = [("apiVersion", version), ("kind", word)]
     entries += body.entries if isinstance(body, Mapping) else []
     made = identify(Mapping(entries, item.file, item.line), item.file, item.line, f"{item.prefix}spec.template.")
-    return replace(made, namespace=made.namespace or item.namespace)
+    return dataclasses.replace(made, namespace=made.namespace or item.namespace)
 
 
 class _Generators(Struct):

@@ -19,7 +19,7 @@ from auditor.config.rules import ManifestSettings
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.graph import argo, fleet, flux
 from auditor.manifests.graph.deployment import Deployment
-from auditor.manifests.graph.generators import applications, is_set
+from auditor.manifests.graph.generators import applications, is_set, origins
 from auditor.manifests.graph.settings import Settings
 from auditor.manifests.helm.held import made
 from auditor.manifests.kustomize.build import Builder
@@ -314,7 +314,7 @@ class _Walk:
             return
         made = applications(item, self._reader)
         if not quiet:
-            self._gaps |= dict.fromkeys(made.gaps)
+            self._gaps |= dict.fromkeys((*made.gaps, *origins(item, made.applications)))
         yield from made.applications
 
 

@@ -16,10 +16,11 @@ from auditor.manifests.contents import complete
 from auditor.manifests.files import MANIFESTS
 from auditor.manifests.graph.argo import address
 from auditor.manifests.helm.argo import sources
+from auditor.manifests.helm.needs import HOLE, covers, is_free
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping as Node
-from auditor.manifests.nodes import Scalar
+from auditor.manifests.nodes import Scalar, Sequence
 from auditor.manifests.objects import Object, objects
 from auditor.manifests.text import plain
 from auditor.manifests.written import surest
@@ -30,6 +31,29 @@ from auditor.source.tree import EntryKind, Tree, Unreadable
 _FLUX_SOURCES: Final = frozenset({"GitRepository", "Bucket"})
 _CHARTS: Final = frozenset({"GitRepository", "HelmChart", "HelmRepository", "OCIRepository"})
 _ARGO: Final = frozenset({"Application", "ApplicationSet"})
+_UNKNOWN: Final = frozenset({"helm chart", "operator"})
+"""What gaps are called that hide something with values."""
+_GIVEN: Final = frozenset({"values", "valuesFrom", "valuesFileRefs"})
+"""Fields that name ConfigMaps and Secrets with values."""
+_BY: Final = {
+    "configMapRef": "ConfigMap",
+    "configMapKeyRef": "ConfigMap",
+    "secretRef": "Secret",
+    "secretKeyRef": "Secret",
+}
+REFERRING: Final = frozenset(
+    {
+        ("PackageInstall", "packaging.carvel.dev"),
+        ("RootSync", "configsync.gke.io"),
+        ("RepoSync", "configsync.gke.io"),
+        ("Release", "helm.crossplane.io"),
+        ("Release", "helm.m.crossplane.io"),
+        ("HelmOp", "fleet.cattle.io"),
+        ("Bundle", "fleet.cattle.io"),
+        ("HelmRelease", "helm.fluxcd.io"),
+    }
+)
+"""Other kinds than those of Flux and Argo CD, with their groups, that take values from ConfigMaps and Secrets."""
 _WORDS: Final = (b"argoproj.io", b"toolkit.fluxcd.io")
 
 
@@ -81,10 +105,17 @@ def _is_strange(source: tuple[str, str] | None, known: set[tuple[str, str]]) -> 
     return source is not None and source not in known and any(program == source[0] for program, _ in known)
 
 
-def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str]) -> Iterator[Gap]:
-    """A gap for each chart that nobody rendered and whose values the change changes in another file."""
-    files = sorted({gap.place.file for gap in gaps if gap.what == "helm chart"} - changed)
-    charts = [item for path in files if path in after.entries() for item in _objects(after, path)]
+def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str], before: Iterable[Gap] = ()) -> Iterator[Gap]:
+    """A gap for each chart that nobody rendered and whose values the change changes in another file.
+
+    None where its content, which is not the same as in the gaps `before`, says so already.
+    """
+    gaps, known = tuple(gaps), {(gap.why, gap.content) for gap in before}
+    turned = [gap.why for gap in gaps if gap.content and (gap.why, gap.content) not in known]
+    yield from _given(after, gaps, changed)
+    files = sorted({gap.place.file for gap in gaps if gap.what in _UNKNOWN} - changed)
+    held = (item for path in files if path in after.entries() for item in _objects(after, path))
+    charts = [item for item in held if item.kind not in _ARGO and not _is_among(item, turned)]
     asked = [(item, what) for item in charts for what in values_of(item)]
     names = tuple({surest(what[1]) for _, what in asked if isinstance(what, tuple)})
     # What changes may be large, and most of it has none of the names.
@@ -97,16 +128,39 @@ def revalued(after: Tree, gaps: Iterable[Gap], changed: frozenset[str]) -> Itera
             yield unrendered(Place(item.file, item.line), "values of a chart", f"{why}: its images are unknown")
 
 
+def _is_among(item: Object, reasons: Iterable[str]) -> bool:
+    return any(why.startswith(f"{item.kind} {item.name} deploys ") for why in reasons)
+
+
+def _given(after: Tree, gaps: tuple[Gap, ...], changed: frozenset[str]) -> Iterator[Gap]:
+    """Where a deployer's own reading says which files give it values."""
+    found = {pattern: _first(pattern, after, changed) for gap in gaps for pattern in gap.given}
+    for gap in gaps:
+        path = next((path for pattern in gap.given if (path := found[pattern])), None)
+        if path is not None and gap.place.file not in changed:
+            why = f"{gap.why.partition(': its images')[0]}, and this change changes {path}"
+            yield unrendered(gap.place, "values of a chart", f"{why}: its images are unknown")
+
+
+def _first(pattern: str, after: Tree, changed: frozenset[str]) -> str | None:
+    """A changed path that a pattern covers; where nothing is written of it, no values that a chart of the tree begins with."""
+    if HOLE not in pattern:
+        return pattern if pattern in changed else None
+    found = (path for path in sorted(changed) if covers(pattern, path))
+    return next((path for path in found if not (is_free(pattern) and _is_of_chart(path, after))), None)
+
+
+def _is_of_chart(path: str, after: Tree) -> bool:
+    directory, _, name = path.rpartition("/")
+    return name == "values.yaml" and join(directory or ".", "Chart.yaml") in after.entries()
+
+
 def values_of(item: Object) -> Iterator[str | tuple[str, str]]:
     """Files of the tree, and objects (kind and name), that a chart or its values come from."""
     if item.kind in _ARGO and item.group == "argoproj.io":
-        for source in sources(item):
-            yield from source.files
-            for file in source.node.mapping("helm").items("valueFiles"):
-                if isinstance(file, Scalar):
-                    beside = "" if file.text.startswith(("$", "/")) else source.node.text("path")
-                    inside = file.text.partition("/")[2] if file.text.startswith(("$", "/")) else file.text
-                    yield join(beside or ".", inside)
+        yield from _in_sources(item)
+    elif (item.kind, item.group) in REFERRING:
+        yield from _referred(item.node.mapping("spec"))
     elif item.kind == "HelmRelease":
         spec = item.node.mapping("spec")
         chart = spec.mapping("chart").mapping("spec")
@@ -117,6 +171,29 @@ def values_of(item: Object) -> Iterator[str | tuple[str, str]]:
         for file in chart.items("valuesFiles"):
             if isinstance(file, Scalar):
                 yield join(".", file.text)
+
+
+def _in_sources(item: Object) -> Iterator[str]:
+    for source in sources(item):
+        yield from source.files
+        for file in source.node.mapping("helm").items("valueFiles"):
+            if isinstance(file, Scalar):
+                beside = "" if file.text.startswith(("$", "/")) else source.node.text("path")
+                inside = file.text.partition("/")[2] if file.text.startswith(("$", "/")) else file.text
+                yield join(beside or ".", inside)
+
+
+def _referred(node: Node, key: str = "") -> Iterator[tuple[str, str]]:
+    """ConfigMaps and Secrets below fields for values."""
+    for name, value in node.entries:
+        below = key or (name if name in _GIVEN else "")
+        if below and name in _BY and isinstance(value, Node):
+            yield _BY[name], value.text("name")
+        for each in value.items if isinstance(value, Sequence) else [value]:
+            if isinstance(each, Node):
+                if below == "valuesFileRefs":
+                    yield "ConfigMap", each.text("name")
+                yield from _referred(each, below)
 
 
 def _gap(origin: Origin, why: str) -> Gap:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from auditor.manifests.charts import charts_of
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.helm.needs import MISSING, Absent, first, nested, typed
+from auditor.manifests.helm.needs import HOLE, MISSING, Absent, first, nested, opened, typed
 from auditor.manifests.helm.terms import Terms, terms
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.kustomize.spelling import spelled
@@ -125,12 +125,20 @@ class Source(Struct, frozen=True):
         helm = self.node.mapping("helm")
         return terms(helm, crds=helm.text("skipCrds") != "true")
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Files of the tree that its values come from, and what is laid over it, with holes where a generator fills in."""
+        helm = self.node.mapping("helm")
+        named = [file.text for file in helm.items("valueFiles") if isinstance(file, Scalar)]
+        named += [one.text("path") for one in helm.items("fileParameters") if isinstance(one, Mapping)]
+        return (*self.files, *(path for text in named if (path := self._file(opened(text))) is not None))
+
     def layers(self, reader: Reader) -> Iterator[Mapping | Absent]:
         """Its values, the strongest last, and what of them is not in the tree."""
         helm = self.node.mapping("helm")
         for file in helm.items("valueFiles"):
             if isinstance(file, Scalar):
-                found = _in_file(reader, self._file(file.text), file)
+                found = _in_file(reader, self._file(opened(file.text)), file)
                 lenient = helm.text("ignoreMissingValueFiles") == "true"
                 if isinstance(found, Mapping) or not lenient or found.why != MISSING:
                     yield found
@@ -155,7 +163,7 @@ class Source(Struct, frozen=True):
             return join(".", rest) if any(one.text("ref") == name for one in beside) else None
         if "://" in written:
             return None
-        return join(".", written.lstrip("/")) if written.startswith("/") else join(self.path or ".", written)
+        return join(".", written.lstrip("/")) if written.startswith("/") else join(opened(self.path or "."), written)
 
     def _file_parameter(self, reader: Reader, name: str, named: Scalar) -> Mapping | Absent:
         path, target = self._file(named.text), None
@@ -215,6 +223,8 @@ def with_charts(item: Object) -> Iterator[tuple[Source, Gap | None]]:
 
 
 def _in_file(reader: Reader, path: str | None, file: Scalar) -> Mapping | Absent:
+    if path is not None and HOLE in path:
+        return Absent(file.place(), f"value file {file.text}", "has a name that a generator fills in", (path,))
     try:
         target = reader.resolve(path) if path else None
     except OutOfTree:

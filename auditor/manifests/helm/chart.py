@@ -13,6 +13,7 @@ from auditor.manifests.helm.values import over
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.model.place import Place
+from auditor.source.tree import EntryKind, Unreadable
 
 _DEPTH: Final = 6
 """Charts inside of charts."""
@@ -179,3 +180,22 @@ def _named(key: str, values: Mapping) -> Mapping:
 def app_version(chart: Chart) -> Scalar | None:
     """The version of the application, which many templates take for a tag."""
     return chart.about.scalar("appVersion")
+
+
+def makes_deployers(reader: Reader, directory: str) -> bool:
+    """Whether a chart may make what deploys charts, with values from files that only it names."""
+    return any(may_deploy(reader, path) for path in reader.below(join(directory, "templates")))
+
+
+def may_deploy(reader: Reader, path: str) -> bool:
+    """Whether a file of a chart may make what deploys charts."""
+    try:
+        text = reader.bytes_of(path) if reader.files[path].kind is EntryKind.FILE else b""
+    except Unreadable:
+        return True
+    return names_deployers(text.decode("utf-8", "replace"))
+
+
+def names_deployers(text: str) -> bool:
+    """Whether a text names the groups of objects that deploy charts."""
+    return "argoproj.io" in text or "toolkit.fluxcd.io" in text

@@ -9,12 +9,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.charts import chart_in, charts_of, release_gap
+from auditor.manifests.content import told
 from auditor.manifests.elsewhere import elsewhere
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm import argo, flux
-from auditor.manifests.helm.chart import read_chart
+from auditor.manifests.helm.chart import makes_deployers, may_deploy, names_deployers, read_chart
 from auditor.manifests.helm.held import held
-from auditor.manifests.helm.needs import Absent, Lookup, first
+from auditor.manifests.helm.missing import files_of, holes, parted, values_beside, values_files
+from auditor.manifests.helm.needs import HOLE, Absent, Lookup, is_free, opened
 from auditor.manifests.helm.order import Order
 from auditor.manifests.helm.orders import orders
 from auditor.manifests.helm.remote import Remote
@@ -33,7 +35,6 @@ from auditor.manifests.remote_tasks import remote_tasks
 from auditor.manifests.render.sandbox import Failed
 from auditor.model.gap import Gap
 from auditor.model.place import Place
-from auditor.source.tree import EntryKind, Unreadable
 
 
 class Deployed(Struct, frozen=True):
@@ -78,7 +79,7 @@ class Charts(Struct):
                     *elsewhere(item, self._has_directory),
                     *remote_tasks(item, self._has),
                 )
-                yield from (Deployed("", (), (gap,)) for gap in gaps)
+                yield from (Deployed("", (), (told(gap, [item.node.mapping("spec")], self.reader),)) for gap in gaps)
                 yield from (self._ordered(item, order) for order in orders(item))
                 for inner in held(item):
                     yield from self.of(inner, lookup)
@@ -86,16 +87,22 @@ class Charts(Struct):
     def _ordered(self, item: Object, order: Order) -> Deployed:
         """A chart that another controller than Flux and Argo CD deploys: it is of a repository, always."""
         gap = release_gap(item, order.edit, f"{item.kind} {item.name}".rstrip(), order.chart, order.version)
-        layers, absent = _parted(order.layers)
+        layers, absent = parted(order.layers)
         release = Release("", gap.place, order.name, order.namespace, layers)
         return self._fetched("", Foreign(order.chosen, release), absent, gap)
 
     def alone(self, directory: str) -> Deployed:
-        """A chart that nothing deploys, with the values that it starts with."""
+        """A chart that nothing deploys, with the values that it starts with, and with those that a change brings beside them."""
         gap = chart_in(self.reader, directory)
-        if gap is None or self.helm is None:
-            return Deployed("", (), (gap,) if gap else ())
-        return self._rendered("", Release(directory, gap.place), (), gap)
+        if gap is None:
+            return Deployed("", (), ())
+        values = values_beside(self.reader, directory, self.changed or frozenset()) if self.helm is not None else ()
+        made = [self._rendered("", Release(directory, gap.place), (), gap)]
+        for place, found in values:
+            layers, absent = parted([found])
+            made.append(self._rendered("", Release(directory, place, layers=layers), absent, replace(gap, place=place)))
+        objects = (item for each in made for item in each.objects)
+        return Deployed("", tuple(objects), tuple(hole for each in made for hole in each.gaps))
 
     def named(self, path: str) -> Iterator[tuple[str, Deployed]]:
         """What a `fleet.yaml` or `helmfile.yaml` deploys, each with its root."""
@@ -104,12 +111,12 @@ class Charts(Struct):
                 yield posixpath.dirname(path) or ".", Deployed("", (), (each,))
                 continue
             gap = unrendered(each.place, "helm chart", f"{each.title}: its images are unknown")
-            layers, absent = _parted(each.layers)
+            layers, absent = parted(each.layers)
             release = Release(each.directory, each.place, each.name, each.namespace, layers, terms=each.terms)
             if each.chosen is not None:
                 yield each.root, self._fetched("", Foreign(each.chosen, release), absent, gap)
-            elif self.helm is None or not self._is_chart(each.directory):
-                yield each.root, Deployed("", (), (gap,))
+            elif not self._is_chart(each.directory):
+                yield each.root, self._unknown("", release, absent, gap)
             else:
                 yield each.root, self._rendered("", release, absent, gap)
 
@@ -119,7 +126,7 @@ class Charts(Struct):
         gap = chart_gap(entry, place)
         name = entry.text("name") or entry.text("chartName")
         directory = _home(kustomization, entry)
-        files, absent = _parted(self._files(kustomization, entry))
+        files, absent = parted(values_files(self.reader, kustomization, entry))
         layers = [*files, entry.mapping("valuesInline")]
         if entry.text("valuesMerge") == "merge":
             layers.reverse()
@@ -140,15 +147,16 @@ class Charts(Struct):
     # ── Flux ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _release(self, item: Object, lookup: Lookup) -> Deployed:
-        gap = next(charts_of(item))
+        spec = item.node.mapping("spec")
+        gap = told(next(charts_of(item)), (spec.mapping("chart"), spec.mapping("chartRef")), self.reader)
         path, (name, space) = flux.chart_path(item), flux.named(item)
-        layers, absent = _parted(flux.layers(item, lookup))
+        layers, absent = parted(flux.layers(item, lookup))
         if path is None:
             chosen = self.remote.sources.of_release(item) if self.remote else Unfetched("")
             release = Release("", gap.place, name, space, layers, terms=flux.terms(item))
             made = self._fetched("", Foreign(chosen, release, flux.values_files(item)), absent, gap)
-        elif self.helm is None or not self._is_chart(path):
-            return Deployed("", (), (gap,))
+        elif not self._is_chart(path):
+            return self._unknown("", Release(path, gap.place, name, space, layers), absent, gap)
         else:
             own, missing = flux.defaults(item, self.reader)
             release = Release(path, gap.place, name, space, layers, own, flux.terms(item))
@@ -158,20 +166,24 @@ class Charts(Struct):
     # ── Argo CD ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _sources(self, item: Object) -> Iterator[Deployed]:
-        for source, gap in argo.with_charts(item):
+        generators = item.node.mapping("spec").items("generators") if item.kind == "ApplicationSet" else ()
+        for source, found in argo.with_charts(item):
+            gap = told(found, generators, self.reader) if found else None
             if gap is not None:
-                layers, absent = _parted(source.layers(self.reader))
+                layers, absent = parted(source.layers(self.reader))
                 release = Release("", gap.place, *source.named, layers, terms=source.terms)
                 yield self._fetched(item.name, Foreign(of_argo(source.node), release), absent, gap)
                 continue
             if source.is_templated:
                 why = f"{item.kind} {item.name} deploys {source.node.text('path')}, which a generator fills in"
                 place = (source.node.scalar("path") or Scalar("", item.file, item.line, 1)).place()
-                yield Deployed(item.name, (), (unrendered(place, "templated path", why),))
+                given = (*source.given, *filter(is_free, (opened(source.node.text("path")),)))
+                hole = told(replace(unrendered(place, "templated path", why), given=given), [source.node], self.reader)
+                yield Deployed(item.name, (), (hole,))
             elif (path := source.path) is not None and self._is_chart(path):
                 own = self._gap(item, source, path)
                 whole, unread = source.overridden(self.reader)
-                layers, absent = _parted(whole.layers(self.reader))
+                layers, absent = parted(whole.layers(self.reader))
                 release = Release(path, own.place, *whole.named, layers, terms=whole.terms)
                 yield self._rendered(item.name, release, (*unread, *absent), own)
 
@@ -183,7 +195,8 @@ class Charts(Struct):
     def _rendered(self, name: str, release: Release, absent: tuple[Absent, ...], gap: Gap) -> Deployed:
         """The objects of a release. Values that are missing are told; what they would change is unknown."""
         if self.helm is None:
-            return Deployed(name, (), (gap,))
+            return self._unknown(name, release, absent, gap)
+        gap = told(gap, release.layers, self.reader)
         self.used.add(release.chart)
         if (refused := self._counted(name, gap)) is not None:
             return refused
@@ -191,14 +204,17 @@ class Charts(Struct):
             return Deployed(name, (), ())
         try:
             made = self.remote.completed(release) if self.remote else None
-            return Deployed(name, tuple(self.helm.render(release) if made is None else made), _holes(absent))
+            return Deployed(name, tuple(self.helm.render(release) if made is None else made), holes(absent))
         except Failed as error:
+            gap = told(gap, (), self.reader, *files_of(self.reader, release.chart))
             return self._failed(name, gap, absent, f"which helm does not render: {error}")
 
     def _fetched(self, name: str, foreign: Foreign, absent: tuple[Absent, ...], gap: Gap) -> Deployed:
         """The objects of a chart that is not in the tree."""
+        gap = told(gap, (), self.reader, repr(foreign.chosen))
         if self.helm is None or self.remote is None:
-            return Deployed(name, (), (gap,))
+            return self._unknown(name, foreign.release, absent, gap)
+        gap = told(gap, foreign.release.layers, self.reader)
         if (refused := self._counted(name, gap)) is not None:
             return refused
         try:
@@ -206,12 +222,19 @@ class Charts(Struct):
         except Failed as error:
             return self._failed(name, gap, absent, f"which is not fetched: {error}")
         texts = (content.decode("utf-8", "replace") for content in came.files.values())
-        if not self.reader.reaches(self.changed) and not any(map(_names_deployers, texts)):
+        if not self.reader.reaches(self.changed) and not any(map(names_deployers, texts)):
             return Deployed(name, (), ())
         try:
-            return Deployed(name, tuple(self.remote.render(came, foreign.release, foreign.files)), _holes(absent))
+            return Deployed(name, tuple(self.remote.render(came, foreign.release, foreign.files)), holes(absent))
         except Failed as error:
             return self._failed(name, gap, absent, f"which helm does not render: {error}")
+
+    def _unknown(self, name: str, release: Release, absent: tuple[Absent, ...], gap: Gap) -> Deployed:
+        """A chart that is not rendered, with what its values are, or may be."""
+        given = [path for one in absent for path in one.given]
+        if release.chart and makes_deployers(self.reader, release.chart):
+            given.append(HOLE)
+        return Deployed(name, (), (told(replace(gap, given=tuple(given)), release.layers, self.reader),))
 
     def _counted(self, name: str, gap: Gap) -> Deployed | None:
         """One chart more; what is said where there are too many."""
@@ -223,7 +246,7 @@ class Charts(Struct):
 
     def _failed(self, name: str, gap: Gap, absent: tuple[Absent, ...], why: str) -> Deployed:
         told = f"{_owner(gap.why)}, {why}"
-        return Deployed(name, (), (*_holes(absent), replace(gap, why=told[: self.reader.limits.text])))
+        return Deployed(name, (), (*holes(absent), replace(gap, why=told[: self.reader.limits.text])))
 
     def _is_reached(self, release: Release) -> bool:
         """Whether a change reaches the chart or its values, or the chart may deploy charts, which it may reach."""
@@ -235,15 +258,7 @@ class Charts(Struct):
         if self.reader.reaches(self.changed):
             return True
         texts = (scalar.text for layer in release.layers for scalar in scalars(layer))
-        return any(map(_names_deployers, texts)) or any(self._deploys(path) for path in paths)
-
-    def _deploys(self, path: str) -> bool:
-        try:
-            entry = self.reader.files[path]
-            text = self.reader.bytes_of(path) if entry.kind is EntryKind.FILE else b""
-        except Unreadable:
-            return True
-        return _names_deployers(text.decode("utf-8", "replace"))
+        return any(map(names_deployers, texts)) or any(may_deploy(self.reader, path) for path in paths)
 
     def _has(self, path: str) -> bool:
         try:
@@ -263,13 +278,6 @@ class Charts(Struct):
         except OutOfTree:
             return False
 
-    def _files(self, kustomization: Kustomization, entry: Mapping) -> Iterator[Mapping | Absent]:
-        for file in (entry.scalar("valuesFile"), *entry.items("additionalValuesFiles")):
-            if isinstance(file, Scalar):
-                path, what = join(kustomization.directory, file.text), f"values file {file.text}"
-                held = self.reader.documents(path) if path in self.reader.files else None
-                yield Absent(file.place(), what) if held is None else first(held, file.place(), what)
-
 
 def _home(kustomization: Kustomization, entry: Mapping) -> str:
     """Where a chart of `helmCharts` is, if it is in the tree."""
@@ -277,21 +285,6 @@ def _home(kustomization: Kustomization, entry: Mapping) -> str:
     return join(kustomization.directory, f"{home}/{entry.text('name') or entry.text('chartName')}")
 
 
-def _names_deployers(text: str) -> bool:
-    """Whether a text names the groups of objects that deploy charts."""
-    return "argoproj.io" in text or "toolkit.fluxcd.io" in text
-
-
 def _owner(why: str) -> str:
     """What a gap says, without its reason."""
     return why.partition(": its images")[0].removesuffix(" is not rendered")
-
-
-def _holes(absent: tuple[Absent, ...]) -> tuple[Gap, ...]:
-    return tuple(unrendered(one.place, "missing values", f"{one.what} {one.why}") for one in absent)
-
-
-def _parted(found: Iterable[Mapping | Absent]) -> tuple[tuple[Mapping, ...], tuple[Absent, ...]]:
-    held = list(found)
-    layers = tuple(one for one in held if isinstance(one, Mapping))
-    return layers, tuple(one for one in held if isinstance(one, Absent))

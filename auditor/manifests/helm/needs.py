@@ -19,14 +19,49 @@ _TYPED: Final = re.compile(r"true|false|null|0|-?[1-9][0-9]*")
 
 
 MISSING: Final = "is not in the tree"
+HOLE: Final = "{{}}"
+"""Stands in a path for what only a controller knows."""
+_HOLE: Final = re.compile(r"\{\{(?:[^{}]|\{[^{}]*\})*\}\}")
+_FREE: Final = f"{HOLE}values{HOLE}"
+"""What a file is taken for whose whole name is a hole: values are called so."""
 
 
 class Absent(Struct, frozen=True):
-    """Values that something names and that are not there, or cannot be read."""
+    """Values that something names and that are not there, or cannot be read. `given`: paths of which one may be theirs."""
 
     place: Place
     what: str
     why: str = MISSING
+    given: tuple[str, ...] = ()
+
+
+def opened(path: str) -> str:
+    """A path with a hole for each part that a template fills in."""
+    return _HOLE.sub(HOLE, path)
+
+
+def is_free(pattern: str) -> bool:
+    """Whether nothing of a path is written."""
+    return HOLE in pattern and not pattern.replace(HOLE, "").strip("/.")
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Whether a path may be what a pattern says, its holes filled in."""
+    if is_free(pattern):
+        pattern = _FREE
+    first, *others = pattern.split(HOLE)
+    if not others:
+        return path == pattern
+    *between, last = others
+    at, end = len(first), len(path) - len(last)
+    if not path.startswith(first) or not path.endswith(last):
+        return False
+    for part in between:
+        at = path.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return at <= end
 
 
 def first(documents: Iterable[Node | Broken], place: Place, what: str) -> Mapping | Absent:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
+from auditor.manifests.content import told
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered, without_effect
@@ -191,7 +192,7 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
     else:
         state.incomplete = True
         why = f"{kind or 'a plugin'} is not carried out: what it writes is unknown"
-        state.gaps.append(unrendered(place, "kustomize plugin", why))
+        state.gaps.append(told(unrendered(place, "kustomize plugin", why), [document], reader))
 
 
 def _name(document: Mapping, state: State) -> None:

@@ -296,7 +296,7 @@ def test_a_patch_of_how_applications_are_synced_changes_nothing_that_they_deploy
         ("    {{ .auto }}: {a: b}\n", LIST),
         ("    spec: {{ .auto }}\n", LIST),
         (
-            "    spec:\n      syncPolicy:\n        a:\n        {{- range .options }}\n        - {{ . }}\n        {{- end }}\n",
+            "    spec:\n      syncPolicy:\n        a:\n        {{- range .options }}\n        - {{ .name }}\n        {{- end }}\n",
             LIST,
         ),
         ("    spec:\n      {{ if .no }}#{{ end }} source: {path: other}\n", LIST),
