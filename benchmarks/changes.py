@@ -7,7 +7,7 @@ from pathlib import Path
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.inventory import Inventory, Shared, inventory
-from auditor.manifests.reach import Reach, reach
+from auditor.manifests.reach.reach import Reach, reach
 from auditor.manifests.trees import read_trees
 from auditor.source.change import Change
 from auditor.source.differ import differing

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from auditor.manifests import kinds
-from auditor.manifests.extract import extract
+from auditor.manifests.extract import kinds
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.helm.render import Helm, Release
 from auditor.manifests.render.sandbox import Failed

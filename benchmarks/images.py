@@ -20,7 +20,8 @@ from functools import partial
 from pathlib import Path
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds, yaml
+from auditor.manifests import yaml
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import MANIFESTS
 from auditor.manifests.inventory import inventory
 from auditor.manifests.text import prefilter

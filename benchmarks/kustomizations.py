@@ -13,8 +13,8 @@ import os
 import shutil
 from pathlib import Path
 
-from auditor.manifests import kinds
-from auditor.manifests.extract import extract
+from auditor.manifests.extract import kinds
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.kustomize.build import Builder
 from auditor.source.folder import FolderTree

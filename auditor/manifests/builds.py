@@ -11,8 +11,8 @@ from typing import Final
 
 from auditor.manifests.contents import unparsable
 from auditor.manifests.dockerfile import bases
+from auditor.manifests.extract.found import Found, written
 from auditor.manifests.files import OutOfTree, Part, Reader
-from auditor.manifests.found import Found, written
 from auditor.manifests.graph.envsubst import expand
 from auditor.manifests.nodes import Mapping, Node, Scalar
 from auditor.manifests.uses import templates, use_of

@@ -16,11 +16,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
-from auditor.manifests.kustomize.transform import again
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
-from auditor.manifests.objects import Object
-from auditor.manifests.parameters import (
+from auditor.manifests.extract.parameters import (
     BY_GROUP,
     KRO,
     MOST,
@@ -33,6 +29,10 @@ from auditor.manifests.parameters import (
     names,
     parameters,
 )
+from auditor.manifests.files import MANIFESTS, OutOfTree, Reader
+from auditor.manifests.kustomize.transform import again
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence, texts
+from auditor.manifests.objects import Object
 from auditor.model.use import Use, Via
 from auditor.source.tree import EntryKind
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
-from auditor.manifests.found import Found
+from auditor.manifests.extract.found import Found
 from auditor.manifests.nodes import Node, Scalar, expanded
 from auditor.manifests.objects import SEVERAL, Object, objects
 from auditor.manifests.skeleton import Pruner

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from auditor.manifests.kustomize.kustomization import Kustomization
-from auditor.manifests.survey import Near, Survey, reached
+from auditor.manifests.reach.survey import Near, Survey, reached
 from auditor.model.gap import Gap
 
 

@@ -15,8 +15,8 @@ from msgspec import Struct, field
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import yaml
 from auditor.manifests.contents import Contents, Pieces, complete, read_contents, unparsable
+from auditor.manifests.extract.kinds import Kinds
 from auditor.manifests.inside import opened
-from auditor.manifests.kinds import Kinds
 from auditor.manifests.nodes import Node
 from auditor.manifests.skeleton import Pruner
 from auditor.manifests.text import prefilter
@@ -46,7 +46,7 @@ class Part(Struct, frozen=True):
     exact: str | None = None
     """The root, where a program built it: its uses are all there are, and none too many."""
     partial: bool = False
-    """Something was left out of it (`auditor.manifests.spare`): another reading may leave out less."""
+    """Something was left out of it (`auditor.manifests.reach.spare`): another reading may leave out less."""
 
 
 class OutOfTree(Exception):  # noqa: N818 - a fact about one path, turned into a gap by whoever asked
@@ -73,9 +73,9 @@ class Shared(Struct):
     holding: dict[tuple[bytes, ...], dict[str, bytes]] = field(default_factory=dict)
     """The files that hold one of these words, by content identity, with their content (`auditor.manifests.holding`)."""
     words: dict[tuple[str, str], frozenset[bytes] | None] = field(default_factory=dict)
-    """What of a list of words a file holds, by content identity and list (`auditor.manifests.spare`)."""
+    """What of a list of words a file holds, by content identity and list (`auditor.manifests.reach.spare`)."""
     signs: dict[str, dict[bytes, int]] = field(default_factory=dict)
-    """The line of what tells a program or template, by content identity and pattern (`auditor.manifests.untold`)."""
+    """The line of what tells a program or template, by content identity and pattern (`auditor.manifests.beyond.untold`)."""
     naming: dict[tuple[str, str], bool] = field(default_factory=dict)
     """Whether a file may make a reference of such a list, or name a part of one."""
     _prefilters: dict[str, Callable[[bytes], bool]] = field(default_factory=dict)

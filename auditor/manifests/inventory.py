@@ -8,23 +8,23 @@ from dataclasses import replace
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests import kinds
 from auditor.manifests.attributes import reencoded
+from auditor.manifests.beyond.foreign import foreign
+from auditor.manifests.beyond.untold import untold
 from auditor.manifests.callers import handed
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.entry import entries
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Part, Reader, Shared
-from auditor.manifests.foreign import foreign
 from auditor.manifests.graph.plan import Before
 from auditor.manifests.graph.plan import plan as planned
 from auditor.manifests.kustomize.build import Builder
-from auditor.manifests.reach import Reach
+from auditor.manifests.reach.reach import Reach
+from auditor.manifests.reach.survey import survey
 from auditor.manifests.render.tools import Renderers
 from auditor.manifests.rendering import rendering
 from auditor.manifests.result import Inventory, MadeDeployer, comparable
 from auditor.manifests.scan import Scan
-from auditor.manifests.survey import survey
-from auditor.manifests.untold import untold
 from auditor.model.use import Use
 from auditor.source.tree import Tree
 

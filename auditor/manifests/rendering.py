@@ -15,9 +15,9 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from auditor.manifests.extract import extract
+from auditor.manifests.extract.extract import extract
+from auditor.manifests.extract.found import Found
 from auditor.manifests.files import Reader
-from auditor.manifests.found import Found
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.plan import is_plain
 from auditor.manifests.helm.deploy import Charts

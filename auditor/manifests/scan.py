@@ -11,17 +11,17 @@ from msgspec.structs import replace
 
 from auditor.manifests.contents import unparsable
 from auditor.manifests.entry import Entries
-from auditor.manifests.extract import extract
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import MANIFESTS, OutOfTree, Part, Reader
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.plan import Plan, build
 from auditor.manifests.helm.settings import deploys
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.kustomize.kustomization import NAMES as KUSTOMIZATIONS
-from auditor.manifests.reach import Reach
+from auditor.manifests.reach.reach import Reach
+from auditor.manifests.reach.spare import Spare
 from auditor.manifests.rendering import Rendering
 from auditor.manifests.result import Inventory
-from auditor.manifests.spare import Spare
 from auditor.manifests.uses import Uses, templates, use_of
 from auditor.model.gap import Gap
 from auditor.model.place import Place

@@ -14,10 +14,10 @@ from msgspec import Struct, field
 
 from auditor.limits import DEFAULT, Limits
 from auditor.manifests import unnamed, yaml
-from auditor.manifests.kinds import Kinds
-from auditor.manifests.lines import Line, listing, values
+from auditor.manifests.extract.kinds import Kinds
+from auditor.manifests.extract.lines import Line, listing, values
+from auditor.manifests.extract.said import is_image_name
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
-from auditor.manifests.said import is_image_name
 from auditor.manifests.text import FLAGGED, PROSE, arguments, is_image_flag, is_output, is_template
 from auditor.manifests.whole import WHOLE
 from auditor.manifests.yaml import RawMapping, RawNode, RawScalar, RawSequence

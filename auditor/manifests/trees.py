@@ -8,9 +8,9 @@ from typing import Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from auditor.manifests.reach import Reach
+from auditor.manifests.reach.reach import Reach
+from auditor.manifests.reach.spare import last_name
 from auditor.manifests.result import Inventory
-from auditor.manifests.spare import last_name
 from auditor.model.gap import Gap
 from auditor.model.use import Use
 from auditor.source.tree import Tree

@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.manifests.contents import templated
-from auditor.manifests.extract import extract, is_policy
+from auditor.manifests.extract.extract import extract, is_policy
+from auditor.manifests.extract.found import Found
 from auditor.manifests.files import Reader
-from auditor.manifests.found import Found
 from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.helm.deploy import Deployed
 from auditor.manifests.helm.held import held

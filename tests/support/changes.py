@@ -12,7 +12,7 @@ from auditor.judge.compare import compare
 from auditor.judge.findings.gaps import Touched, gap_findings
 from auditor.manifests.graph.origins import moved, revalued
 from auditor.manifests.inventory import Inventory, Shared, comparable, inventory
-from auditor.manifests.reach import Reach, reach
+from auditor.manifests.reach.reach import Reach, reach
 from auditor.manifests.render.tools import Renderers
 from auditor.manifests.result import turned
 from auditor.manifests.trees import read_trees

@@ -13,8 +13,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from auditor.manifests.content import told
 from auditor.manifests.files import Reader
+from auditor.manifests.fingerprint import fingerprinted
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.directories import has_kustomization, jsonnet, listed, normal
 from auditor.manifests.helm.argo import Source, sources
@@ -72,7 +72,7 @@ def deployments(item: Object, reader: Reader, here: frozenset[str]) -> Iterator[
             gap = unrendered(
                 written.place(), "deployed from elsewhere", f"{why}which is not in this tree: its images are unknown"
             )
-            yield told(replace(gap, given=source.given), [source.node], reader)
+            yield fingerprinted(replace(gap, given=source.given), [source.node], reader)
             continue
         yield from _in_tree(item, reader, source, directory, written.place())
 
@@ -94,7 +94,7 @@ def _in_tree(item: Object, reader: Reader, source: Source, directory: str, place
     if node.mapping("plugin").entries:
         why = f"{_named(item)} deploys {directory} by a plugin: it is not run, and its images are unknown"
         gap = replace(unrendered(place, "plugin", why), given=(*source.given, f"{directory}/{HOLE}values{HOLE}"))
-        yield told(gap, [node], reader)
+        yield fingerprinted(gap, [node], reader)
         return
     if reader.resolve(join(directory, "Chart.yaml")) is not None:
         return  # a chart

@@ -10,7 +10,7 @@ from collections.abc import Mapping as Values
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auditor.manifests.found import Found
+from auditor.manifests.extract.found import Found
 from auditor.manifests.graph.envsubst import expand
 from auditor.manifests.kustomize.kustomization import Kustomization
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Values
 from typing import Final
 
-from auditor.manifests.content import told
 from auditor.manifests.files import Reader
+from auditor.manifests.fingerprint import fingerprinted
 from auditor.manifests.graph import artifacts
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.directories import generated, has_kustomization, normal
@@ -68,7 +68,7 @@ def deployments(
     overlay = Mapping(list(_overlay(spec)), item.file, item.line)
     if not here:
         given: list[Node] = [overlay, *_versions(settings.of(item, root, above.values if above else None))]
-        yield told(_elsewhere(item, place, directory, source), given, reader)
+        yield fingerprinted(_elsewhere(item, place, directory, source), given, reader)
     for one in here:
         files = None if has_kustomization(reader, one) else generated(reader, one)
         for values in settings.of(item, root, above.values if above else None):

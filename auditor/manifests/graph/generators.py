@@ -16,9 +16,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from auditor.manifests.content import told
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.fingerprint import fingerprinted
 from auditor.manifests.graph.conditions import UNKNOWN
 from auditor.manifests.graph.template import Parameters, filled, flattened
 from auditor.manifests.graph.template_patch import files_of, is_harmless
@@ -68,7 +68,9 @@ def applications(item: Object, reader: Reader) -> Made:
     if patch is not None and not is_harmless(patch, (parameters for _, parameters in found)):
         why = f"ApplicationSet {item.name} patches its Applications by a template, which is not carried out"
         gap = replace(unrendered(place, "template patch", why), given=files_of(patch, (each for _, each in found)))
-        gaps.append(told(gap, [patch, *(value for _, each in found for _, value in sorted(each.items()))], reader))
+        gaps.append(
+            fingerprinted(gap, [patch, *(value for _, each in found for _, value in sorted(each.items()))], reader)
+        )
     if not found:
         why = f"ApplicationSet {item.name} makes no Application of what is in this tree"
         given = tuple(path for source in sources(item) for path in source.given)
@@ -87,7 +89,7 @@ def _left(item: Object, made: Object, parameters: Parameters, reader: Reader) ->
     if left is not None:
         why = f"ApplicationSet {item.name} makes Application {made.name} by a template that is not carried out"
         known = (f"{name}={value.text}" for name, value in sorted(parameters.items()))
-        yield told(unrendered(left.place(), "template of Applications", why), (), reader, *known)
+        yield fingerprinted(unrendered(left.place(), "template of Applications", why), (), reader, *known)
 
 
 def origins(item: Object, made: Iterable[Object]) -> Iterator[MadeOrigin]:

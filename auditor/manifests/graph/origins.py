@@ -22,8 +22,8 @@ from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import Mapping as Node
 from auditor.manifests.nodes import Scalar, Sequence
 from auditor.manifests.objects import Object, objects
+from auditor.manifests.reach.written import surest
 from auditor.manifests.text import plain
-from auditor.manifests.written import surest
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 from auditor.source.tree import EntryKind, Tree, Unreadable

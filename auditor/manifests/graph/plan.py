@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.entry import Entries
-from auditor.manifests.extract import extract
+from auditor.manifests.extract.extract import extract
+from auditor.manifests.extract.found import Found
 from auditor.manifests.files import Reader
-from auditor.manifests.found import Found
 from auditor.manifests.graph.deployment import Deployment
 from auditor.manifests.graph.generators import applications, is_set
 from auditor.manifests.graph.graph import Graph, Ground, Holds, graph

@@ -11,9 +11,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from auditor.manifests.charts import charts_of
 from auditor.manifests.contents import complete
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.helm.charts import charts_of
 from auditor.manifests.helm.needs import HOLE, MISSING, Absent, first, nested, opened, typed
 from auditor.manifests.helm.terms import Terms, terms
 from auditor.manifests.kustomize.kustomization import join

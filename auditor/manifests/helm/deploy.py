@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auditor.manifests.charts import chart_in, charts_of, release_gap
-from auditor.manifests.content import told
-from auditor.manifests.elsewhere import elsewhere
+from auditor.manifests.beyond.elsewhere import elsewhere
+from auditor.manifests.beyond.operators import operators_of
+from auditor.manifests.beyond.programs import programs_of
+from auditor.manifests.beyond.remote_tasks import remote_tasks
 from auditor.manifests.files import OutOfTree, Reader
+from auditor.manifests.fingerprint import fingerprinted
 from auditor.manifests.helm import argo, flux
 from auditor.manifests.helm.chart import makes_deployers, may_deploy, names_deployers, read_chart
+from auditor.manifests.helm.charts import chart_in, charts_of, release_gap
 from auditor.manifests.helm.held import held
 from auditor.manifests.helm.missing import files_of, holes, parted, values_beside, values_files
 from auditor.manifests.helm.needs import HOLE, Absent, Lookup, is_free, opened
@@ -29,9 +32,6 @@ from auditor.manifests.kustomize.gaps import chart_gap, unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import Mapping, Scalar, scalars
 from auditor.manifests.objects import Object
-from auditor.manifests.operators import operators_of
-from auditor.manifests.programs import programs_of
-from auditor.manifests.remote_tasks import remote_tasks
 from auditor.manifests.render.sandbox import Failed
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -79,7 +79,9 @@ class Charts(Struct):
                     *elsewhere(item, self._has_directory),
                     *remote_tasks(item, self._has),
                 )
-                yield from (Deployed("", (), (told(gap, [item.node.mapping("spec")], self.reader),)) for gap in gaps)
+                yield from (
+                    Deployed("", (), (fingerprinted(gap, [item.node.mapping("spec")], self.reader),)) for gap in gaps
+                )
                 yield from (self._ordered(item, order) for order in orders(item))
                 for inner in held(item):
                     yield from self.of(inner, lookup)
@@ -148,7 +150,7 @@ class Charts(Struct):
 
     def _release(self, item: Object, lookup: Lookup) -> Deployed:
         spec = item.node.mapping("spec")
-        gap = told(next(charts_of(item)), (spec.mapping("chart"), spec.mapping("chartRef")), self.reader)
+        gap = fingerprinted(next(charts_of(item)), (spec.mapping("chart"), spec.mapping("chartRef")), self.reader)
         path, (name, space) = flux.chart_path(item), flux.named(item)
         layers, absent = parted(flux.layers(item, lookup))
         if path is None:
@@ -168,7 +170,7 @@ class Charts(Struct):
     def _sources(self, item: Object) -> Iterator[Deployed]:
         generators = item.node.mapping("spec").items("generators") if item.kind == "ApplicationSet" else ()
         for source, found in argo.with_charts(item):
-            gap = told(found, generators, self.reader) if found else None
+            gap = fingerprinted(found, generators, self.reader) if found else None
             if gap is not None:
                 layers, absent = parted(source.layers(self.reader))
                 release = Release("", gap.place, *source.named, layers, terms=source.terms)
@@ -178,7 +180,9 @@ class Charts(Struct):
                 why = f"{item.kind} {item.name} deploys {source.node.text('path')}, which a generator fills in"
                 place = (source.node.scalar("path") or Scalar("", item.file, item.line, 1)).place()
                 given = (*source.given, *filter(is_free, (opened(source.node.text("path")),)))
-                hole = told(replace(unrendered(place, "templated path", why), given=given), [source.node], self.reader)
+                hole = fingerprinted(
+                    replace(unrendered(place, "templated path", why), given=given), [source.node], self.reader
+                )
                 yield Deployed(item.name, (), (hole,))
             elif (path := source.path) is not None and self._is_chart(path):
                 own = self._gap(item, source, path)
@@ -196,7 +200,7 @@ class Charts(Struct):
         """The objects of a release. Values that are missing are told; what they would change is unknown."""
         if self.helm is None:
             return self._unknown(name, release, absent, gap)
-        gap = told(gap, release.layers, self.reader)
+        gap = fingerprinted(gap, release.layers, self.reader)
         self.used.add(release.chart)
         if (refused := self._counted(name, gap)) is not None:
             return refused
@@ -206,15 +210,15 @@ class Charts(Struct):
             made = self.remote.completed(release) if self.remote else None
             return Deployed(name, tuple(self.helm.render(release) if made is None else made), holes(absent))
         except Failed as error:
-            gap = told(gap, (), self.reader, *files_of(self.reader, release.chart))
+            gap = fingerprinted(gap, (), self.reader, *files_of(self.reader, release.chart))
             return self._failed(name, gap, absent, f"which helm does not render: {error}")
 
     def _fetched(self, name: str, foreign: Foreign, absent: tuple[Absent, ...], gap: Gap) -> Deployed:
         """The objects of a chart that is not in the tree."""
-        gap = told(gap, (), self.reader, repr(foreign.chosen))
+        gap = fingerprinted(gap, (), self.reader, repr(foreign.chosen))
         if self.helm is None or self.remote is None:
             return self._unknown(name, foreign.release, absent, gap)
-        gap = told(gap, foreign.release.layers, self.reader)
+        gap = fingerprinted(gap, foreign.release.layers, self.reader)
         if (refused := self._counted(name, gap)) is not None:
             return refused
         try:
@@ -234,7 +238,7 @@ class Charts(Struct):
         given = [path for one in absent for path in one.given]
         if release.chart and makes_deployers(self.reader, release.chart):
             given.append(HOLE)
-        return Deployed(name, (), (told(replace(gap, given=tuple(given)), release.layers, self.reader),))
+        return Deployed(name, (), (fingerprinted(replace(gap, given=tuple(given)), release.layers, self.reader),))
 
     def _counted(self, name: str, gap: Gap) -> Deployed | None:
         """One chart more; what is said where there are too many."""

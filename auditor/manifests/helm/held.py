@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from auditor.manifests.elsewhere import APPLIERS
+from auditor.manifests.beyond.elsewhere import APPLIERS
+from auditor.manifests.beyond.operators import INSTALLERS
+from auditor.manifests.beyond.programs import RUNNERS
 from auditor.manifests.helm.orders import KINDS
 from auditor.manifests.nodes import Mapping, Node, Sequence
 from auditor.manifests.objects import Object, identify
-from auditor.manifests.operators import INSTALLERS
-from auditor.manifests.programs import RUNNERS
 
 _FLUX_AND_ARGO: Final = {
     ("Kustomization", "kustomize.toolkit.fluxcd.io"),

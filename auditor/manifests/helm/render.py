@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auditor.manifests.contents import read_contents
-from auditor.manifests.extract import extract
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.helm.chart import Chart, app_version, defaults, read_chart
 from auditor.manifests.helm.terms import USUAL, Terms

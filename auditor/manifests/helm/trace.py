@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from auditor.limits import Limits
 from auditor.manifests.contents import complete
-from auditor.manifests.extract import extract
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import Reader
 from auditor.manifests.helm.chart import Chart, app_version
 from auditor.manifests.helm.values import over, unmarked

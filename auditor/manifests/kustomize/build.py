@@ -49,7 +49,7 @@ from auditor.model.place import Place
 
 
 class Spares(Protocol):
-    """What of a kustomization need not be built (`auditor.manifests.spare`)."""
+    """What of a kustomization need not be built (`auditor.manifests.reach.spare`)."""
 
     def below(self, kustomization: Kustomization) -> Self | None:
         """This, where what the kustomization loads may be left out; None where all of it is built."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from auditor.manifests.extract import extract
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import Reader
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered

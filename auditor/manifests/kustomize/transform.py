@@ -8,8 +8,8 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from auditor.manifests.content import told
 from auditor.manifests.files import Reader
+from auditor.manifests.fingerprint import fingerprinted
 from auditor.manifests.kustomize import images
 from auditor.manifests.kustomize.gaps import unrendered, without_effect
 from auditor.manifests.kustomize.generate import generated
@@ -192,7 +192,7 @@ def plugin(reader: Reader, kustomization: Kustomization, document: Mapping, plac
     else:
         state.incomplete = True
         why = f"{kind or 'a plugin'} is not carried out: what it writes is unknown"
-        state.gaps.append(told(unrendered(place, "kustomize plugin", why), [document], reader))
+        state.gaps.append(fingerprinted(unrendered(place, "kustomize plugin", why), [document], reader))
 
 
 def _name(document: Mapping, state: State) -> None:

@@ -23,9 +23,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.manifests.contents import read_contents
-from auditor.manifests.extract import extract
+from auditor.manifests.extract.extract import extract
+from auditor.manifests.extract.found import Found
 from auditor.manifests.files import OutOfTree, Reader
-from auditor.manifests.found import Found
 from auditor.manifests.helm.terms import USUAL, Terms
 from auditor.manifests.helm.values import written
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization, find, join, read

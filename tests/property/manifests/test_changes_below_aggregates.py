@@ -10,10 +10,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
+from auditor.manifests.extract import kinds
 from auditor.manifests.inventory import Inventory, Shared, inventory
-from auditor.manifests.reach import Reach, reach
-from auditor.manifests.spare import last_name
+from auditor.manifests.reach.reach import Reach, reach
+from auditor.manifests.reach.spare import last_name
 from auditor.manifests.trees import asked, read_trees
 from auditor.source.memory import MemoryTree
 from auditor.source.tree import Tree

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from auditor.config.rules import ManifestSettings
 from auditor.manifests.inventory import Shared
-from auditor.manifests.reach import Reach, reach
+from auditor.manifests.reach.reach import Reach, reach
 from auditor.source.differ import differing
 from auditor.source.folder import FolderTree
 from auditor.source.memory import MemoryTree

@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
-from auditor.manifests.affected import UNNAMED
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import scalars
-from auditor.manifests.survey import claimed_by, survey
-from auditor.manifests.written import Written, searchable
+from auditor.manifests.reach.affected import UNNAMED
+from auditor.manifests.reach.survey import claimed_by, survey
+from auditor.manifests.reach.written import Written, searchable
 from auditor.source.memory import MemoryTree
 
 NAMES = st.sampled_from(

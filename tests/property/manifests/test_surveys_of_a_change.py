@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
-from auditor.manifests.affected import above, affected
 from auditor.manifests.entry import entries
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.kustomize.kustomization import join
 from auditor.manifests.nodes import scalars
-from auditor.manifests.reach import Reach, Surveyed, reach, surveyed
-from auditor.manifests.survey import Survey
+from auditor.manifests.reach.affected import above, affected
+from auditor.manifests.reach.reach import Reach, Surveyed, reach, surveyed
+from auditor.manifests.reach.survey import Survey
 from auditor.source.differ import differing
 from auditor.source.folder import FolderTree
 from auditor.source.memory import MemoryTree

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
 from auditor.manifests.contents import Pieces, read_contents
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Shared
-from auditor.manifests.reach import Reach, reach
+from auditor.manifests.reach.reach import Reach, reach
 from auditor.manifests.skeleton import Pruner
 from auditor.manifests.text import prefilter
 from auditor.source.differ import differing

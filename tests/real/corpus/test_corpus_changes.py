@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
-from auditor.manifests.survey import Survey, survey
+from auditor.manifests.reach.survey import Survey, survey
 from auditor.source.folder import FolderTree
 from auditor.source.memory import MemoryTree
 from auditor.source.tree import EntryKind

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
-from auditor.manifests.extract import extract
+from auditor.manifests.extract import kinds
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import MANIFESTS, Reader, Shared
 from auditor.manifests.inventory import Inventory, inventory
 from auditor.model.use import Confidence, Sort, Use, Via

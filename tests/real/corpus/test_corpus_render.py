@@ -14,8 +14,8 @@ import pytest
 from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
-from auditor.manifests.extract import extract
+from auditor.manifests.extract import kinds
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.helm.render import Release
 from auditor.manifests.inventory import Inventory, inventory

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from auditor.config.rules import ManifestSettings
+from auditor.manifests.extract.lines import values
 from auditor.manifests.inventory import Inventory, inventory
-from auditor.manifests.lines import values
 from auditor.manifests.text import arguments
 from auditor.source.memory import MemoryTree
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from auditor.manifests import kinds
-from auditor.manifests.composed import Composed, composed
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.kustomize.kustomization import read
+from auditor.manifests.reach.composed import Composed, composed
 from auditor.source.memory import MemoryTree
 
 

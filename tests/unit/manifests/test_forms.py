@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
-from auditor.manifests.extract import extract
+from auditor.manifests.extract import kinds
+from auditor.manifests.extract.extract import extract
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.inventory import Inventory, inventory
 from auditor.manifests.text import is_template

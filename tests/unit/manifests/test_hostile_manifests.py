@@ -8,7 +8,7 @@ import pytest
 
 from auditor.config.rules import ManifestSettings
 from auditor.limits import Limits
-from auditor.manifests import kinds
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.inventory import inventory
 from auditor.source.folder import FolderTree
@@ -105,7 +105,7 @@ def test_the_prefilter_hides_nothing(name: str) -> None:
 
 
 def texts(item: object, table: kinds.Kinds) -> list[tuple[str, str, int]]:
-    from auditor.manifests.extract import extract
+    from auditor.manifests.extract.extract import extract
     from auditor.manifests.objects import Object
 
     assert isinstance(item, Object)

@@ -12,7 +12,7 @@ import yaml
 from auditor import rulebook
 from auditor.config.rules import ManifestSettings
 from auditor.errors import ConfigurationError
-from auditor.manifests import kinds
+from auditor.manifests.extract import kinds
 from auditor.manifests.inventory import inventory
 from auditor.model.use import Confidence, Sort
 from auditor.source.memory import MemoryTree

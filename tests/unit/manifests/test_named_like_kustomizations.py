@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.manifests import kinds
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.kustomize.kustomization import is_kustomization, read
-from auditor.manifests.nearby import Kustomizations
-from auditor.manifests.written import searchable
+from auditor.manifests.reach.nearby import Kustomizations
+from auditor.manifests.reach.written import searchable
 from auditor.source.memory import MemoryTree
 
 PATH = "kustomization.yaml"

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from auditor.limits import DEFAULT, Limits
-from auditor.manifests import kinds
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
 from auditor.manifests.render.sandbox import Failed
 from auditor.manifests.render.stage import Stage

@@ -10,7 +10,7 @@ import pytest
 from auditor.config.rules import ManifestSettings
 from auditor.limits import Limits
 from auditor.manifests.inventory import Inventory, Shared, inventory
-from auditor.manifests.reach import Reach, reach
+from auditor.manifests.reach.reach import Reach, reach
 from auditor.model.use import Use, Via
 from auditor.source.memory import MemoryTree
 

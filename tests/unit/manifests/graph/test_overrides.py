@@ -9,7 +9,7 @@ from auditor.config.rules import ManifestSettings
 from auditor.limits import DEFAULT
 from auditor.manifests.files import Shared
 from auditor.manifests.inventory import Inventory, inventory
-from auditor.manifests.reach import reach
+from auditor.manifests.reach.reach import reach
 from auditor.source.memory import MemoryTree
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: ghcr.io/acme/web:1}]}\n"

@@ -23,21 +23,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests import kinds
-from auditor.manifests.affected import affected, parents
 from auditor.manifests.callers import calls
-from auditor.manifests.charts import is_library
-from auditor.manifests.deploying import deployer, look, targets
 from auditor.manifests.entry import entries
+from auditor.manifests.extract import kinds
 from auditor.manifests.files import Reader, Shared
-from auditor.manifests.followed import beside, followed
 from auditor.manifests.graph.overrides import is_override
 from auditor.manifests.graph.plan import Plan
+from auditor.manifests.helm.charts import is_library
 from auditor.manifests.kustomize.kustomization import Kustomization, join
-from auditor.manifests.layout import CHART, Layout, layout
-from auditor.manifests.nearby import Nearby, is_plain
 from auditor.manifests.nodes import scalars
-from auditor.manifests.survey import Survey, survey, survey_again
+from auditor.manifests.reach.affected import affected, parents
+from auditor.manifests.reach.deploying import deployer, look, targets
+from auditor.manifests.reach.followed import beside, followed
+from auditor.manifests.reach.layout import CHART, Layout, layout
+from auditor.manifests.reach.nearby import Nearby, is_plain
+from auditor.manifests.reach.survey import Survey, survey, survey_again
 from auditor.manifests.text import plain
 from auditor.source.tree import EntryKind, Tree, Unreadable
 

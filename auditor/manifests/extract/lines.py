@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from auditor.manifests.dockerfile import bases
-from auditor.manifests.split import is_complete
+from auditor.manifests.extract.split import is_complete
 from auditor.manifests.text import arguments, is_reference
 
 _COMMENT: Final = re.compile(r"\s*(?:#|//|;|-- )|\s#.*")

@@ -14,10 +14,10 @@ from auditor.manifests.graph.graph import is_deployer
 from auditor.manifests.graph.origins import REFERRING
 from auditor.manifests.helm.held import held
 from auditor.manifests.helm.settings import deploys
-from auditor.manifests.layout import Layout
 from auditor.manifests.objects import Object
+from auditor.manifests.reach.layout import Layout
+from auditor.manifests.reach.written import searchable
 from auditor.manifests.text import mentions, plain
-from auditor.manifests.written import searchable
 from auditor.source.tree import EntryKind, Unreadable, expect, sweep
 
 _NAMES_DEPLOYER: Final = mentions(

@@ -17,8 +17,8 @@ from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.gaps import unrendered
 from auditor.manifests.kustomize.kustomization import Kustomization, find, is_kustomization, join, read
-from auditor.manifests.layout import CHART, in_chart, is_named, layout, strays
 from auditor.manifests.nodes import Scalar, scalars
+from auditor.manifests.reach.layout import CHART, in_chart, is_named, layout, strays
 from auditor.model.gap import Gap
 from auditor.model.place import Place
 

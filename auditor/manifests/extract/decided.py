@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from auditor.manifests.found import Found, written
+from auditor.manifests.extract.found import Found, written
+from auditor.manifests.extract.said import Trail
+from auditor.manifests.extract.split import is_complete
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
-from auditor.manifests.said import Trail
-from auditor.manifests.split import is_complete
 from auditor.model.use import Confidence, Sort
 
 _UPDATER: Final = "argocd-image-updater.argoproj.io/"

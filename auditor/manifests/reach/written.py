@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from auditor.manifests.affected import UNNAMED
+from auditor.manifests.reach.affected import UNNAMED
 from auditor.manifests.text import plain
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9._-]+")

@@ -9,9 +9,9 @@ from typing import Final
 from msgspec import Struct
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.charts import is_library
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import MANIFESTS, Reader
+from auditor.manifests.helm.charts import is_library
 from auditor.manifests.kustomize.kustomization import NAMES
 from auditor.source.tree import EntryKind
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.manifests.extract.said import Trail
 from auditor.manifests.helm.needs import nested, typed
 from auditor.manifests.helm.values import merged
 from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
 from auditor.manifests.objects import Object
-from auditor.manifests.said import Trail
 
 _KINDS = ("Application", "ApplicationSet")
 

@@ -19,7 +19,6 @@ from typing import Final
 from msgspec import Struct, field
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.affected import UNNAMED, affected, with_parents
 from auditor.manifests.contents import complete
 from auditor.manifests.entry import entries
 from auditor.manifests.files import MANIFESTS, Reader
@@ -29,13 +28,14 @@ from auditor.manifests.graph.plan import Before, Plan, plan
 from auditor.manifests.helm.settings import deploys
 from auditor.manifests.kustomize.build import Builder
 from auditor.manifests.kustomize.kustomization import join
-from auditor.manifests.layout import CHART, is_named
-from auditor.manifests.nearby import Nearby
 from auditor.manifests.nodes import Mapping, Node, scalars
 from auditor.manifests.objects import Object, objects
-from auditor.manifests.survey import Survey, survey, survey_again
+from auditor.manifests.reach.affected import UNNAMED, affected, with_parents
+from auditor.manifests.reach.layout import CHART, is_named
+from auditor.manifests.reach.nearby import Nearby
+from auditor.manifests.reach.survey import Survey, survey, survey_again
+from auditor.manifests.reach.written import surest
 from auditor.manifests.text import plain
-from auditor.manifests.written import surest
 from auditor.source.tree import EntryKind, Unreadable
 
 _GROUPS: Final = (b"kustomize.toolkit.fluxcd.io", b"argoproj.io")

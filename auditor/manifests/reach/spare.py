@@ -15,13 +15,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from auditor.manifests.composed import Composed, composed
 from auditor.manifests.entry import Entries
+from auditor.manifests.extract.parameters import BY_GROUP
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import Kustomization, join
 from auditor.manifests.nodes import scalars
-from auditor.manifests.parameters import BY_GROUP
-from auditor.manifests.reach import Reach
+from auditor.manifests.reach.composed import Composed, composed
+from auditor.manifests.reach.reach import Reach
 from auditor.manifests.text import mentions, plain, versions
 from auditor.source.tree import Unreadable
 

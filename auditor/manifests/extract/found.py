@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from auditor.manifests.extract.said import Trail
 from auditor.manifests.nodes import Mapping, Scalar
-from auditor.manifests.said import Trail
 from auditor.manifests.text import without_scheme
 from auditor.model.use import Confidence, Sort
 

@@ -16,7 +16,7 @@ from auditor.model.gap import Gap
 _LENGTH: Final = 32
 
 
-def told(gap: Gap, nodes: Iterable[Node], reader: Reader, *texts: str) -> Gap:
+def fingerprinted(gap: Gap, nodes: Iterable[Node], reader: Reader, *texts: str) -> Gap:
     """The gap with what decides about what it hides: its reason, what was told before, these nodes and texts.
 
     Nodes that unfold without end are not written out: such a gap hides something else in every tree.

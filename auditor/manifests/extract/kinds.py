@@ -18,8 +18,8 @@ from msgspec import Struct
 from auditor import rulebook
 from auditor.errors import ConfigurationError, Problem
 from auditor.manifests import nodes, yaml
-from auditor.manifests.defaults import Default
-from auditor.manifests.said import Trail
+from auditor.manifests.extract.defaults import Default
+from auditor.manifests.extract.said import Trail
 from auditor.model.use import Sort
 
 Path: TypeAlias = tuple[str, ...]

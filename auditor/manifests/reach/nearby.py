@@ -16,13 +16,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from auditor.config.rules import ManifestSettings
-from auditor.manifests.affected import above, last_names, may_differ, parents, with_parents
 from auditor.manifests.chosen import Chosen
 from auditor.manifests.files import OutOfTree, Reader
 from auditor.manifests.kustomize.kustomization import NAMES, Kustomization
-from auditor.manifests.layout import Layout, in_chart, is_named, strays
-from auditor.manifests.survey import Survey, claimed_by, inverted, kustomization, links_of, reached, submodule
-from auditor.manifests.written import Written, surest
+from auditor.manifests.reach.affected import above, last_names, may_differ, parents, with_parents
+from auditor.manifests.reach.layout import Layout, in_chart, is_named, strays
+from auditor.manifests.reach.survey import Survey, claimed_by, inverted, kustomization, links_of, reached, submodule
+from auditor.manifests.reach.written import Written, surest
 from auditor.source.tree import EntryKind
 
 _FLUX: Final = b"kustomize.toolkit.fluxcd.io"

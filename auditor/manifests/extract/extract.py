@@ -12,15 +12,13 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auditor.manifests.decided import decided
-from auditor.manifests.defaults import Default, tagged
-from auditor.manifests.found import Found, oci_repository, written
-from auditor.manifests.joined import joined
-from auditor.manifests.kinds import Kinds, Path, reached
-from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
-from auditor.manifests.objects import Object
-from auditor.manifests.parameters import fill
-from auditor.manifests.said import (
+from auditor.manifests.extract.decided import decided
+from auditor.manifests.extract.defaults import Default, tagged
+from auditor.manifests.extract.found import Found, oci_repository, written
+from auditor.manifests.extract.joined import joined
+from auditor.manifests.extract.kinds import Kinds, Path, reached
+from auditor.manifests.extract.parameters import fill
+from auditor.manifests.extract.said import (
     NOT_IMAGES,
     Trail,
     classify,
@@ -31,7 +29,9 @@ from auditor.manifests.said import (
     is_volume,
     says_image,
 )
-from auditor.manifests.split import assemble, beside, hub_of, is_bare, is_complete, pairs, registry_beside
+from auditor.manifests.extract.split import assemble, beside, hub_of, is_bare, is_complete, pairs, registry_beside
+from auditor.manifests.nodes import Mapping, Node, Scalar, Sequence
+from auditor.manifests.objects import Object
 from auditor.manifests.text import (
     FLAGGED,
     is_image_flag,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from auditor.manifests.lines import NO_NAMES, references
+from auditor.manifests.extract.lines import NO_NAMES, references
+from auditor.manifests.extract.split import is_bare, is_complete
 from auditor.manifests.nodes import Mapping, Scalar
-from auditor.manifests.split import is_bare, is_complete
 from auditor.manifests.text import PROSE, arguments, is_no_text, is_reference, is_template, without_scheme
 from auditor.model.use import Confidence
 

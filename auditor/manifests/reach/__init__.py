@@ -1,0 +1,1 @@
+"""What `--changed-only` may leave out: which parts of the trees a change can reach."""
