@@ -41,19 +41,8 @@ _YAML: Final = (".yml", ".yaml")
 _PLAYS: Final = ("tasks/", "handlers/", "playbook", "site.y")
 _TARGET: Final = re.compile(r"(?P<top>(?:.*/)?)inventory/targets/.+\.ya?ml")
 _TEMPLATE_ENDS: Final = (
-    ".j2",
-    ".jinja",
-    ".jinja2",
-    ".tmpl",
-    ".tpl",
-    ".tftpl",
-    ".gotmpl",
-    ".erb",
-    ".template",
-    ".TEMPLATE",
-    ".envsubst",
-    ".mustache",
-    ".in",
+    *(".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".tftpl", ".gotmpl"),
+    *(".erb", ".template", ".TEMPLATE", ".envsubst", ".mustache", ".in"),
 )
 _VENDORED: Final = frozenset({"vendor", "node_modules"})
 """Directories of what others wrote, to be a part of a program."""
@@ -65,17 +54,9 @@ _OBJECT: Final = re.compile(
     re.MULTILINE,
 )
 """Of a manifest, or of a machine config of Talos."""
-_PULUMI_FILES: Final = sorted(
-    [
-        "package.json",
-        "requirements.txt",
-        "pyproject.toml",
-        "Pipfile",
-        "go.mod",
-        "pom.xml",
-        "build.gradle",
-        "Pulumi.yaml",
-    ]
+_PULUMI_FILES: Final = (
+    *("Pulumi.yaml", "package.json", "requirements.txt", "pyproject.toml", "Pipfile"),
+    *("go.mod", "pom.xml", "build.gradle"),
 )
 """Where a project of Pulumi says what it depends on."""
 

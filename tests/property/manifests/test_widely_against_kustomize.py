@@ -23,12 +23,15 @@ EXAMPLES = int(os.environ.get("AUDITOR_EXAMPLES", "25"))
 
 
 def built(program: str, folder: Path, trees: Trees) -> set[str] | None:
-    """What kustomize deploys; None where it refuses the tree."""
+    """What kustomize deploys; None where it refuses the tree, or leaves a directive in what it writes, which no cluster takes.
+
+    That is what it makes of a directive for a list that is not there: our reading keeps the images of such a list.
+    """
     for path, content in trees.files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(content)
     run = subprocess.run([program, "build", trees.top], cwd=folder, capture_output=True, check=False, timeout=60)
-    if run.returncode:
+    if run.returncode or b"$patch" in run.stdout:
         return None
     return {use.reference for use in inventory(MemoryTree({"out.yaml": run.stdout}, "built"), ManifestSettings()).uses}
 
