@@ -77,6 +77,14 @@ class Mapping(Struct, eq=False):
         value = self.get(key)
         return value.items if isinstance(value, Sequence) else []
 
+    def first(self, *keys: str) -> Scalar | None:
+        """The scalar under the first of these keys that has one."""
+        return next((found for key in keys if (found := self.scalar(key)) is not None), None)
+
+    def mappings(self, key: str) -> list[Mapping]:
+        """The mappings among the elements of the sequence under `key`."""
+        return [item for item in self.items(key) if isinstance(item, Mapping)]
+
     def updated(self, *fresh: tuple[str, Node]) -> Mapping:
         """The same mapping with these entries, in the place of those that have their keys."""
         keys = {key for key, _ in fresh}

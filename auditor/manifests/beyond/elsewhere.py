@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from auditor.manifests.nodes import Mapping, Node, Scalar
+from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
 from auditor.model.place import Place
@@ -51,7 +51,7 @@ def elsewhere(item: Object, has: Has) -> Iterator[Gap]:
 
 
 def _fleet(_: Object, spec: Mapping) -> Iterator[_There]:
-    edit = _edit(spec, "revision", "branch", "repo")
+    edit = spec.first("revision", "branch", "repo")
     paths = [one for one in spec.items("paths") if isinstance(one, Scalar) and one.text]
     yield from (_There(one.text, spec.text("repo"), one) for one in paths)
     if not paths:
@@ -73,21 +73,21 @@ def _config_sync(_: Object, spec: Mapping) -> Iterator[_There]:
     git = spec.mapping("git")
     source = git.text("repo") or git.text("syncRepo")
     if source and spec.text("sourceType") in ("", "git"):
-        edit = _edit(git, "revision", "syncRev", "branch", "syncBranch", "dir", "policyDir", "repo", "syncRepo")
+        edit = git.first("revision", "syncRev", "branch", "syncBranch", "dir", "policyDir", "repo", "syncRepo")
         yield _There(git.text("dir") or git.text("policyDir"), source, edit)
 
 
 def _sveltos(_: Object, spec: Mapping) -> Iterator[_There]:
-    for one in (*_maps(spec, "policyRefs"), *_maps(spec, "kustomizationRefs")):
+    for one in (*spec.mappings("policyRefs"), *spec.mappings("kustomizationRefs")):
         if one.text("kind") in _SOURCES:
-            yield _There(one.text("path"), f"{one.text('kind')} {one.text('name')}", _edit(one, "path", "name"))
+            yield _There(one.text("path"), f"{one.text('kind')} {one.text('name')}", one.first("path", "name"))
 
 
 def _kapp(_: Object, spec: Mapping) -> Iterator[_There]:
-    for one in _maps(spec, "fetch"):
+    for one in spec.mappings("fetch"):
         git, http = one.mapping("git"), one.mapping("http")
         if git.text("url"):
-            yield _There(git.text("subPath"), git.text("url"), _edit(git, "ref", "subPath", "url"))
+            yield _There(git.text("subPath"), git.text("url"), git.first("ref", "subPath", "url"))
         elif http.text("url"):
             yield _There("", http.text("url"), http.scalar("url"))
 
@@ -96,15 +96,15 @@ def _kluctl(_: Object, spec: Mapping) -> Iterator[_There]:
     git = spec.mapping("source").mapping("git")
     if git.text("url"):
         ref = git.mapping("ref")
-        edit = _edit(ref, "commit", "tag", "branch") or _edit(git, "path", "url")
+        edit = ref.first("commit", "tag", "branch") or git.first("path", "url")
         yield _There(git.text("path"), git.text("url"), edit)
 
 
 def _vela(_: Object, spec: Mapping) -> Iterator[_There]:
-    for component in _maps(spec, "components"):
+    for component in spec.mappings("components"):
         given = component.mapping("properties")
         if component.text("type") == "kustomize":
-            edit = _edit(given.mapping("git"), "branch") or _edit(given, "path", "url")
+            edit = given.mapping("git").first("branch") or given.first("path", "url")
             # A bucket has no path of this tree.
             source = given.text("url") or "a source"
             path = given.text("path") if given.text("repoType") == "git" else ""
@@ -115,7 +115,7 @@ def _flux_instance(_: Object, spec: Mapping) -> Iterator[_There]:
     """What an instance is bootstrapped with; an artifact of a registry has a reference of its own."""
     sync = spec.mapping("sync")
     if sync.text("kind") in ("GitRepository", "Bucket"):
-        yield _There(sync.text("path"), sync.text("url"), _edit(sync, "ref", "path", "url"))
+        yield _There(sync.text("path"), sync.text("url"), sync.first("ref", "path", "url"))
 
 
 def _talos(item: Object, _: Mapping) -> Iterator[_There]:
@@ -123,15 +123,6 @@ def _talos(item: Object, _: Mapping) -> Iterator[_There]:
     for one in (*cluster.items("extraManifests"), *cluster.mapping("externalCloudProvider").items("manifests")):
         if isinstance(one, Scalar) and "://" in one.text:
             yield _There("", one.text, one)
-
-
-def _edit(node: Mapping, *keys: str) -> Scalar | None:
-    return next((found for key in keys if (found := node.scalar(key)) is not None and found.text), None)
-
-
-def _maps(node: Mapping, key: str) -> Iterator[Mapping]:
-    items: list[Node] = node.items(key)
-    yield from (one for one in items if isinstance(one, Mapping))
 
 
 _Reader: TypeAlias = Callable[[Object, Mapping], Iterator[_There]]

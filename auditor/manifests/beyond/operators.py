@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from auditor.manifests.beyond.gap import gap_of
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
-from auditor.model.place import Place
 
 _BUNDLE_HELP: Final = (
     "look at the bundle that the catalogue has (`opm render`), and waive this with a reason, or pin the version"
@@ -118,6 +118,4 @@ INSTALLERS: Final = frozenset(_READERS)
 
 
 def _gap(item: Object, edit: Scalar | None, what: str, help_text: str) -> Gap:
-    why = f"{item.kind} {item.name} installs {what}: its images are unknown"
-    place = edit.place() if edit else Place(item.file, item.line)
-    return Gap(place, "operator", why, rule="unrendered", help=help_text)
+    return gap_of(item, edit, "operator", f"installs {what}", help_text)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from auditor.manifests.beyond.elsewhere import Has
+from auditor.manifests.beyond.gap import gap_of
 from auditor.manifests.nodes import Mapping, Scalar
 from auditor.manifests.objects import Object
 from auditor.model.gap import Gap
-from auditor.model.place import Place
 
 _PLAN: Final = "look at its plan, and waive this with a reason, or deploy what it makes by manifests of this tree"
 _RENDER: Final = "render it and pipe the result: {command} | auditor check -"
@@ -94,6 +94,4 @@ RUNNERS: Final = frozenset(_READERS)
 
 
 def _gap(item: Object, edit: Scalar | None, what: str, help_text: str) -> Gap:
-    why = f"{item.kind} {item.name} {what}: its images are unknown"
-    place = edit.place() if edit else Place(item.file, item.line)
-    return Gap(place, "program", why, rule="unrendered", help=help_text)
+    return gap_of(item, edit, "program", what, help_text)

@@ -43,7 +43,7 @@ def named(
     space = spec.text("namespace") or spec.text("defaultNamespace") or "default"
     chosen = chosen_of(repository, name, version)
     release = chart.text("releaseName") or item.name
-    return Order(edit_of(chart, keys[2], keys[1], keys[0]), name or repository, version, chosen, release, space, layers)
+    return Order(chart.first(keys[2], keys[1], keys[0]), name or repository, version, chosen, release, space, layers)
 
 
 def chosen_of(repository: str, name: str, version: str) -> Wanted | Unfetched:
@@ -56,19 +56,9 @@ def chosen_of(repository: str, name: str, version: str) -> Wanted | Unfetched:
     return of_repository(repository, name, version)
 
 
-def edit_of(node: Mapping, *keys: str) -> Scalar | None:
-    """The first of these texts that is there: the line that chooses."""
-    return next((found for key in keys if (found := node.scalar(key)) is not None and found.text), None)
-
-
-def maps(node: Mapping, key: str) -> Iterator[Mapping]:
-    """The mappings of a list."""
-    yield from (one for one in node.items(key) if isinstance(one, Mapping))
-
-
 def given(node: Mapping) -> Iterator[Mapping | Absent]:
     """Values by their paths, as `helm --set` takes them."""
-    for one in maps(node, "set"):
+    for one in node.mappings("set"):
         value = one.get("value")
         if isinstance(value, Scalar):
             yield nested(one.text("name"), typed(value, text=False))

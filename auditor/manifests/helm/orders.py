@@ -12,7 +12,7 @@ from typing import Final
 
 from auditor.manifests.helm import platforms
 from auditor.manifests.helm.needs import Absent, nested, typed
-from auditor.manifests.helm.order import ELSEWHERE, Order, Reader, chosen_of, edit_of, given, maps, named, written
+from auditor.manifests.helm.order import ELSEWHERE, Order, Reader, chosen_of, given, named, written
 from auditor.manifests.helm.sources import of_helmfile
 from auditor.manifests.helm.wanted import Unfetched, in_oci
 from auditor.manifests.nodes import Mapping, Scalar
@@ -39,7 +39,7 @@ def _k3s(item: Object, spec: Mapping) -> Iterator[Order]:
     ]
     space = spec.text("targetNamespace") or item.namespace or "default"
     yield Order(
-        edit_of(spec, "version", "chart"),
+        spec.first("version", "chart"),
         chart or item.name,
         spec.text("version"),
         chosen,
@@ -55,11 +55,12 @@ def _crossplane(item: Object, spec: Mapping) -> Iterator[Order]:
     url, version = chart.text("url"), chart.text("version")
     chosen = chosen_of(chart.text("repository"), url or chart.text("name"), version)
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE) for one in maps(asked, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
+        for one in asked.mappings("valuesFrom")
     )
     layers = (*absent, asked.mapping("values"), *given(asked))
     name = chart.text("name") or url
-    edit = edit_of(chart, "version", "url", "name")
+    edit = chart.first("version", "url", "name")
     yield Order(edit, name, version, chosen, item.name, asked.text("namespace") or "default", layers)
 
 
@@ -70,7 +71,8 @@ def _cluster_api(item: Object, spec: Mapping) -> Iterator[Order]:
 def _fleet(item: Object, spec: Mapping) -> Iterator[Order]:
     helm = spec.mapping("helm")
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE) for one in maps(helm, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
+        for one in helm.mappings("valuesFrom")
     )
     yield named(item, helm, spec, ("repo", "chart", "version"), (*absent, helm.mapping("values")))
 
@@ -87,13 +89,13 @@ def _config_sync(item: Object, spec: Mapping) -> Iterator[Order]:
         return
     absent = (
         Absent(Scalar("", item.file, one.line, 1).place(), "valuesFileRefs", ELSEWHERE)
-        for one in maps(helm, "valuesFileRefs")
+        for one in helm.mappings("valuesFileRefs")
     )
     repository = helm.text("repo")
     whole = f"{repository.rstrip('/')}/{helm.text('chart')}" if repository.startswith("oci://") else helm.text("chart")
     chosen = chosen_of(repository, whole, helm.text("version"))
     release = helm.text("releaseName") or item.name
-    edit = edit_of(helm, "version", "chart", "repo")
+    edit = helm.first("version", "chart", "repo")
     space = helm.text("namespace") or "default"
     yield Order(
         edit, helm.text("chart"), helm.text("version"), chosen, release, space, (*absent, helm.mapping("values"))
@@ -102,17 +104,17 @@ def _config_sync(item: Object, spec: Mapping) -> Iterator[Order]:
 
 def _rancher(item: Object, spec: Mapping) -> Iterator[Order]:
     chosen = Unfetched(f"its repository {spec.text('repoName')} is known to Rancher alone")
-    edit = edit_of(spec, "version", "chart")
+    edit = spec.first("version", "chart")
     yield Order(
         edit, spec.text("chart"), spec.text("version"), chosen, item.name, spec.text("defaultNamespace") or "default"
     )
 
 
 def _sveltos(item: Object, spec: Mapping) -> Iterator[Order]:
-    for chart in maps(spec, "helmCharts"):
+    for chart in spec.mappings("helmCharts"):
         name = chart.text("chartName")
         chosen = chosen_of(chart.text("repositoryURL"), name.rpartition("/")[2], chart.text("chartVersion"))
-        edit = edit_of(chart, "chartVersion", "chartName")
+        edit = chart.first("chartVersion", "chartName")
         layers = tuple(written(chart.scalar("values")))
         space = chart.text("releaseNamespace") or "default"
         yield Order(
@@ -122,10 +124,10 @@ def _sveltos(item: Object, spec: Mapping) -> Iterator[Order]:
 
 def _k0s(_: Object, spec: Mapping) -> Iterator[Order]:
     helm = spec.mapping("extensions").mapping("helm")
-    for chart in maps(helm, "charts"):
+    for chart in helm.mappings("charts"):
         name, version = chart.text("chartname"), chart.text("version")
         layers = tuple(written(chart.scalar("values")))
-        edit, space = edit_of(chart, "version", "chartname"), chart.text("namespace") or "default"
+        edit, space = chart.first("version", "chartname"), chart.text("namespace") or "default"
         yield Order(edit, name, version, of_helmfile(helm, name, version), chart.text("name"), space, layers)
 
 
@@ -134,7 +136,7 @@ def _k0s_chart(item: Object, spec: Mapping) -> Iterator[Order]:
     chosen = in_oci(name, version) if name.startswith("oci://") else Unfetched("its repository is known to k0s alone")
     layers = tuple(written(spec.scalar("values")))
     yield Order(
-        edit_of(spec, "version", "chartName"),
+        spec.first("version", "chartName"),
         name,
         version,
         chosen,
@@ -145,10 +147,10 @@ def _k0s_chart(item: Object, spec: Mapping) -> Iterator[Order]:
 
 
 def _kapp(item: Object, spec: Mapping) -> Iterator[Order]:
-    for chart in (one.mapping("helmChart") for one in maps(spec, "fetch")):
+    for chart in (one.mapping("helmChart") for one in spec.mappings("fetch")):
         if name := chart.text("name"):
             chosen = Unfetched("kapp-controller gives it values and overlays of its own")
-            yield Order(edit_of(chart, "version", "name"), name, chart.text("version"), chosen, item.name, "default")
+            yield Order(chart.first("version", "name"), name, chart.text("version"), chosen, item.name, "default")
 
 
 def _harvester(item: Object, spec: Mapping) -> Iterator[Order]:
@@ -163,9 +165,10 @@ def _helm_operator(item: Object, spec: Mapping) -> Iterator[Order]:
     if chart.text("git"):
         chosen = Unfetched(f"it stands in the git repository {chart.text('git')}")
     absent = (
-        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE) for one in maps(spec, "valuesFrom")
+        Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
+        for one in spec.mappings("valuesFrom")
     )
-    edit = edit_of(chart, "version", "ref", "name", "path")
+    edit = chart.first("version", "ref", "name", "path")
     space = spec.text("targetNamespace") or item.namespace or "default"
     release = spec.text("releaseName") or item.name
     yield Order(edit, name, version, chosen, release, space, (*absent, spec.mapping("values")))
@@ -175,7 +178,7 @@ def _open_cluster(item: Object, spec: Mapping) -> Iterator[Order]:
     name, version = spec.text("name"), spec.mapping("packageFilter").text("version")
     if not name:
         return  # it applies directories of a git repository
-    edit = edit_of(spec.mapping("packageFilter"), "version") or edit_of(spec, "name")
+    edit = spec.mapping("packageFilter").first("version") or spec.first("name")
     chosen = Unfetched(f"its channel {spec.text('channel')} is known to the hub alone")
     yield Order(edit, name, version, chosen, item.name, item.namespace or "default")
 
@@ -185,7 +188,7 @@ def _gitlab(item: Object, spec: Mapping) -> Iterator[Order]:
     chosen = Unfetched("the operator has it inside of its own image")
     space = item.namespace or "default"
     yield Order(
-        edit_of(chart, "version"), "gitlab", chart.text("version"), chosen, item.name, space, (chart.mapping("values"),)
+        chart.first("version"), "gitlab", chart.text("version"), chosen, item.name, space, (chart.mapping("values"),)
     )
 
 
@@ -193,7 +196,7 @@ def _redpanda(item: Object, spec: Mapping) -> Iterator[Order]:
     chart = spec.mapping("chartRef")
     chosen = Unfetched("the operator has it inside of its own image, or fetches it where a flag allows that")
     name, version = chart.text("chartName") or "redpanda", chart.text("chartVersion")
-    edit, space = edit_of(chart, "chartVersion", "chartName"), item.namespace or "default"
+    edit, space = chart.first("chartVersion", "chartName"), item.namespace or "default"
     yield Order(edit, name, version, chosen, item.name, space, (spec.mapping("clusterSpec"),))
 
 

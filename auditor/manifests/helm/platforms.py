@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from auditor.manifests.helm.needs import Absent, nested, typed
-from auditor.manifests.helm.order import ELSEWHERE, Order, Reader, chosen_of, edit_of, maps, written
+from auditor.manifests.helm.order import ELSEWHERE, Order, Reader, chosen_of, written
 from auditor.manifests.helm.sources import of_repository
 from auditor.manifests.helm.wanted import Unfetched, Wanted, in_oci
 from auditor.manifests.nodes import Mapping, Scalar
@@ -18,7 +18,7 @@ from auditor.manifests.objects import Object
 
 
 def _vela(item: Object, spec: Mapping) -> Iterator[Order]:
-    for component in maps(spec, "components"):
+    for component in spec.mappings("components"):
         given = component.mapping("properties")
         if component.text("type") == "helm":
             yield _vela_helm(item, component, given)
@@ -33,7 +33,7 @@ def _vela_helm(item: Object, component: Mapping, given: Mapping) -> Order:
     if given.text("repoType") in ("git", "oss"):
         chosen = Unfetched(f"it stands in {given.text('repoType')} at {url}")
     release = given.text("releaseName") or component.text("name")
-    edit = edit_of(given, "version", "chart", "url")
+    edit = given.first("version", "chart", "url")
     return Order(edit, name, version, chosen, release, _space(item, given), tuple(_values(item, given)))
 
 
@@ -41,7 +41,7 @@ def _vela_chart(item: Object, component: Mapping, given: Mapping) -> Order:
     chart, release = given.mapping("chart"), given.mapping("release")
     source, version = chart.text("source"), chart.text("version")
     chosen = chosen_of(chart.text("repoURL"), source, version)
-    edit = edit_of(chart, "version", "source")
+    edit = chart.first("version", "source")
     name = release.text("name") or component.text("name")
     return Order(edit, source, version, chosen, name, _space(item, release), tuple(_values(item, given)))
 
@@ -51,7 +51,7 @@ def _space(item: Object, given: Mapping) -> str:
 
 
 def _values(item: Object, given: Mapping) -> Iterator[Mapping | Absent]:
-    for one in maps(given, "valuesFrom"):
+    for one in given.mappings("valuesFrom"):
         yield Absent(Scalar("", item.file, one.line, 1).place(), "valuesFrom", ELSEWHERE)
     yield given.mapping("values")
 
@@ -62,7 +62,7 @@ def _definition(item: Object, spec: Mapping) -> Iterator[Order]:
     chart = helm.mapping("release").mapping("chart").mapping("spec")
     if name := chart.text("chart"):
         chosen = Unfetched("each component of this type gives it values of its own")
-        edit = edit_of(chart, "version", "chart")
+        edit = chart.first("version", "chart")
         yield Order(edit, name, chart.text("version"), chosen, item.name, item.namespace or "default")
 
 
@@ -73,7 +73,7 @@ def _virtual(item: Object, spec: Mapping) -> Iterator[Order]:
     if chart.entries:
         name, version = chart.text("name") or "vcluster", chart.text("version")
         chosen = _repository(chart.text("repo") or "https://charts.loft.sh", name, version)
-        edit = edit_of(chart, "version", "name", "repo")
+        edit = chart.first("version", "name", "repo")
         layers = tuple(written(helm.scalar("values")))
         yield Order(edit, name, version, chosen, item.name, item.namespace or "default", layers)
 
@@ -83,7 +83,7 @@ def _app(item: Object, spec: Mapping) -> Iterator[Order]:
     chart = config.mapping("chart")
     if name := chart.text("name"):
         chosen = _repository(chart.text("repoURL"), name, chart.text("version"))
-        edit = edit_of(chart, "version", "name")
+        edit = chart.first("version", "name")
         layers = tuple(written(config.scalar("values")))
         yield Order(edit, name, chart.text("version"), chosen, item.name, item.namespace or "default", layers)
 
@@ -97,7 +97,7 @@ def _pipecd(item: Object, spec: Mapping) -> Iterator[Order]:
     chart = spec.mapping("input").mapping("helmChart")
     if name := chart.text("name"):
         chosen = Unfetched(f"its repository {chart.text('repository')} is known to PipeCD alone")
-        edit = edit_of(chart, "version", "name")
+        edit = chart.first("version", "name")
         yield Order(edit, name, chart.text("version"), chosen, spec.text("name") or item.name, "default")
 
 
@@ -124,7 +124,7 @@ def _helmsman(item: Object, _: Mapping) -> Iterator[Order]:
                 if isinstance(one, Scalar)
             ),
         )
-        edit = edit_of(app, "version", "chart")
+        edit = app.first("version", "chart")
         yield Order(edit, chart, version, chosen, app.text("name") or name, app.text("namespace") or "default", layers)
 
 
